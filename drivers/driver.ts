@@ -1,0 +1,76 @@
+import type { z } from "zod";
+import type { ChannelRole, FlexibilityReading, MeterReading } from "../attest/reading.ts";
+
+/** Who a device says it is, read from the device. Empty text means that it does not say. */
+export interface MeterIdentity {
+  readonly make: string;
+  readonly model: string;
+  readonly serial: string;
+  readonly firmware: string;
+}
+
+/** One metered boundary of a device. `name` is unique within the device ("grid", "pv", "battery"). */
+export interface ChannelDescription {
+  readonly name: string;
+  readonly role: ChannelRole;
+  readonly quantities: readonly ("import" | "export" | "power" | "stateOfCharge")[];
+  /** Step of the energy registers in mWh: a register with 1 Wh steps has 1000. Absent without registers. */
+  readonly resolutionMwh?: number;
+  /** Value at which the energy registers wrap to 0, in mWh. Absent when unknown or never. */
+  readonly rolloverMwh?: number;
+  /** The most the channel can take in and give out, in mW. Absent when the device does not say. */
+  readonly maxImportMw?: number;
+  readonly maxExportMw?: number;
+  /** Where the sign convention comes from, or undefined: "sign not verified", the installer is asked. */
+  readonly signSource?: string;
+}
+
+/** What one read or one telegram gave: every channel of the device at one instant. */
+export interface Snapshot {
+  readonly readings: readonly MeterReading[];
+  readonly flexibility: readonly FlexibilityReading[];
+  /** Values that were refused before they became readings (not implemented, out of the format), in words. */
+  readonly absent: readonly string[];
+}
+
+interface MeterDriverBase {
+  /** Asks the device who it is. Throws a Problem with code `driver-…` when it does not answer. */
+  identify(): Promise<MeterIdentity>;
+  /** The device's channels. Valid after {@link identify} has resolved. */
+  channels(): readonly ChannelDescription[];
+  /** Releases line and timers. Never throws, may be called twice. */
+  close(): Promise<void>;
+}
+
+/** A meter that answers when asked. */
+export interface PolledMeter extends MeterDriverBase {
+  readonly mode: "polled";
+  /** One coherent snapshot, or a Problem within the driver's own deadline. */
+  read(): Promise<Snapshot>;
+}
+
+/** A meter that speaks by itself. */
+export interface PushMeter extends MeterDriverBase {
+  readonly mode: "push";
+  /** Delivers every good telegram to `onSnapshot` and every refused one, or a lost line, to `onProblem`. */
+  start(listener: PushListener): void;
+}
+
+export interface PushListener {
+  onSnapshot(snapshot: Snapshot): void;
+  onProblem(problem: Error): void;
+}
+
+export type MeterDriver = PolledMeter | PushMeter;
+
+/**
+ * One kind of device, as the catalogue lists it. `schema` is the strict schema of the device's own part of the
+ * configuration (everything beside `id`, `driver`, `intervalMs` and `channels`); `open` gets its parsed output
+ * and must not touch the line before {@link MeterDriverBase.identify} or `start`.
+ */
+export interface DriverDefinition<Schema extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  readonly summary: string;
+  readonly schema: Schema;
+  open(options: z.output<Schema>): MeterDriver;
+}

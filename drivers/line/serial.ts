@@ -1,0 +1,114 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { SerialPort } from "serialport";
+import type { SerialFormat } from "./address.ts";
+import { type ByteLine, DEFAULT_OPEN_TIMEOUT_MS, type LineListener, WRITE_TIMEOUT_MS } from "./line.ts";
+import {
+  closedProblem,
+  lineProblem,
+  notOpenProblem,
+  openTimeoutProblem,
+  writeTimeoutProblem,
+} from "./problems.ts";
+
+/** A port and how bytes look on it. */
+export interface SerialSettings extends SerialFormat {
+  readonly path: string;
+}
+
+/** A serial port, opened for this process alone. A pulled adapter is reported as `line-closed`. */
+export class SerialLine implements ByteLine {
+  readonly name: string;
+  readonly #settings: SerialSettings;
+  readonly #openTimeoutMs: number;
+  #port: SerialPort | undefined;
+  #closing = false;
+
+  constructor(settings: SerialSettings, openTimeoutMs: number = DEFAULT_OPEN_TIMEOUT_MS) {
+    this.name = settings.path;
+    this.#settings = settings;
+    this.#openTimeoutMs = openTimeoutMs;
+  }
+
+  async open(listener: LineListener): Promise<void> {
+    const { path, baudRate, dataBits, parity, stopBits } = this.#settings;
+    try {
+      // The binding reports strerror() texts only; this asks first for an error with a code.
+      await access(path, constants.R_OK | constants.W_OK);
+    } catch (error) {
+      throw lineProblem(this.name, error);
+    }
+    if (this.#closing) throw closedProblem(this.name);
+    const port = new SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
+    this.#port = port;
+    this.#listen(port, listener);
+    await this.#opened(port);
+  }
+
+  #listen(port: SerialPort, listener: LineListener): void {
+    port.on("data", (bytes: Uint8Array) => {
+      if (!this.#closing) listener.onBytes(bytes);
+    });
+    port.on("error", (error) => {
+      if (!this.#closing && port.isOpen)
+        this.#lost(port, () => listener.onClosed(lineProblem(this.name, error)));
+    });
+    port.once("close", () => {
+      if (!this.#closing) this.#lost(port, () => listener.onClosed(closedProblem(this.name)));
+    });
+  }
+
+  #lost(port: SerialPort, report: () => void): void {
+    this.#closing = true;
+    if (port.isOpen) port.close();
+    report();
+  }
+
+  #opened(port: SerialPort): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(() => {
+        this.#closing = true;
+        reject(openTimeoutProblem(this.name, this.#openTimeoutMs));
+      }, this.#openTimeoutMs);
+      port.open((error) => {
+        clearTimeout(deadline);
+        if (error) return reject(lineProblem(this.name, error));
+        if (this.#closing) {
+          port.close();
+          return reject(closedProblem(this.name));
+        }
+        resolve();
+      });
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    const port = this.#port;
+    if (port === undefined || this.#closing || !port.isOpen) {
+      return Promise.reject(notOpenProblem(this.name));
+    }
+    return new Promise((resolve, reject) => {
+      const late = (): void => reject(writeTimeoutProblem(this.name, WRITE_TIMEOUT_MS));
+      const deadline = setTimeout(late, WRITE_TIMEOUT_MS);
+      port.write(Buffer.from(bytes), (error) => {
+        clearTimeout(deadline);
+        if (error) reject(lineProblem(this.name, error));
+        else resolve();
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing = true;
+    const port = this.#port;
+    if (port === undefined || !port.isOpen) return Promise.resolve();
+    return new Promise((resolve) => {
+      const deadline = setTimeout(resolve, WRITE_TIMEOUT_MS);
+      // A failing close leaves nothing to do: the descriptor is gone either way.
+      port.close(() => {
+        clearTimeout(deadline);
+        resolve();
+      });
+    });
+  }
+}
