@@ -20,7 +20,6 @@ import {
   KNOWN_TIME,
   REGISTER,
   type ReadingLeaf,
-  type Unplaced,
 } from "./leaf.ts";
 import { KIND_FIELDS } from "./leaf-fields.ts";
 import { Problem } from "./problem.ts";
@@ -46,6 +45,7 @@ export interface ChannelState {
   readonly replaced?: boolean;
   readonly lastDiscontinuitySeq?: number;
   readonly lastCloseSeq?: number;
+  readonly lastClockStepSeq?: number;
 }
 
 const CLOSE_PROPERTIES = Object.keys(KIND_FIELDS.intervalClose).filter((name) => name !== "channel");
@@ -117,12 +117,16 @@ export function breakClose(state: ChannelState, intervalMs: number): CloseBody |
 /** The references that every close of this channel carries now. */
 export function closeReferences(
   state: ChannelState,
-): Pick<IntervalClose, "manifestSeq" | "manifestHash" | "lastDiscontinuitySeq" | "previousCloseSeq"> {
+): Pick<
+  IntervalClose,
+  "manifestSeq" | "manifestHash" | "lastDiscontinuitySeq" | "previousCloseSeq" | "lastClockStepSeq"
+> {
   return {
     manifestSeq: state.manifest.seq,
     manifestHash: state.manifestHash,
     ...(state.lastDiscontinuitySeq === undefined ? {} : { lastDiscontinuitySeq: state.lastDiscontinuitySeq }),
     ...(state.lastCloseSeq === undefined ? {} : { previousCloseSeq: state.lastCloseSeq }),
+    ...(state.lastClockStepSeq === undefined ? {} : { lastClockStepSeq: state.lastClockStepSeq }),
   };
 }
 
@@ -181,7 +185,7 @@ export function applyOther(state: ChannelState, timeMs: number): ChannelState {
  * The clock was set. Times that the channel remembers move with it, so that order and pauses are judged on one
  * clock. A chain on a known clock must have been closed; it goes on from its last register.
  */
-export function applyClockStep(state: ChannelState, step: Unplaced<ClockStep>): ChannelState {
+export function applyClockStep(state: ChannelState, step: ClockStep): ChannelState {
   requireNoOpenEnergy(state);
   const wasKnown = step.beforeQuality >= KNOWN_TIME;
   const isKnown = step.timeQuality >= KNOWN_TIME;
@@ -189,7 +193,7 @@ export function applyClockStep(state: ChannelState, step: Unplaced<ClockStep>): 
   const move = (ms: number): number =>
     wasKnown && !isKnown ? step.afterMs : Math.min(ms + step.afterMs - step.beforeMs, step.afterMs);
   const { broken, ...rest } = state;
-  const moved = { ...rest, lastTimeMs: move(state.lastTimeMs) };
+  const moved = { ...rest, lastTimeMs: move(state.lastTimeMs), lastClockStepSeq: step.seq };
   const reading = state.lastReadingMs === undefined ? {} : { lastReadingMs: move(state.lastReadingMs) };
   if (state.last === undefined) return { ...moved, ...reading };
   const last = { ...state.last, timeMs: move(state.last.timeMs) };

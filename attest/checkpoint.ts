@@ -1,4 +1,4 @@
-import { openObject, signObject } from "./cose.ts";
+import { openObject, parseObject, requireType, signObject } from "./cose.ts";
 import { must, type RecordCodec, recordCodec } from "./field.ts";
 import { Problem } from "./problem.ts";
 import type { Signer } from "./signature.ts";
@@ -60,4 +60,11 @@ function requireLeaves(checkpoint: Checkpoint): void {
     expected: "size 1 or more",
     got: "0",
   });
+}
+
+/** The size that a checkpoint names, before anything is verified; for one's own store. Throws `cose-…` or `field`. */
+export function openCheckpointSize(bytes: Uint8Array): number {
+  const object = parseObject(bytes);
+  requireType(object, "checkpoint");
+  return codec.fromMap(object.payload).size;
 }

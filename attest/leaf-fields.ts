@@ -87,6 +87,7 @@ export const KIND_FIELDS: { readonly [K in KindWithFields]: OwnFields<Extract<Le
     manifestHash: must(21, "bytes32"),
     previousCloseSeq: may(22, "uint"),
     shape: may(23, "uint"),
+    lastClockStepSeq: may(24, "uint"),
   },
   discontinuity: {
     channel: must(4, "uint"),

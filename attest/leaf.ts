@@ -157,6 +157,8 @@ export interface IntervalClose extends LeafCommon {
   readonly manifestSeq: number;
   readonly manifestHash: Uint8Array;
   readonly previousCloseSeq?: number;
+  /** The last clock step of the log before this close, if there was one. */
+  readonly lastClockStepSeq?: number;
   /** OR of {@link CLOSE_SHAPE}. */
   readonly shape?: number;
 }

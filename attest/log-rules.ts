@@ -79,7 +79,7 @@ export class LogRules {
 
   /**
    * Takes the next leaf, given as it decodes and as its exact bytes; returns its hash. Throws a Problem whose
-   * code names the fault; after that this object is not to be used any more.
+   * code names the fault, and is then as it was before.
    */
   apply(leaf: Leaf, bytes: Uint8Array): Uint8Array {
     if (leaf.seq !== this.size) {
@@ -153,7 +153,10 @@ export class LogRules {
   #stepClock(leaf: Extract<Leaf, { kind: "clockStep" }>): void {
     if (leaf.beforeQuality !== this.#opened().timeQuality)
       throw new Problem("clock-step", "the clock step names another quality than the leaf before it");
-    for (const [number, channel] of this.#channels) this.#channels.set(number, applyClockStep(channel, leaf));
+    const moved = [...this.#channels].map(
+      ([number, channel]) => [number, applyClockStep(channel, leaf)] as const,
+    );
+    for (const [number, channel] of moved) this.#channels.set(number, channel);
   }
 
   #applyManifest(leaf: ChannelManifest, hash: Uint8Array): void {

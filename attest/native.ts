@@ -8,6 +8,7 @@ import {
   verify,
 } from "node:crypto";
 import { concatBytes, fromHex } from "./bytes.ts";
+import { LruCache } from "./lru-cache.ts";
 import {
   isPrimeOrderKey,
   isWellFormed,
@@ -24,7 +25,7 @@ const PKCS8_PREFIX = fromHex("302e020100300506032b657004220420", "PKCS #8 prefix
 /** Enough for the devices that stream to one process at a time; beyond it a key is imported again. */
 const KEPT_KEYS = 1024;
 
-const keyObjects = new Map<string, KeyObject>();
+const keyObjects = new LruCache<string, KeyObject>(KEPT_KEYS);
 
 /** The suite for Node: OpenSSL's SHA-256 and cofactorless Ed25519, the same verdicts as the portable one. */
 export const nativeSuite: Suite = {
@@ -46,21 +47,9 @@ function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: 
   return verify(null, message, keyObject(publicKey), signature);
 }
 
-/** The imported key, kept for the next signature; the one that was used longest ago goes first. */
+/** The key as OpenSSL wants it: importing it again for each signature would cost a good part of the check. */
 function keyObject(publicKey: Uint8Array): KeyObject {
-  const name = String.fromCharCode(...publicKey);
-  const key = keyObjects.get(name) ?? importPublicKey(publicKey);
-  keyObjects.delete(name);
-  keyObjects.set(name, key);
-  if (keyObjects.size > KEPT_KEYS) dropOldest();
-  return key;
-}
-
-function dropOldest(): void {
-  for (const name of keyObjects.keys()) {
-    keyObjects.delete(name);
-    return;
-  }
+  return keyObjects.getOrCompute(String.fromCharCode(...publicKey), () => importPublicKey(publicKey));
 }
 
 function importPublicKey(publicKey: Uint8Array): KeyObject {

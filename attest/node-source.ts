@@ -1,3 +1,4 @@
+import { LruCache } from "./lru-cache.ts";
 import { Problem } from "./problem.ts";
 import type { Suite } from "./suite.ts";
 import {
@@ -130,7 +131,7 @@ export interface SubtreeStore {
 export class SubtreeSource implements NodeSource {
   readonly suite: Suite;
   readonly #store: SubtreeStore;
-  readonly #memo = new Map<number, Uint8Array>();
+  readonly #memo = new LruCache<number, Uint8Array>(MEMO_NODES);
 
   constructor(suite: Suite, store: SubtreeStore) {
     this.suite = suite;
@@ -175,21 +176,10 @@ export class SubtreeSource implements NodeSource {
     return nodeHash(this.suite, left, this.#node(level - 1, 2 * index + 1));
   }
 
-  /** A complete subtree never changes, so it is kept; the one that was used longest ago goes first. */
+  /** A complete subtree never changes, so what was computed once stays true. */
   #remembered(level: number, index: number): Uint8Array {
     const name = index * 64 + level; // index is below 2^41 here
-    const hash = this.#memo.get(name) ?? this.#fromChildren(level, index);
-    this.#memo.delete(name);
-    this.#memo.set(name, hash);
-    if (this.#memo.size > MEMO_NODES) this.#forgetOldest();
-    return hash;
-  }
-
-  #forgetOldest(): void {
-    for (const name of this.#memo.keys()) {
-      this.#memo.delete(name);
-      return;
-    }
+    return this.#memo.getOrCompute(name, () => this.#fromChildren(level, index));
   }
 }
 

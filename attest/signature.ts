@@ -17,8 +17,6 @@ export const SEED_BYTES = 32;
 
 /** L, the order of the base point, little-endian (RFC 8032, 5.1). */
 const ORDER = fromHex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010", "L");
-/** p = 2^255-19, little-endian. */
-const FIELD = fromHex(`ed${"ff".repeat(30)}7f`, "p");
 /** y of every point of small order: 0, 1, the two of order 8, -1, and the second encodings of 0 and 1. */
 const SMALL_ORDER_Y = [
   "00".repeat(32),
@@ -62,21 +60,18 @@ export function decodePoint(bytes: Uint8Array): Point | undefined {
 }
 
 /**
- * What can be told from the bytes alone, before any arithmetic: lengths, S < L, a key with y < p, and neither
- * key nor R of small order. With a checked key only the identity can be such an R; the other encodings are
- * named because versions of OpenSSL differ on them, so that even an unchecked key gets one verdict everywhere.
+ * What can be told from the bytes alone, before any arithmetic: lengths, S < L, and neither key nor R of small
+ * order. With a checked key only the identity can be such an R; the other encodings are named because versions
+ * of OpenSSL differ on them, so that an unchecked key gets one verdict everywhere, too.
  */
 export function isWellFormed(publicKey: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
-  if (!isBelow(signature.subarray(32), ORDER) || hasSmallOrder(signature)) return false;
-  return isBelow(publicKey, FIELD, 0x7f) && !hasSmallOrder(publicKey);
+  return isBelowOrder(signature.subarray(32)) && !hasSmallOrder(signature) && !hasSmallOrder(publicKey);
 }
 
-/** Whether 32 little-endian bytes, the last under a mask, are below a bound. */
-function isBelow(bytes: Uint8Array, bound: Uint8Array, lastMask = 0xff): boolean {
+function isBelowOrder(scalar: Uint8Array): boolean {
   for (let i = 31; i >= 0; i--) {
-    const byte = (bytes[i] ?? 0) & (i === 31 ? lastMask : 0xff);
-    const difference = byte - (bound[i] ?? 0);
+    const difference = (scalar[i] ?? 0) - (ORDER[i] ?? 0);
     if (difference !== 0) return difference < 0;
   }
   return false;

@@ -133,6 +133,10 @@ export class TelegramFramer {
     if (this.#checksumSeen || VERSION_LINE.test(latin1(bytes))) {
       return this.#refuse("dsmr-checksum", "the checksum is missing, and this meter prints one");
     }
+    // One wrong bit makes `!` of `)`, and a line end follows.
+    if (bytes[this.#checksumAt - 2] !== LF) {
+      return this.#refuse("dsmr-truncated", "the exclamation mark stands within a line");
+    }
     this.reset();
     return { kind: "telegram", bytes, checksum: "absent" };
   }

@@ -185,8 +185,9 @@ export class P1Meter implements PushMeter {
 
   /** Bytes came, since silence is the line's own matter, and nothing in them began like a telegram. */
   #noTelegram(): void {
-    this.#report(noTelegram(this.#options.silenceMs));
+    // First, since the listener may close the driver.
     this.#watch?.refresh();
+    this.#report(noTelegram(this.#options.silenceMs));
   }
 
   #report(problem: Problem): void {

@@ -21,6 +21,11 @@ const BUSY: Cause = {
   what: "another program has the port open",
   hint: "find it with: fuser -v PORT",
 };
+const NOT_SERIAL: Cause = {
+  code: "line-not-serial",
+  what: "the path is no serial port",
+  hint: "list /dev/serial/by-id to see the ports there are",
+};
 const REFUSED: Cause = {
   code: "line-refused",
   what: "connection refused",
@@ -59,6 +64,7 @@ const BY_ERRNO: ReadonlyMap<string, Cause> = new Map([
   ["EACCES", PERMISSION],
   ["EPERM", PERMISSION],
   ["EBUSY", BUSY],
+  ["ENOTTY", NOT_SERIAL],
   ["ECONNREFUSED", REFUSED],
   ["ENOTFOUND", HOST_NOT_FOUND],
   ["EAI_AGAIN", HOST_NOT_FOUND],
@@ -73,7 +79,8 @@ const BY_ERRNO: ReadonlyMap<string, Cause> = new Map([
 const BY_TEXT: readonly (readonly [RegExp, Cause])[] = [
   [/no such (file|device)/i, NOT_FOUND],
   [/permission denied|not permitted/i, PERMISSION],
-  [/cannot lock port|resource busy|device or resource busy/i, BUSY],
+  [/inappropriate ioctl|not a tty|not a typewriter/i, NOT_SERIAL],
+  [/cannot lock port|resource busy/i, BUSY],
 ];
 
 /**

@@ -31,12 +31,19 @@ export function withFault(telegram: Uint8Array, fault: P1Fault): Uint8Array {
     case "noise":
       return joined(NOISE, telegram);
     case "wrong-checksum":
-      return telegram.map((byte, index) => (index === middle ? byte ^ 0x01 : byte));
+      return withOtherDigit(telegram);
     case "truncated":
       return telegram.slice(0, middle);
     case "lost-bytes":
       return joined(telegram.subarray(0, middle), telegram.subarray(middle + 7));
   }
+}
+
+/** Another last digit before the exclamation mark: still a telegram to the eye, no longer to its checksum. */
+function withOtherDigit(telegram: Uint8Array): Uint8Array {
+  const covered = telegram.subarray(0, telegram.lastIndexOf(0x21));
+  const at = covered.findLastIndex((byte) => byte >= 0x30 && byte <= 0x39);
+  return telegram.map((byte, index) => (index === at ? byte ^ 0x01 : byte));
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {

@@ -64,14 +64,26 @@ export class Block {
     return value === undefined ? undefined : Number(value);
   }
 
-  /** A value in thousandths of the model's unit: W as mW, Wh as mWh, V as mV. */
+  /** A value in thousandths of the model's unit: W as mW, Wh as mWh, V as mV. Notes when there is none. */
   milli(name: string): number | undefined {
-    return this.#scaled(name, 3);
+    return this.#noted(name, this.#scaled(name, 3));
   }
 
-  /** A percentage in parts per million. */
+  /** A percentage in parts per million. Notes when there is none. */
   ppm(name: string): number | undefined {
-    return this.#scaled(name, 4);
+    return this.#noted(name, this.#scaled(name, 4));
+  }
+
+  /** As {@link milli}, for a point that a device may do without. */
+  optionalMilli(name: string): number | undefined {
+    const scaled = this.#scaled(name, 3);
+    return typeof scaled === "number" ? scaled : undefined;
+  }
+
+  /** As {@link ppm}, for a point that a device may do without. */
+  optionalPpm(name: string): number | undefined {
+    const scaled = this.#scaled(name, 4);
+    return typeof scaled === "number" ? scaled : undefined;
   }
 
   /** The power of ten of a point, or undefined when the device does not say. */
@@ -88,15 +100,18 @@ export class Block {
     return undefined;
   }
 
-  #scaled(name: string, extra: number): number | undefined {
+  #noted(name: string, scaled: number | string): number | undefined {
+    return typeof scaled === "number" ? scaled : this.miss(name, scaled);
+  }
+
+  /** The scaled value, or why there is none. */
+  #scaled(name: string, extra: number): number | string {
     const point = this.#point(name);
     const value = readInteger(this.#registers, point);
-    if (value === undefined)
-      return this.miss(name, point.type === "acc32" ? "not accumulated" : "not implemented");
+    if (value === undefined) return point.type === "acc32" ? "not accumulated" : "not implemented";
     const exponent = this.exponent(name);
-    if (exponent === undefined) return this.miss(name, `no valid scale factor ${point.scale}`);
-    const scaled = scaleInteger(value, exponent + extra);
-    return scaled ?? this.miss(name, `too large: ${value} times 10^${exponent}`);
+    if (exponent === undefined) return `no valid scale factor ${point.scale}`;
+    return scaleInteger(value, exponent + extra) ?? `too large: ${value} times 10^${exponent}`;
   }
 
   #point(name: string): Point {

@@ -28,7 +28,7 @@ export interface SourceFacts {
   readonly longestFunction: { readonly lines: number; readonly line: number };
 }
 
-const NOT_OURS = new Set([".git", "node_modules", "dist", "coverage"]);
+const NOT_OURS = new Set([".git", "node_modules", "dist", "release", "coverage"]);
 const SOURCE = /\.(?:ts|mts|cts|tsx|js|mjs|cjs|jsx)$/;
 const FUNCTIONS = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"]);
 const IGNORES = /biome-ignore|@ts-(?:ignore|expect-error|nocheck)|eslint-disable|(?:istanbul|v8|c8) ignore/;

@@ -242,6 +242,17 @@ describe("inclusion proofs", () => {
     );
   });
 
+  it("refuse a path that is longer than the size allows, even to the root that it leads to", () => {
+    const source = naiveSource(leavesOf(2));
+    const claim = {
+      leafHash: source.subtree(0, 1),
+      proof: [source.subtree(0, 0)],
+      root: source.subtree(1, 0),
+    };
+    expect(verifyInclusion(suite, { ...claim, leafIndex: 1, treeSize: 2 })).toBe(true);
+    expect(verifyInclusion(suite, { ...claim, leafIndex: 0, treeSize: 1 })).toBe(false);
+  });
+
   it("refuses sizes that no log has", () => {
     const hash = leafHash(suite, new Uint8Array(0));
     for (const treeSize of [0, -1, 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -325,6 +336,19 @@ describe("consistency proofs", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("refuse a path that is longer than the sizes allow, even to the roots that it leads to", () => {
+    const source = naiveSource(leavesOf(8));
+    const [third, fourth] = [source.subtree(0, 6), source.subtree(0, 7)];
+    const [pair, before] = [source.subtree(1, 2), source.subtree(2, 0)];
+    const claim = {
+      root1: rangeHash(source, 0, 7),
+      root2: rangeHash(source, 0, 8),
+      proof: [third, fourth, pair, before],
+    };
+    expect(verifyConsistency(suite, { ...claim, size1: 7, size2: 8 })).toBe(true);
+    expect(verifyConsistency(suite, { ...claim, size1: 3, size2: 4 })).toBe(false);
   });
 
   it("refuses an empty first tree, which proves nothing", () => {

@@ -1,0 +1,89 @@
+import { concatBytes } from "./bytes.ts";
+import { openCheckpointSize } from "./checkpoint.ts";
+import type { IntervalClose, Leaf } from "./leaf.ts";
+import { decodeLeaf } from "./leaf-codec.ts";
+import { buildMultiproof } from "./multiproof.ts";
+import { Problem } from "./problem.ts";
+import { encodeProof, joinHashes } from "./proof.ts";
+import type { ProofSource } from "./proof-source.ts";
+import { neededCloses } from "./segments.ts";
+
+/** "This channel, from t0 to t1": both are ends of closes. */
+export interface ProofRequest {
+  readonly channel: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+const MAX_RECEIPTS = 8;
+
+/**
+ * Builds the proof file of an interval. Throws `proof-no-interval` when no close begins at `fromMs` or ends at
+ * `toMs`, naming the nearest ones, and `proof-unsigned` while no checkpoint covers the interval.
+ */
+export function buildProof(source: ProofSource, request: ProofRequest): Uint8Array {
+  const all = source.closes(request.channel, request.fromMs, request.toMs);
+  requireEnds(all, request);
+  const closes = neededCloses(all);
+  const lastSeq = closes.at(-1)?.seq ?? 0;
+  const checkpoint = source.checkpointOver(lastSeq);
+  if (checkpoint === undefined) {
+    throw new Problem("proof-unsigned", "no checkpoint covers this interval yet", {
+      hint: "ask again in a minute",
+    });
+  }
+  const anchor = source.anchorBelow(closes[0]?.openingSeq ?? 0);
+  const seqs = leafSeqs(source, closes, anchor?.seq);
+  const size = openCheckpointSize(checkpoint.bytes);
+  const receipts = checkpoint.receipts.slice(0, MAX_RECEIPTS);
+  return encodeProof({
+    network: source.identity.network,
+    deviceKey: source.identity.deviceKey,
+    epoch: source.identity.epoch,
+    ...request,
+    checkpoint: checkpoint.bytes,
+    ...(receipts.length === 0 ? {} : { receipts }),
+    leaves: concatBytes(...seqs.map((seq) => source.leaf(seq))),
+    hashes: joinHashes(buildMultiproof(source.tree(), size, seqs)),
+    ...(anchor === undefined ? {} : { anchoredReceipt: anchor.receipt }),
+  });
+}
+
+/** Every leaf that the proof shows: closes, what broke their chains, both manifests, the anchor. */
+function leafSeqs(source: ProofSource, closes: readonly IntervalClose[], anchorSeq?: number): number[] {
+  const seqs = new Set([0, ...closes.map((close) => close.seq), ...closes.map((close) => close.manifestSeq)]);
+  if (anchorSeq !== undefined) seqs.add(anchorSeq);
+  const stop = closes[0]?.lastDiscontinuitySeq;
+  for (let seq = closes.at(-1)?.lastDiscontinuitySeq; seq !== undefined && seq !== stop; ) {
+    seqs.add(seq);
+    seq = previousDiscontinuity(decodeLeaf(source.leaf(seq)));
+  }
+  return [...seqs].sort((a, b) => a - b);
+}
+
+function previousDiscontinuity(leaf: Leaf): number | undefined {
+  if (leaf.kind === "discontinuity") return leaf.previousDiscontinuitySeq;
+  throw new Problem("proof-chain", "a close names a leaf that is no discontinuity", {
+    where: `leaf ${leaf.seq}`,
+  });
+}
+
+function requireEnds(closes: readonly IntervalClose[], request: ProofRequest): void {
+  const from = closes[0]?.t0Ms;
+  const to = closes.at(-1)?.t1Ms;
+  if (from === request.fromMs && to === request.toMs) return;
+  throw new Problem("proof-no-interval", "no closed interval begins and ends there", {
+    where: `channel ${request.channel}`,
+    expected: `${iso(request.fromMs)} to ${iso(request.toMs)}`,
+    got:
+      from === undefined || to === undefined
+        ? "no close in that span"
+        : `closes from ${iso(from)} to ${iso(to)}`,
+    hint: "list the closed intervals first and use their ends",
+  });
+}
+
+function iso(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}

@@ -1,0 +1,128 @@
+import { type FlexibilityReading, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import type { ChannelDescription } from "../driver.ts";
+import type { Block } from "./block.ts";
+import { present } from "./present.ts";
+import { opposite } from "./quantities.ts";
+
+/** Which way positive W of model 802 flows. */
+export type BatteryPowerSign = "discharge-positive" | "charge-positive";
+
+/** Model 802, point ChaSt (github.com/sunspec/models json/model_802.json). */
+const CHARGE = { off: 1, empty: 2, discharging: 3, charging: 4, full: 5 } as const;
+/** Model 802, point State. */
+const STATE = { connected: 3, standby: 4, fault: 99 } as const;
+/** Model 802, point LocRemCtl. */
+const LOCAL_CONTROL = 1;
+
+const FULL_PPM = 1_000_000;
+
+/**
+ * The DC side of a battery. The definition of W says only "flowing to/from the battery bank"; where ChaSt says
+ * whether the battery charges, every reading is checked against it.
+ */
+export function describeBattery(block: Block, name: string, sign?: BatteryPowerSign): ChannelDescription {
+  const checked = block.state("ChaSt") === undefined ? undefined : "SunSpec 802: W checked against ChaSt";
+  return present<ChannelDescription>({
+    name,
+    role: "storage",
+    quantities: ["power", "stateOfCharge"],
+    maxImportMw: block.optionalMilli("WChaRteMax"),
+    maxExportMw: block.optionalMilli("WDisChaRteMax"),
+    signSource: sign === undefined ? checked : "configuration: batteryPowerSign",
+  });
+}
+
+/** Power and state of charge; model 802 has no energy registers. */
+export function readBattery(block: Block, channel: string, sign?: BatteryPowerSign): MeterReading {
+  return present<MeterReading>({
+    channel,
+    activePowerMw: batteryPowerMw(block, sign ?? "discharge-positive"),
+    stateOfChargePpm: block.ppm("SoC"),
+    status: batteryStatus(block),
+    evidence: block.evidence,
+  });
+}
+
+function batteryPowerMw(block: Block, sign: BatteryPowerSign): number | undefined {
+  const power = block.milli("W");
+  if (power === undefined) return undefined;
+  const intoBattery = sign === "charge-positive" ? power : (opposite(power) ?? 0);
+  const charge = block.state("ChaSt");
+  const contradicts =
+    (charge === CHARGE.charging && intoBattery < 0) || (charge === CHARGE.discharging && intoBattery > 0);
+  return contradicts ? block.miss("W", "its sign contradicts ChaSt; check batteryPowerSign") : intoBattery;
+}
+
+function batteryStatus(block: Block): number | undefined {
+  const state = block.state("State");
+  if (state === undefined) return undefined;
+  if (state === STATE.fault) return READING_STATUS.deviceFault;
+  const resting = state === STATE.standby || block.state("ChaSt") === CHARGE.off;
+  return resting ? READING_STATUS.standby : 0;
+}
+
+/**
+ * What the battery can do, from model 802 alone, so that all of it is of one request. SoC and the reserves are
+ * percentages of WHRtg (units of the definition); power is the rate that is possible in each direction, whatever
+ * flows now; the smaller of the rated power and the present current limit times the voltage.
+ */
+export function batteryFlexibility(block: Block, channel: string): FlexibilityReading {
+  const capacityMwh = block.milli("WHRtg");
+  const chargePpm = block.optionalPpm("SoC");
+  const reservePpm = largest(block.optionalPpm("SoCMin"), block.optionalPpm("SoCRsvMin"));
+  const ceilingPpm = block.optionalPpm("SoCMax") ?? FULL_PPM;
+  const usableMwh = share(capacityMwh, span(reservePpm ?? 0, chargePpm));
+  const roomMwh = share(capacityMwh, span(chargePpm, ceilingPpm));
+  const importLimitMw = smallest(block.milli("WChaRteMax"), currentLimitMw(block, "AChaMax"));
+  const exportLimitMw = smallest(block.milli("WDisChaRteMax"), currentLimitMw(block, "ADisChaMax"));
+  const available = isAvailable(block) && capacityMwh !== undefined && capacityMwh > 0;
+  const charge = block.state("ChaSt");
+  return present<FlexibilityReading>({
+    channel,
+    stateOfChargePpm: chargePpm,
+    usableEnergyMwh: usableMwh,
+    reserveEnergyMwh: share(capacityMwh, reservePpm),
+    capacityMwh,
+    reducePowerMw: usableMwh === 0 || charge === CHARGE.empty ? 0 : exportLimitMw,
+    reduceEnergyMwh: usableMwh,
+    increasePowerMw: roomMwh === 0 || charge === CHARGE.full ? 0 : importLimitMw,
+    increaseEnergyMwh: roomMwh,
+    importLimitMw,
+    exportLimitMw,
+    available,
+    evidence: block.evidence,
+  });
+}
+
+/** Connected or in standby, and not in local control, where nobody outside may ask for anything. */
+function isAvailable(block: Block): boolean {
+  const state = block.state("State");
+  if (block.state("LocRemCtl") === LOCAL_CONTROL) return false;
+  return state === STATE.connected || state === STATE.standby;
+}
+
+function currentLimitMw(block: Block, name: string): number | undefined {
+  const currentMa = block.optionalMilli(name);
+  const voltageMv = block.optionalMilli("V");
+  if (currentMa === undefined || voltageMv === undefined) return undefined;
+  return Number((BigInt(currentMa) * BigInt(voltageMv)) / 1000n);
+}
+
+/** Part of an energy, cut off to whole mWh. */
+function share(energyMwh: number | undefined, ppm: number | undefined): number | undefined {
+  if (energyMwh === undefined || ppm === undefined) return undefined;
+  return Number((BigInt(energyMwh) * BigInt(ppm)) / BigInt(FULL_PPM));
+}
+
+function span(fromPpm: number | undefined, toPpm: number | undefined): number | undefined {
+  if (fromPpm === undefined || toPpm === undefined) return undefined;
+  return Math.max(0, toPpm - fromPpm);
+}
+
+function smallest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+function largest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { Problem } from "../../../attest/problem.ts";
+import { lineProblem } from "../../../drivers/line/problems.ts";
+
+function withCode(code: string): Error {
+  return Object.assign(new Error(`${code}: from the system`), { code });
+}
+
+describe("line problems", () => {
+  it.each([
+    [withCode("ENOENT"), "line-not-found", "/dev/serial/by-id"],
+    [withCode("ENXIO"), "line-not-found", "/dev/serial/by-id"],
+    [withCode("EACCES"), "line-permission", "group dialout"],
+    [withCode("EBUSY"), "line-busy", "fuser"],
+    [withCode("ECONNREFUSED"), "line-refused", "ser2net"],
+    [withCode("ENOTFOUND"), "line-host-not-found", "spelling"],
+    [withCode("EHOSTUNREACH"), "line-unreachable", "same network"],
+    [withCode("ETIMEDOUT"), "line-timeout", "firewall"],
+    [
+      new Error("Error: No such file or directory, cannot open /dev/x"),
+      "line-not-found",
+      "/dev/serial/by-id",
+    ],
+    [new Error("Error: Permission denied, cannot open /dev/x"), "line-permission", "group dialout"],
+    [new Error("Error Resource temporarily unavailable Cannot lock port"), "line-busy", "fuser"],
+    [new Error("Inappropriate ioctl for device"), "line-not-serial", "/dev/serial/by-id"],
+    [new Error("something new"), "line-failed", "adapter"],
+    ["a text", "line-failed", "adapter"],
+  ])("%s", (thrown, code, hint) => {
+    const problem = lineProblem("/dev/x", thrown);
+    expect(problem.code).toBe(code);
+    expect(problem.message).toMatch(/^\/dev\/x: /);
+    expect(problem.detail.hint).toContain(hint);
+    expect(problem.cause).toBe(thrown);
+  });
+
+  it("leaves a problem as it is", () => {
+    const problem = new Problem("line-silent", "nothing");
+    expect(lineProblem("/dev/x", problem)).toBe(problem);
+  });
+});
