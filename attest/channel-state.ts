@@ -154,23 +154,31 @@ export function applyDiscontinuity(
   checkOrder(state, leaf.timeMs);
   requireNoDueClose(state, leaf.timeMs, intervalMs);
   requireNoOpenEnergy(state);
-  if (state.last === undefined)
+  if (state.lastReadingMs === undefined)
     throw new Problem("discontinuity-unexpected", "no reading comes before the discontinuity");
   requireSame(leaf, {
-    oldImportMwh: state.last.importMwh,
-    oldExportMwh: state.last.exportMwh,
-    gapFromMs: state.lastReadingMs ?? state.last.timeMs,
+    oldImportMwh: state.last?.importMwh,
+    oldExportMwh: state.last?.exportMwh,
+    gapFromMs: state.lastReadingMs,
     previousDiscontinuitySeq: state.lastDiscontinuitySeq,
   });
   if (leaf.gapToMs < leaf.gapFromMs || leaf.gapToMs > leaf.timeMs) {
     throw new Problem("leaf-mismatch", "the gap does not end between its begin and the leaf's own time");
   }
-  const { chain: _c, broken: _b, replaced: _r, last: _l, ...rest } = state;
+  const { chain: _c, broken: _b, replaced: _r, last: _l, announced: _a, ...rest } = state;
   return {
     ...rest,
     lastTimeMs: leaf.timeMs,
     lastReadingMs: leaf.timeMs,
     lastDiscontinuitySeq: leaf.seq,
+    ...announcedBy(leaf),
+  };
+}
+
+/** A break that names no new registers leaves open where the next reading begins. */
+function announcedBy(leaf: Discontinuity): Pick<ChannelState, "announced"> {
+  if (leaf.newImportMwh === undefined && leaf.newExportMwh === undefined) return {};
+  return {
     announced: { ...values("importMwh", leaf.newImportMwh), ...values("exportMwh", leaf.newExportMwh) },
   };
 }
@@ -191,7 +199,7 @@ export function applyClockStep(state: ChannelState, step: ClockStep): ChannelSta
   const isKnown = step.timeQuality >= KNOWN_TIME;
   // From a known clock to none nothing can be mapped: what was read counts as read just before the step.
   const move = (ms: number): number =>
-    wasKnown && !isKnown ? step.afterMs : Math.min(ms + step.afterMs - step.beforeMs, step.afterMs);
+    wasKnown && !isKnown ? step.timeMs : Math.min(ms + step.timeMs - step.beforeMs, step.timeMs);
   const { broken, ...rest } = state;
   const moved = { ...rest, lastTimeMs: move(state.lastTimeMs), lastClockStepSeq: step.seq };
   const reading = state.lastReadingMs === undefined ? {} : { lastReadingMs: move(state.lastReadingMs) };

@@ -102,8 +102,7 @@ export const KIND_FIELDS: { readonly [K in KindWithFields]: OwnFields<Extract<Le
   },
   clockStep: {
     beforeMs: must(6, "uint"),
-    afterMs: must(7, "uint"),
-    beforeQuality: must(8, "uint"),
+    beforeQuality: must(7, "uint"),
   },
   anchor: {
     nodeKey: must(6, "bytes32"),

@@ -177,12 +177,11 @@ export interface Discontinuity extends LeafCommon {
   readonly previousDiscontinuitySeq?: number;
 }
 
+/** The clock was set: the leaf's own time is what the new clock shows. */
 export interface ClockStep extends LeafCommon {
   readonly kind: "clockStep";
-  /** The time that the old clock would have shown at the instant of the step. */
+  /** What the old clock showed at the same instant. */
   readonly beforeMs: number;
-  /** The time that the new clock shows at the same instant. */
-  readonly afterMs: number;
   readonly beforeQuality: number;
 }
 

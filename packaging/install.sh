@@ -115,7 +115,11 @@ place_programs() {
   rm -rf "${HOME_DIR:?}/old"
   cat >"$COMMAND.new" <<COMMAND_END
 #!/bin/sh
-exec $HOME_DIR/node/bin/node $HOME_DIR/app/bin/kilowitness.js "\$@"
+# As root, go on as the service's user: what it cannot open, the service cannot open either, and nothing in its
+# state folder ends up as root's.
+set -- $HOME_DIR/node/bin/node $HOME_DIR/app/bin/kilowitness.js "\$@"
+[ "\$(id -u)" -ne 0 ] || set -- setpriv --reuid=$SERVICE_USER --regid=$SERVICE_USER --init-groups "\$@"
+exec "\$@"
 COMMAND_END
   chmod 0755 "$COMMAND.new"
   mv "$COMMAND.new" "$COMMAND"

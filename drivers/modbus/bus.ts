@@ -106,8 +106,9 @@ export class ModbusBus {
   async #serve(request: RegisterRequest): Promise<Uint16Array> {
     const unit = this.#unit(request.unit);
     unit.check(performance.now());
-    const line = await this.#connectedLine();
+    // First the pause, since the device may end the connection in it.
     await this.#pause(this.#lastReplyMs + this.#timing.minGapMs - performance.now());
+    const line = await this.#connectedLine();
     try {
       const registers = await line.read(request, this.#timing.timeoutMs);
       unit.succeed();

@@ -11,7 +11,10 @@ export type Misbehaviour =
   | { readonly kind: "twice" }
   | { readonly kind: "close-before-reply" }
   | { readonly kind: "close-in-reply" }
-  | { readonly kind: "exception"; readonly code: number };
+  | { readonly kind: "close-after-reply" }
+  | { readonly kind: "exception"; readonly code: number }
+  /** An exception that another unit behind the same gateway meant for somebody else. */
+  | { readonly kind: "foreign-exception"; readonly code: number };
 
 /** How a reply goes out: these bytes after this time, then perhaps the end of the connection. */
 export interface Delivery {
@@ -40,13 +43,17 @@ export function deliver(reply: Uint8Array, misbehaviour: Misbehaviour | undefine
     case "wrong-transaction":
       return { ...good, bytes: patch(reply, 0, [0x7e, 0x7e]) };
     case "wrong-unit":
-      return { ...good, bytes: patch(reply, 6, [(reply[6] ?? 0) ^ 0x55]) };
+      return { ...good, bytes: anotherUnit(reply) };
     case "twice":
       return { ...good, bytes: Uint8Array.of(...reply, ...reply) };
     case "close-before-reply":
       return { ...good, bytes: new Uint8Array(0), thenClose: true };
     case "close-in-reply":
       return { ...good, bytes: reply.subarray(0, reply.length >> 1), thenClose: true };
+    case "close-after-reply":
+      return { ...good, thenClose: true };
+    case "foreign-exception":
+      return { ...good, bytes: anotherUnit(asException(reply, misbehaviour.code)) };
     case "exception":
       return { ...good, bytes: asException(reply, misbehaviour.code) };
   }
@@ -56,6 +63,10 @@ function patch(reply: Uint8Array, at: number, values: readonly number[]): Uint8A
   const patched = Uint8Array.from(reply);
   patched.set(values, at);
   return patched;
+}
+
+function anotherUnit(reply: Uint8Array): Uint8Array {
+  return patch(reply, 6, [(reply[6] ?? 0) ^ 0x55]);
 }
 
 function asException(reply: Uint8Array, code: number): Uint8Array {

@@ -131,8 +131,11 @@ class Session {
   }
 }
 
+/** Misbehaviours after which the whole answer still arrives. */
+const HARMLESS: ReadonlySet<Misbehaviour["kind"]> = new Set(["delay", "twice", "close-after-reply"]);
+
 function spoilt(misbehaviour: Misbehaviour | undefined): boolean {
-  return misbehaviour !== undefined && misbehaviour.kind !== "delay" && misbehaviour.kind !== "twice";
+  return misbehaviour !== undefined && !HARMLESS.has(misbehaviour.kind);
 }
 
 function readRequest(frame: RequestFrame): ReadRequest | { readonly exception: number } {

@@ -118,10 +118,7 @@ class SunSpecDevice implements PolledMeter {
       absent.push(...new Set(block.absent));
     }
     // A connection lost between two blocks may have come back from another device.
-    if (this.#bus.connection !== connection)
-      throw new Problem("modbus-closed", "connection was renewed in the middle of a snapshot", {
-        where: `${this.#options.host}:${this.#options.port}`,
-      });
+    if (this.#bus.connection !== connection) await this.#verify();
     return { readings, flexibility, absent };
   }
 

@@ -95,6 +95,7 @@ describe("one misbehaviour is one Problem, and service goes on", () => {
     [{ kind: "wrong-protocol" }, "modbus-malformed"],
     [{ kind: "wrong-transaction" }, "modbus-malformed"],
     [{ kind: "wrong-unit" }, "modbus-malformed"],
+    [{ kind: "foreign-exception", code: 2 }, "modbus-malformed"],
     [{ kind: "close-before-reply" }, "modbus-closed"],
     [{ kind: "close-in-reply" }, "modbus-closed"],
     [{ kind: "exception", code: 1 }, "modbus-illegal-function"],
@@ -135,7 +136,7 @@ describe("one misbehaviour is one Problem, and service goes on", () => {
     });
   });
 
-  it("does not take the exception of another unit for its own", async () => {
+  it("goes on with one unit when a gateway does not reach another", async () => {
     const bus = busTo(await echoDevice());
     expect((await problemOf(bus.readHoldingRegisters({ unit: 9, start: 1, count: 1 }))).code).toBe(
       "modbus-wrong-unit",

@@ -185,9 +185,15 @@ describe("values that are none", () => {
     const meter = openSunSpec(server);
     later(() => meter.close());
     await meter.read();
-    image = imageOf(new ModelBuilder(13).build(11), RUNNING);
-    expect(await codeOf(meter.read())).toBe("sunspec-layout-changed");
-    expect((await meter.read()).readings).toMatchObject([{ exportMwh: 7_000_000 }]);
+    // Of the same length as model 103, so that only the ID tells.
+    for (const before of [new ModelBuilder(13).build(11), new ModelBuilder(50).fill(0, 50, 7).build(64001)]) {
+      image = imageOf(before, RUNNING);
+      expect(await codeOf(meter.read())).toBe("sunspec-layout-changed");
+      expect((await meter.read()).readings).toMatchObject([{ exportMwh: 7_000_000 }]);
+      image = imageOf(RUNNING);
+      expect(await codeOf(meter.read())).toBe("sunspec-layout-changed");
+      await meter.read();
+    }
   });
 });
 

@@ -179,6 +179,27 @@ describe("a device that was swapped", () => {
     expect((await meter.read()).readings).toMatchObject([{ exportMwh: 1_000_000 }]);
   });
 
+  it("is refused even when it comes in the middle of a snapshot", async () => {
+    let serial = "BAT-1";
+    let swap = false;
+    const server = await startSunSpecBattery({
+      port: 0,
+      state: () => ({ ...BATTERY, serial }),
+      misbehave: () => (swap ? { kind: "close-after-reply" } : undefined),
+      onServed: () => {
+        // The meter's block has gone out; what answers after the lost connection is another battery.
+        if (swap) serial = "BAT-2";
+        swap = false;
+      },
+    });
+    later(() => server.close());
+    const meter = openSunSpec(server, { minGapMs: 50 });
+    later(() => meter.close());
+    await meter.read();
+    swap = true;
+    expect(await codeOf(meter.read())).toBe("driver-identity-changed");
+  });
+
   it("is welcome when it is the same one", async () => {
     const first = await startSunSpecInverter({ port: 0, state: () => NOON });
     const meter = openSunSpec(first);

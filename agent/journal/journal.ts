@@ -1,0 +1,215 @@
+import { readFileSync } from "node:fs";
+import type { Statement } from "better-sqlite3";
+import { concatBytes } from "../../attest/bytes.ts";
+import type { Leaf } from "../../attest/leaf.ts";
+import { nativeSuite } from "../../attest/native.ts";
+import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
+import { openDatabase, type SqliteDatabase } from "../../runtime/database.ts";
+import { readStatements } from "../../runtime/sql.ts";
+
+/** A leaf on its way into the journal. */
+export interface SealedLeaf {
+  readonly leaf: Leaf;
+  readonly bytes: Uint8Array;
+}
+
+/** Leaves and the checkpoint that covers them, as the uplink sends them. */
+export interface JournalBatch {
+  readonly firstSeq: number;
+  readonly size: number;
+  readonly leaves: Uint8Array;
+  readonly checkpoint: Uint8Array;
+}
+
+/** What one commit writes, all or nothing. */
+export interface Commit {
+  readonly epoch: number;
+  readonly leaves: readonly SealedLeaf[];
+  readonly subtrees: readonly { readonly position: number; readonly hash: Uint8Array }[];
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+export interface StoredReceipt {
+  readonly nodeKey: Uint8Array;
+  readonly size: number;
+  readonly bytes: Uint8Array;
+}
+
+const MIGRATIONS: readonly URL[] = [new URL("./schema-1.sql", import.meta.url)];
+const MAX_BYTES = 4 * 1024 ** 3;
+const MARKED = new Set<Leaf["kind"]>(["intervalClose", "anchor"]);
+
+interface SizedRow {
+  readonly size: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The device's log on disk, and everything that was signed over it or received for it. A commit is durable when
+ * it returns: the database runs with `synchronous=FULL`. One journal holds all epochs of a key.
+ */
+export class Journal {
+  readonly path: string;
+  readonly #database: SqliteDatabase;
+  readonly #sql: (name: string) => string;
+  readonly #prepared = new Map<string, Statement>();
+
+  constructor(path: string) {
+    this.path = path;
+    const migrations = MIGRATIONS.map((url) => readFileSync(url, "utf8"));
+    this.#database = openDatabase({ path, migrations, maxBytes: MAX_BYTES });
+    this.#sql = readStatements(new URL("./statements.sql", import.meta.url));
+  }
+
+  /** Appends leaves and notes in one durable transaction. Throws what SQLite throws, and then nothing was written. */
+  commit(commit: Commit): void {
+    this.#database.transaction(() => {
+      for (const { leaf, bytes } of commit.leaves) {
+        this.#run("addLeaf", { epoch: commit.epoch, seq: leaf.seq, bytes });
+        if (MARKED.has(leaf.kind)) this.#run("addMark", { epoch: commit.epoch, ...markOf(leaf) });
+      }
+      for (const subtree of commit.subtrees) this.#run("addSubtree", { epoch: commit.epoch, ...subtree });
+      for (const [name, value] of Object.entries(commit.notes)) this.#run("putNote", { name, value });
+    })();
+  }
+
+  note(name: string): string | undefined {
+    return this.#one<{ value: string }>("getNote", { name })?.value;
+  }
+
+  /** Number of durable leaves of the epoch. */
+  size(epoch: number): number {
+    return this.#one<{ size: number }>("size", { epoch })?.size ?? 0;
+  }
+
+  /** Bytes of the leaves from..to-1, in order. */
+  leaves(epoch: number, from: number, to: number): Uint8Array[] {
+    return this.#all<{ bytes: Uint8Array }>("leaves", { epoch, from, to }).map(
+      ({ bytes }) => new Uint8Array(bytes),
+    );
+  }
+
+  addCheckpoint(epoch: number, size: number, bytes: Uint8Array): void {
+    this.#run("addCheckpoint", { epoch, size, bytes });
+  }
+
+  lastCheckpoint(epoch: number): SizedRow | undefined {
+    return this.#one<SizedRow>("lastCheckpoint", { epoch });
+  }
+
+  checkpointAt(epoch: number, size: number): Uint8Array | undefined {
+    return this.#one<SizedRow>("checkpointAt", { epoch, size })?.bytes;
+  }
+
+  /** Stores a receipt; true when it is new. Durable when it returns. */
+  addReceipt(epoch: number, receipt: StoredReceipt): boolean {
+    const hash = nativeSuite.sha256(receipt.bytes);
+    return this.#run("addReceipt", { epoch, ...receipt, hash }) > 0;
+  }
+
+  /** Up to which size the node has receipted this epoch; 0 for never. */
+  receiptedSize(epoch: number, nodeKey: Uint8Array): number {
+    return this.#one<{ size: number }>("receiptedSize", { epoch, nodeKey })?.size ?? 0;
+  }
+
+  /** Keys of all nodes whose receipts the journal holds, in any epoch. */
+  receiptNodes(): Uint8Array[] {
+    return this.#all<{ nodeKey: Uint8Array }>("receiptNodes", {}).map(
+      ({ nodeKey }) => new Uint8Array(nodeKey),
+    );
+  }
+
+  /**
+   * The next batch for a node that holds `from` leaves: up to `most` leaves, and as many checkpoints in one as
+   * fit; at least up to the next checkpoint. Undefined when nothing signed lies beyond.
+   */
+  batchAfter(epoch: number, from: number, most: number): JournalBatch | undefined {
+    const within = this.#one<SizedRow>("checkpointWithin", { epoch, from, to: from + most });
+    const row = within ?? this.#one<SizedRow>("checkpointAfter", { epoch, from });
+    if (row === undefined) return undefined;
+    const leaves = concatBytes(...this.leaves(epoch, from, row.size));
+    return { firstSeq: from, size: row.size, leaves, checkpoint: new Uint8Array(row.bytes) };
+  }
+
+  /** The smallest receipted checkpoint over more than `seq` leaves with its receipts, else the smallest one. */
+  checkpointOver(epoch: number, seq: number): { bytes: Uint8Array; receipts: Uint8Array[] } | undefined {
+    const receipted =
+      this.#one<{ size: number | null }>("receiptedAfter", { epoch, from: seq })?.size ?? undefined;
+    const bytes =
+      receipted === undefined
+        ? this.#one<SizedRow>("checkpointAfter", { epoch, from: seq })?.bytes
+        : this.checkpointAt(epoch, receipted);
+    if (bytes === undefined) return undefined;
+    return {
+      bytes: new Uint8Array(bytes),
+      receipts: receipted === undefined ? [] : this.#receiptsAt(epoch, receipted),
+    };
+  }
+
+  receiptByHash(hash: Uint8Array): Uint8Array | undefined {
+    const row = this.#one<{ bytes: Uint8Array }>("receiptByHash", { hash });
+    return row === undefined ? undefined : new Uint8Array(row.bytes);
+  }
+
+  closeSeqs(epoch: number, span: { channel: number; fromMs: number; toMs: number }): number[] {
+    return this.#all<{ seq: number }>("closes", { epoch, ...span }).map(({ seq }) => seq);
+  }
+
+  recentCloseSeqs(epoch: number, limit: number): number[] {
+    return this.#all<{ seq: number }>("recentCloses", { epoch, limit }).map(({ seq }) => seq);
+  }
+
+  anchorSeqBelow(epoch: number, seq: number): number | undefined {
+    return this.#one<{ seq: number }>("anchorsBelow", { epoch, seq })?.seq;
+  }
+
+  subtree(epoch: number, position: number): Uint8Array | undefined {
+    const row = this.#one<{ hash: Uint8Array }>("getSubtree", { epoch, position });
+    return row === undefined ? undefined : new Uint8Array(row.hash);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #receiptsAt(epoch: number, size: number): Uint8Array[] {
+    return this.#all<{ bytes: Uint8Array }>("receiptsAt", { epoch, size }).map(
+      ({ bytes }) => new Uint8Array(bytes),
+    );
+  }
+
+  #statement(name: string): Statement {
+    const known = this.#prepared.get(name);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(this.#sql(name));
+    this.#prepared.set(name, statement);
+    return statement;
+  }
+
+  #run(name: string, values: object): number {
+    return this.#statement(name).run(values).changes;
+  }
+
+  // The row types are those of the statements beside this file; the schema's tests hold them.
+  #one<Row>(name: string, values: object): Row | undefined {
+    return this.#statement(name).get(values) as Row | undefined;
+  }
+
+  #all<Row>(name: string, values: object): Row[] {
+    return this.#statement(name).all(values) as Row[];
+  }
+}
+
+/** How many leaves one stored subtree covers. */
+export const SUBTREE_LEAVES: number = STORED_SUBTREE_LEAVES;
+
+function markOf(leaf: Leaf): object {
+  const close = leaf.kind === "intervalClose" ? leaf : undefined;
+  return {
+    seq: leaf.seq,
+    kind: leaf.kind,
+    channel: close?.channel ?? null,
+    t0Ms: close?.t0Ms ?? null,
+    t1Ms: close?.t1Ms ?? null,
+  };
+}

@@ -1,0 +1,56 @@
+import type { LogIdentity } from "../../attest/identity.ts";
+import { decodeLeaf } from "../../attest/leaf-codec.ts";
+import { nativeSuite } from "../../attest/native.ts";
+import { SubtreeSource } from "../../attest/node-source.ts";
+import { Problem } from "../../attest/problem.ts";
+import type { ProofSource } from "../../attest/proof-source.ts";
+import { leafHash } from "../../attest/tree.ts";
+import type { Journal } from "./journal.ts";
+
+/** Proofs out of the device's own journal, for one epoch. */
+export function journalProofSource(journal: Journal, identity: LogIdentity): ProofSource {
+  const { epoch } = identity;
+  return {
+    identity,
+    leaf: (seq) => storedLeaf(journal, epoch, seq),
+    closes: (channel, fromMs, toMs) =>
+      journal.closeSeqs(epoch, { channel, fromMs, toMs }).map((seq) => {
+        const leaf = decodeLeaf(storedLeaf(journal, epoch, seq));
+        if (leaf.kind === "intervalClose") return leaf;
+        throw new Problem("journal-index", "the index of closes points at another leaf", {
+          where: `leaf ${seq}`,
+        });
+      }),
+    checkpointOver: (seq) => journal.checkpointOver(epoch, seq),
+    anchorBelow: (seq) => anchorBelow(journal, epoch, seq),
+    tree: () => journalTree(journal, epoch),
+  };
+}
+
+/** The log's tree over the durable leaves. */
+export function journalTree(journal: Journal, epoch: number): SubtreeSource {
+  return new SubtreeSource(nativeSuite, {
+    size: () => journal.size(epoch),
+    stored: (position) => journal.subtree(epoch, position),
+    leafHashes: (from, to) => journal.leaves(epoch, from, to).map((bytes) => leafHash(nativeSuite, bytes)),
+  });
+}
+
+function storedLeaf(journal: Journal, epoch: number, seq: number): Uint8Array {
+  const [bytes] = journal.leaves(epoch, seq, seq + 1);
+  if (bytes !== undefined) return bytes;
+  throw new Problem("journal-leaf", "the journal does not hold this leaf", { where: `leaf ${seq}` });
+}
+
+function anchorBelow(
+  journal: Journal,
+  epoch: number,
+  seq: number,
+): { seq: number; receipt: Uint8Array } | undefined {
+  const at = journal.anchorSeqBelow(epoch, seq);
+  if (at === undefined) return undefined;
+  const leaf = decodeLeaf(storedLeaf(journal, epoch, at));
+  if (leaf.kind !== "anchor") return undefined;
+  const receipt = journal.receiptByHash(leaf.receiptHash);
+  return receipt === undefined ? undefined : { seq: at, receipt };
+}

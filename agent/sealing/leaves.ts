@@ -1,0 +1,133 @@
+import {
+  type ChannelManifest,
+  type Discontinuity,
+  type FlexibilityLeaf,
+  REGISTER,
+  type ReadingLeaf,
+  type Unplaced,
+} from "../../attest/leaf.ts";
+import { CHANNEL_ROLES, type FlexibilityReading, type MeterReading } from "../../attest/reading.ts";
+import type { ChannelDescription, MeterIdentity } from "../../drivers/driver.ts";
+import type { Instant } from "../clock/clock.ts";
+
+/** What the installer says of a channel, beside what the driver reads. */
+export interface ChannelSettings {
+  /** Name in the log; `device/channel` unless configured. */
+  readonly name: string;
+  readonly role?: ChannelDescription["role"];
+  readonly energySource?: string;
+  readonly technology?: string;
+  /** 1 injected into the grid, 2 used on site. */
+  readonly use?: number;
+  readonly maxImportMw?: number;
+  readonly maxExportMw?: number;
+}
+
+/** Everything a channel manifest is made of. */
+export interface ChannelSource {
+  readonly driver: string;
+  readonly samplingMs: number;
+  readonly identity: MeterIdentity;
+  readonly description: ChannelDescription;
+  readonly settings: ChannelSettings;
+}
+
+/** First 16 bytes of the digest: what the leaf has room for. */
+const EVIDENCE_BYTES = 16;
+const DEVICE_BOUNDARY = 1;
+const AVAILABLE = 1;
+const UNAVAILABLE = 2;
+
+/** The manifest of a channel as number `channel`, at that time. */
+export function manifestLeaf(channel: number, source: ChannelSource, at: Instant): Unplaced<ChannelManifest> {
+  const { identity, description, settings } = source;
+  const { role: _, ...stated } = settings;
+  return defined({
+    kind: "channelManifest" as const,
+    ...at,
+    channel,
+    role: CHANNEL_ROLES[settings.role ?? description.role],
+    make: identity.make,
+    model: identity.model,
+    serial: identity.serial,
+    firmware: identity.firmware === "" ? undefined : identity.firmware,
+    driver: source.driver,
+    resolutionMwh: description.resolutionMwh,
+    maxImportMw: description.maxImportMw,
+    maxExportMw: description.maxExportMw,
+    samplingMs: source.samplingMs,
+    registers: registersOf(description),
+    ...defined(stated),
+  });
+}
+
+/** The leaf of an accepted reading. */
+export function readingLeaf(channel: number, reading: MeterReading, at: Instant): Unplaced<ReadingLeaf> {
+  const { channel: _name, evidence, status, ...values } = reading;
+  return defined({
+    kind: "reading" as const,
+    ...at,
+    channel,
+    ...values,
+    status: status === 0 ? undefined : status,
+    evidence: evidence.slice(0, EVIDENCE_BYTES),
+  });
+}
+
+/** The leaf of what a controllable device could do now. */
+export function flexibilityLeaf(
+  channel: number,
+  flexibility: FlexibilityReading,
+  at: Instant,
+): Unplaced<FlexibilityLeaf> {
+  const { channel: _name, evidence, available, ...values } = flexibility;
+  return defined({
+    kind: "flexibility" as const,
+    ...at,
+    channel,
+    boundary: DEVICE_BOUNDARY,
+    availability: available ? AVAILABLE : UNAVAILABLE,
+    ...values,
+    evidence: evidence.slice(0, EVIDENCE_BYTES),
+  });
+}
+
+/** The leaf that states a break between `old` and the reading that follows. */
+export function discontinuityLeaf(
+  channel: number,
+  body: Pick<Discontinuity, "classification" | "gapFromMs"> & {
+    readonly old: { readonly importMwh?: number; readonly exportMwh?: number } | undefined;
+    readonly next: MeterReading;
+    readonly previousDiscontinuitySeq: number | undefined;
+  },
+  at: Instant,
+): Unplaced<Discontinuity> {
+  return defined({
+    kind: "discontinuity" as const,
+    ...at,
+    channel,
+    classification: body.classification,
+    oldImportMwh: body.old?.importMwh,
+    newImportMwh: body.next.importMwh,
+    oldExportMwh: body.old?.exportMwh,
+    newExportMwh: body.next.exportMwh,
+    gapFromMs: body.gapFromMs,
+    gapToMs: at.timeMs,
+    previousDiscontinuitySeq: body.previousDiscontinuitySeq,
+  });
+}
+
+function registersOf(description: ChannelDescription): number {
+  const has = (quantity: "import" | "export"): boolean => description.quantities.includes(quantity);
+  return (has("import") ? REGISTER.import : 0) | (has("export") ? REGISTER.export : 0);
+}
+
+/** `value` without its undefined properties: absent on the wire is absent here. */
+type Defined<T> = { [P in keyof T as undefined extends T[P] ? never : P]: T[P] } & {
+  [P in keyof T as undefined extends T[P] ? P : never]?: Exclude<T[P], undefined>;
+};
+
+function defined<T extends object>(value: T): Defined<T> {
+  // Dropping undefined properties is what Defined says of the type.
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Defined<T>;
+}

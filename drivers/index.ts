@@ -1,0 +1,21 @@
+/** Public entry `kilowitness/drivers`: the contract of a driver, its vocabulary, and the catalogue. */
+
+export { Problem, type ProblemDetail } from "../attest/problem.ts";
+export {
+  CHANNEL_ROLES,
+  type ChannelRole,
+  type FlexibilityReading,
+  type MeterReading,
+  READING_STATUS,
+} from "../attest/reading.ts";
+export { catalogueOf, type DriverCatalogue, driverCatalogue } from "./catalogue.ts";
+export type {
+  ChannelDescription,
+  DriverDefinition,
+  MeterDriver,
+  MeterIdentity,
+  PolledMeter,
+  PushListener,
+  PushMeter,
+  Snapshot,
+} from "./driver.ts";

@@ -1,0 +1,56 @@
+import { Command } from "commander";
+import { toHex } from "../../attest/bytes.ts";
+import { describeProblem } from "../../attest/problem.ts";
+import { readConfigFile } from "../../runtime/config-file.ts";
+import { openLogger } from "../../runtime/log.ts";
+import { nodeConfigSchema } from "../config.ts";
+import { type RunningNode, startNode } from "../node.ts";
+
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+interface NodeOptions {
+  readonly config: string;
+  readonly json?: boolean;
+}
+
+/** `kilowitness node --config FILE [--json]`: runs a verifying node until SIGTERM or SIGINT. */
+export function nodeCommand(): Command {
+  return new Command("node")
+    .description("run a verifying node: takes batches of devices, checks every leaf, gives receipts")
+    .requiredOption("--config <file>", "configuration, YAML (see examples/node.yaml)")
+    .option("--json", "print what happens as JSON lines")
+    .action(runNode);
+}
+
+async function runNode(options: NodeOptions): Promise<void> {
+  try {
+    const config = readConfigFile(options.config, nodeConfigSchema);
+    const stopped = stopSignal();
+    const node = await startNode(config, openLogger("node", config.log));
+    process.stdout.write(readyLine(node, options.json === true));
+    await stopped;
+    await node.close();
+  } catch (thrown) {
+    const { code, message } = describeProblem(thrown);
+    process.stderr.write(`kilowitness node: ${message} (${code})\n`);
+    process.exitCode = 1;
+  }
+}
+
+function readyLine(node: RunningNode, json: boolean): string {
+  const nodeKey = toHex(node.nodeKey);
+  if (json)
+    return `${JSON.stringify({ event: "node-ready", ws: node.wsUrl, http: node.httpUrl, nodeKey })}\n`;
+  return `node ready: devices ${node.wsUrl}, questions ${node.httpUrl}, node key ${nodeKey}\n`;
+}
+
+/** Resolves at the first SIGTERM or SIGINT. A second one ends the process at once, as if there were no handler. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      for (const signal of STOP_SIGNALS) process.off(signal, stop);
+      resolve();
+    };
+    for (const signal of STOP_SIGNALS) process.on(signal, stop);
+  });
+}

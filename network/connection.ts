@@ -1,0 +1,231 @@
+import type { Socket } from "node:net";
+import { type RawData, WebSocket } from "ws";
+import { toHex } from "../attest/bytes.ts";
+import { encodeMessage, type Message, refusal } from "../attest/messages.ts";
+import { describeProblem, Problem } from "../attest/problem.ts";
+import type { Logger } from "../runtime/log.ts";
+import { MessageQueue } from "./message-queue.ts";
+import { Session, type SessionContext } from "./session.ts";
+
+/** Before a device has proven its key: the largest message, and all bytes together. */
+const MAX_GREETING_BYTES = 4096;
+const MAX_GREETING_TOTAL_BYTES = 4 * MAX_GREETING_BYTES;
+const HANDSHAKE_MS = 10_000;
+const PING_MS = 20_000;
+/** How long a peer may take to answer a close. */
+const CLOSE_MS = 2000;
+/** How long a stopping node waits for the batch in hand and its answer. */
+const STOP_MS = 5000;
+/** How long an answer may stay unsent before the peer counts as dead. */
+const SEND_MS = 30_000;
+
+/** Close codes of RFC 6455, 7.4.1. */
+const GOING_AWAY = 1001;
+const POLICY = 1008;
+const INTERNAL = 1011;
+
+export interface ConnectionContext extends SessionContext {
+  readonly logger: Logger;
+  /** Called once, when a device has proven its key. */
+  readonly authenticated: (connection: Connection, deviceKey: string) => void;
+  readonly ended: (connection: Connection) => void;
+}
+
+/** One WebSocket: deadlines, sizes and order of messages. What is said is {@link Session}'s. */
+export class Connection {
+  readonly address: string;
+  readonly #socket: WebSocket;
+  readonly #context: ConnectionContext;
+  readonly #session: Session;
+  readonly #queue: MessageQueue;
+  readonly #stopCounting: () => void;
+  readonly #deadline: NodeJS.Timeout;
+  readonly #pinger: NodeJS.Timeout;
+  #alive = true;
+  #closing = false;
+
+  constructor(socket: WebSocket, tcp: Socket, context: ConnectionContext) {
+    this.address = tcp.remoteAddress ?? "unknown";
+    this.#socket = socket;
+    this.#context = context;
+    this.#session = new Session(context);
+    this.#queue = new MessageQueue({
+      handle: (bytes) => this.#handle(bytes),
+      pause: () => socket.pause(),
+      resume: () => this.#resume(),
+    });
+    this.#stopCounting = countBytes(tcp, () => this.#tooMuch());
+    this.#deadline = setTimeout(() => this.#late(), HANDSHAKE_MS);
+    this.#pinger = setInterval(() => this.#ping(), PING_MS);
+    this.#listen();
+  }
+
+  /** The device's key in hexadecimal, once it is proven. */
+  get deviceKey(): string | undefined {
+    const key = this.#session.device?.key;
+    return key && toHex(key);
+  }
+
+  /** Refuses what the peer said or is, and closes. */
+  refuse(thrown: unknown): void {
+    if (this.#closing) return;
+    const known = thrown instanceof Problem && thrown.code !== "store-write";
+    this.#context.logger.problem("connection-refused", thrown, this.#fields());
+    const { code, message } = known ? describeProblem(thrown) : UNAVAILABLE;
+    this.#end(refusal(code, message), known ? POLICY : INTERNAL);
+  }
+
+  /** Finishes the message in hand and closes because the node stops. */
+  async stop(): Promise<void> {
+    const deadline = setTimeout(() => this.#socket.terminate(), STOP_MS);
+    await this.#queue.close();
+    clearTimeout(deadline);
+    this.#end(undefined, GOING_AWAY);
+  }
+
+  /** Resolves when the socket is closed. */
+  closed(): Promise<void> {
+    if (this.#socket.readyState === WebSocket.CLOSED) return Promise.resolve();
+    return new Promise((resolve) => this.#socket.once("close", () => resolve()));
+  }
+
+  #listen(): void {
+    this.#socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
+    this.#socket.on("pong", () => {
+      this.#alive = true;
+    });
+    this.#socket.on("error", (error) =>
+      this.#context.logger.problem("connection-error", error, this.#fields()),
+    );
+    this.#socket.once("close", () => this.#ended());
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    this.#alive = true;
+    if (this.#closing) return;
+    try {
+      this.#queue.push(this.#checked(data, isBinary));
+    } catch (thrown) {
+      this.refuse(thrown);
+    }
+  }
+
+  #checked(data: RawData, isBinary: boolean): Uint8Array {
+    // The socket's binaryType is "nodebuffer", so that one message is one Buffer.
+    if (!isBinary || !Buffer.isBuffer(data))
+      throw new Problem("message-type", "messages are binary", { got: "text" });
+    if (this.#session.device !== undefined || data.length <= MAX_GREETING_BYTES)
+      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    throw new Problem("message-size", "message is too large before the device has proven its key", {
+      expected: `at most ${MAX_GREETING_BYTES} bytes`,
+      got: String(data.length),
+    });
+  }
+
+  async #handle(bytes: Uint8Array): Promise<void> {
+    if (this.#closing) return;
+    const wasKnown = this.#session.device !== undefined;
+    try {
+      const answer = await this.#session.answer(bytes);
+      if (!wasKnown && this.deviceKey !== undefined) this.#welcome(this.deviceKey);
+      await this.#send(answer);
+    } catch (thrown) {
+      this.refuse(thrown);
+    }
+  }
+
+  #welcome(deviceKey: string): void {
+    clearTimeout(this.#deadline);
+    this.#stopCounting();
+    this.#context.logger.info("device-connected", this.#fields());
+    this.#context.authenticated(this, deviceKey);
+  }
+
+  /** Waits until the answer has left, so that a peer that does not read is not read either. */
+  #send(message: Message): Promise<void> {
+    if (this.#socket.readyState !== WebSocket.OPEN) return Promise.resolve();
+    return new Promise((resolve) => {
+      const deadline = setTimeout(() => this.#socket.terminate(), SEND_MS);
+      this.#socket.send(encodeMessage(message), () => {
+        clearTimeout(deadline);
+        resolve();
+      });
+    });
+  }
+
+  #resume(): void {
+    if (!this.#closing) this.#socket.resume();
+  }
+
+  #ping(): void {
+    if (this.#socket.isPaused) return; // its pong could not be seen
+    if (!this.#alive) {
+      this.#context.logger.warn("connection-dead", this.#fields());
+      this.#socket.terminate();
+      return;
+    }
+    this.#alive = false;
+    this.#socket.ping();
+  }
+
+  #late(): void {
+    this.refuse(
+      new Problem("handshake-timeout", "no device has proven its key in time", {
+        expected: `within ${HANDSHAKE_MS} ms`,
+      }),
+    );
+  }
+
+  #tooMuch(): void {
+    this.refuse(
+      new Problem("message-size", "too much was sent before the device has proven its key", {
+        expected: `at most ${MAX_GREETING_TOTAL_BYTES} bytes`,
+      }),
+    );
+    this.#socket.pause();
+  }
+
+  #end(last: Message | undefined, code: number): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    // A peer that does not answer the close is not waited for, nor one that floods meanwhile.
+    setTimeout(() => this.#socket.terminate(), CLOSE_MS).unref();
+    if (last !== undefined) this.#socket.send(encodeMessage(last));
+    this.#socket.close(code, last?.type === "refusal" ? last.code : "node stops");
+    this.#socket.resume();
+    void this.#queue.close();
+  }
+
+  #ended(): void {
+    this.#closing = true;
+    clearTimeout(this.#deadline);
+    clearInterval(this.#pinger);
+    this.#stopCounting();
+    void this.#queue.close();
+    this.#context.logger.info("connection-closed", this.#fields());
+    this.#context.ended(this);
+  }
+
+  #fields(): Record<string, unknown> {
+    return { address: this.address, ...(this.deviceKey === undefined ? {} : { device: this.deviceKey }) };
+  }
+}
+
+/** What a device is told when the fault is the node's own; the node's log has the rest. */
+const UNAVAILABLE = {
+  code: "node-unavailable",
+  message: "the node cannot store batches now; try again later",
+};
+
+/** Calls `exceeded` once when more bytes have come than a greeting needs; returns how to stop counting. */
+function countBytes(tcp: Socket, exceeded: () => void): () => void {
+  let total = 0;
+  const count = (chunk: Buffer): void => {
+    total += chunk.length;
+    if (total <= MAX_GREETING_TOTAL_BYTES) return;
+    tcp.off("data", count);
+    exceeded();
+  };
+  tcp.on("data", count);
+  return () => tcp.off("data", count);
+}

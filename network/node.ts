@@ -1,0 +1,106 @@
+import { toHex } from "../attest/bytes.ts";
+import { LruCache } from "../attest/lru-cache.ts";
+import { nativeSigner, nativeSuite } from "../attest/native.ts";
+import type { Signer } from "../attest/signature.ts";
+import { loadOrCreateKey } from "../runtime/key-file.ts";
+import type { Logger } from "../runtime/log.ts";
+import type { NodeConfig } from "./config.ts";
+import { Connection, type ConnectionContext } from "./connection.ts";
+import { Connections } from "./connections.ts";
+import { createQuestionServer } from "./http/server.ts";
+import { closeServer, hostAndPort, listen } from "./listen.ts";
+import { RulesCache } from "./rules-cache.ts";
+import { openSqliteStore, type SqliteStore } from "./store/sqlite-store.ts";
+import { createStreamServer } from "./stream-server.ts";
+
+/** A running node. */
+export interface RunningNode {
+  /** Where devices connect, `ws://host:port`. */
+  readonly wsUrl: string;
+  /** Where questions are answered, `http://host:port`. */
+  readonly httpUrl: string;
+  readonly nodeKey: Uint8Array;
+  /** Finishes the batches in hand, closes every socket with 1001, and leaves the store in one file. */
+  close(): Promise<void>;
+}
+
+/** Logs whose rules are kept in memory; keys whose check is remembered. */
+const KEPT_LOGS = 256;
+const KEPT_KEYS = 4096;
+
+/** Starts a node. Throws `key-…`, `database-…`, `store-network` or `listen`, and then has left nothing open. */
+export async function startNode(config: NodeConfig, logger: Logger): Promise<RunningNode> {
+  const { key, created } = loadOrCreateKey(config.key);
+  const signer = nativeSigner(key.seed);
+  logger.info("node-key", { created, nodeKey: toHex(signer.publicKey) });
+  const store = openSqliteStore(nativeSuite, {
+    path: config.store,
+    network: config.network,
+    maxBytes: config.maxStoreMiB * 1_048_576,
+  });
+  try {
+    return await serve({ config, logger, signer, store });
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
+}
+
+interface Parts {
+  readonly config: NodeConfig;
+  readonly logger: Logger;
+  readonly signer: Signer;
+  readonly store: SqliteStore;
+}
+
+async function serve(parts: Parts): Promise<RunningNode> {
+  const { config, logger, signer, store } = parts;
+  const connections = new Connections({
+    total: config.maxConnections,
+    perAddress: config.maxConnectionsPerAddress,
+  });
+  const context = connectionContext(parts, connections);
+  const stream = createStreamServer(connections, {
+    maxConnections: config.maxConnections,
+    opened: (socket, tcp) => connections.add(new Connection(socket, tcp, context)),
+  });
+  const questions = createQuestionServer({
+    ...{ archive: store, suite: nativeSuite, network: config.network, nodeKey: signer.publicKey, logger },
+  });
+  const close = async (): Promise<void> => {
+    await Promise.all([connections.stop(), closeServer(stream), closeServer(questions)]);
+    await store.close();
+  };
+  try {
+    const wsPort = await listen(stream, { ...config.listen, key: "listen" });
+    const httpPort = await listen(questions, { ...config.http, key: "http" });
+    return {
+      wsUrl: `ws://${hostAndPort(config.listen.host, wsPort)}`,
+      httpUrl: `http://${hostAndPort(config.http.host, httpPort)}`,
+      nodeKey: signer.publicKey,
+      close,
+    };
+  } catch (thrown) {
+    await Promise.all([closeServer(stream), closeServer(questions)]);
+    throw thrown;
+  }
+}
+
+function connectionContext(parts: Parts, connections: Connections): ConnectionContext {
+  const { config, logger, signer, store } = parts;
+  const listed = config.devices === "open" ? undefined : new Set(config.devices);
+  const checked = new LruCache<string, boolean>(KEPT_KEYS);
+  return {
+    network: config.network,
+    suite: nativeSuite,
+    signer,
+    store,
+    rules: new RulesCache(nativeSuite, KEPT_LOGS),
+    nowMs: () => Date.now(),
+    admits: (key) => listed === undefined || listed.has(key),
+    checkKey: (key) => checked.getOrCompute(toHex(key), () => nativeSuite.checkPublicKey(key)),
+    logger,
+    authenticated: (connection, key) => connections.claim(connection, key),
+    ended: (connection) => connections.remove(connection),
+  };
+}

@@ -1,0 +1,105 @@
+import { concatBytes, equalBytes } from "../../attest/bytes.ts";
+import { type Anchor, LEAF_KINDS, type Leaf } from "../../attest/leaf.ts";
+import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
+import type { VerifiedLeaf } from "../../attest/stream-verifier.ts";
+import type { Suite } from "../../attest/suite.ts";
+import { Frontier, leafHash } from "../../attest/tree.ts";
+import { BatchReader, endOffsets } from "./batch-reader.ts";
+import type { Statements } from "./statements.ts";
+import type { AcceptedBatch, StoredCheckpoint } from "./store.ts";
+
+/** Writes all of a batch inside the caller's transaction. False when the head is not where it should be. */
+export function appendBatch(statements: Statements, suite: Suite, batch: AcceptedBatch): boolean {
+  const device = seeDevice(statements, batch);
+  const log = batch.fromSize === 0 ? openLog(statements, device, batch) : moveLog(statements, batch);
+  if (log === undefined) return false;
+  addLeaves(statements, log, batch);
+  addSubtrees(statements, suite, { log, fromSize: batch.fromSize, leaves: batch.leaves });
+  for (const { leaf } of batch.leaves) addIndexes(statements, suite, { log, leaf });
+  addCheckpoint(statements, log, batch);
+  return true;
+}
+
+function seeDevice(statements: Statements, batch: AcceptedBatch): number {
+  const { agentVersion, nowMs } = batch;
+  const key = batch.identity.deviceKey;
+  return statements.get<{ id: number }>("see-device", { key, agentVersion, nowMs })?.id ?? 0;
+}
+
+function openLog(statements: Statements, device: number, batch: AcceptedBatch): number | undefined {
+  const { network, epoch } = batch.identity;
+  const { logId, rules, nowMs } = batch;
+  const size = batch.checkpoint.size;
+  const values = { device, network, epoch, logId, size, rules, nowMs };
+  return statements.get<{ id: number }>("open-log", values)?.id;
+}
+
+function moveLog(statements: Statements, batch: AcceptedBatch): number | undefined {
+  const { logId, rules, fromSize } = batch;
+  const values = { logId, rules, fromSize, size: batch.checkpoint.size };
+  return statements.get<{ id: number }>("move-log", values)?.id;
+}
+
+function addLeaves(statements: Statements, log: number, batch: AcceptedBatch): void {
+  const lastMs = batch.leaves.reduce((latest, { leaf }) => Math.max(latest, leaf.timeMs), 0);
+  const bytes = concatBytes(...batch.leaves.map((leaf) => leaf.bytes));
+  const ends = endOffsets(batch.leaves);
+  statements.run("add-batch", [log, batch.fromSize, batch.checkpoint.size, lastMs, ends, bytes]);
+}
+
+function addCheckpoint(statements: Statements, log: number, batch: AcceptedBatch): void {
+  const { size, root, bytes, receipt }: StoredCheckpoint = batch.checkpoint;
+  statements.run("add-checkpoint", [log, size, root, bytes, receipt, batch.nowMs]);
+}
+
+interface Growth {
+  readonly log: number;
+  readonly fromSize: number;
+  readonly leaves: readonly VerifiedLeaf[];
+}
+
+/** Hashes of the subtrees of 256 leaves that this batch completes; the first may have begun in earlier batches. */
+function addSubtrees(statements: Statements, suite: Suite, growth: Growth): void {
+  const { log, fromSize, leaves } = growth;
+  const whole = Math.floor((fromSize + leaves.length) / STORED_SUBTREE_LEAVES);
+  const reader = new BatchReader(statements, log);
+  for (let place = Math.floor(fromSize / STORED_SUBTREE_LEAVES); place < whole; place++) {
+    const first = place * STORED_SUBTREE_LEAVES;
+    const tree = new Frontier(suite);
+    for (let seq = first; seq < first + STORED_SUBTREE_LEAVES; seq++) {
+      tree.append(leaves[seq - fromSize]?.hash ?? leafHash(suite, reader.leaf(seq)));
+    }
+    statements.run("add-subtree", [log, place, tree.root()]);
+  }
+}
+
+function addIndexes(
+  statements: Statements,
+  suite: Suite,
+  { log, leaf }: { readonly log: number; readonly leaf: Leaf },
+): void {
+  if (leaf.kind === "reading") return;
+  const number = leaf.kind === "opaque" ? leaf.number : LEAF_KINDS[leaf.kind];
+  const channel = ("channel" in leaf ? leaf.channel : undefined) ?? null;
+  const [t0, t1] = spanOf(leaf);
+  statements.run("add-mark", [log, leaf.seq, number, channel, t0, t1]);
+  if (leaf.kind === "anchor") addAnchor(statements, suite, { log, leaf });
+}
+
+function spanOf(leaf: Leaf): readonly [number, number] {
+  if (leaf.kind === "intervalClose") return [leaf.t0Ms, leaf.t1Ms];
+  if (leaf.kind === "discontinuity") return [leaf.gapFromMs, leaf.gapToMs];
+  return [leaf.timeMs, leaf.timeMs];
+}
+
+/** An anchor counts here when it names a receipt of this log that is stored; those of other nodes are only leaves. */
+function addAnchor(
+  statements: Statements,
+  suite: Suite,
+  { log, leaf }: { readonly log: number; readonly leaf: Anchor },
+): void {
+  const row = statements.get<StoredCheckpoint>("checkpoint-over", [log, leaf.receiptSize]);
+  if (row === undefined || row.size !== leaf.receiptSize) return;
+  if (!equalBytes(suite.sha256(row.receipt), leaf.receiptHash)) return;
+  statements.run("add-anchor", [log, leaf.seq, leaf.receiptSize]);
+}

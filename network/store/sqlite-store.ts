@@ -1,0 +1,219 @@
+import type { LogIdentity } from "../../attest/identity.ts";
+import { type IntervalClose, LEAF_KINDS, type ReadingLeaf } from "../../attest/leaf.ts";
+import { decodeLeaf } from "../../attest/leaf-codec.ts";
+import { Problem } from "../../attest/problem.ts";
+import type { ProofSource } from "../../attest/proof-source.ts";
+import type { Suite } from "../../attest/suite.ts";
+import { bitLength } from "../../attest/tree.ts";
+import { openDatabase } from "../../runtime/database.ts";
+import { appendBatch } from "./append.ts";
+import { BatchReader, type BatchRow, leafOf } from "./batch-reader.ts";
+import { closesOf, plain, sqliteProofSource, treeOf } from "./sqlite-proof-source.ts";
+import { readSql, Statements } from "./statements.ts";
+import type {
+  AcceptedBatch,
+  Archive,
+  CloseQuery,
+  DeviceRecord,
+  Fault,
+  FaultRecord,
+  LogHead,
+  LogRecord,
+  ReadingPage,
+  ReadingQuery,
+  Store,
+  StoredCheckpoint,
+} from "./store.ts";
+
+const MIGRATIONS = ["migrations/001-logs.sql"];
+const MAX_FAULTS = 16;
+/** Batches that one question about readings looks at. */
+const MAX_SCANNED_BATCHES = 256;
+
+export interface SqliteStoreOptions {
+  readonly path: string;
+  readonly network: string;
+  readonly maxBytes: number;
+}
+
+/** Opens the embedded store. Throws `database-…`, or `store-network` when it belongs to another network. */
+export function openSqliteStore(suite: Suite, options: SqliteStoreOptions): SqliteStore {
+  const { path, maxBytes, network } = options;
+  const database = openDatabase({ path, maxBytes, migrations: MIGRATIONS.map(readSql) });
+  const statements = new Statements(database);
+  const other = statements.get<{ network: string }>("other-network", [network]);
+  if (other === undefined) return new SqliteStore(suite, statements);
+  database.close();
+  throw new Problem("store-network", "the store holds logs of another network", {
+    where: path,
+    expected: network,
+    got: other.network,
+    hint: "use one store per network",
+  });
+}
+
+/** A node's store in one SQLite file. */
+export class SqliteStore implements Store, Archive {
+  readonly #suite: Suite;
+  readonly #statements: Statements;
+
+  constructor(suite: Suite, statements: Statements) {
+    this.#suite = suite;
+    this.#statements = statements;
+  }
+
+  async newestHead(deviceKey: Uint8Array): Promise<LogHead | undefined> {
+    return headOf(this.#statements.get<LogHead>("newest-head", [deviceKey]));
+  }
+
+  async head(deviceKey: Uint8Array, epoch: number): Promise<LogHead | undefined> {
+    return headOf(this.#statements.get<LogHead>("head", [deviceKey, epoch]));
+  }
+
+  async newestCheckpoint(
+    deviceKey: Uint8Array,
+  ): Promise<(StoredCheckpoint & { readonly epoch: number }) | undefined> {
+    const row = this.#statements.get<StoredCheckpoint & { epoch: number }>("newest-checkpoint", [deviceKey]);
+    return row && { ...checkpointOf(row), epoch: row.epoch };
+  }
+
+  async checkpointOver(log: number, size: number): Promise<StoredCheckpoint | undefined> {
+    const row = this.#statements.get<StoredCheckpoint>("checkpoint-over", [log, size]);
+    return row && checkpointOf(row);
+  }
+
+  async leaves(log: number, from: number, to: number): Promise<readonly Uint8Array[]> {
+    return new BatchReader(this.#statements, log).range(from, to);
+  }
+
+  async peaks(log: number, size: number): Promise<readonly Uint8Array[]> {
+    const tree = treeOf(this.#statements, this.#suite, log);
+    const peaks: Uint8Array[] = [];
+    for (let from = 0; from < size; ) {
+      const level = bitLength(size - from) - 1;
+      peaks.push(tree.subtree(level, from / 2 ** level));
+      from += 2 ** level;
+    }
+    return peaks;
+  }
+
+  async append(batch: AcceptedBatch): Promise<boolean> {
+    return this.#write(() => appendBatch(this.#statements, this.#suite, batch));
+  }
+
+  async addCheckpoint(log: number, checkpoint: StoredCheckpoint, nowMs: number): Promise<StoredCheckpoint> {
+    const { size, root, bytes, receipt } = checkpoint;
+    this.#write(() => this.#statements.run("add-checkpoint", [log, size, root, bytes, receipt, nowMs]) >= 0);
+    return (await this.checkpointOver(log, size)) ?? checkpoint;
+  }
+
+  async addFault(fault: Fault): Promise<void> {
+    this.#write(() => this.#statements.run("add-fault", { ...fault, most: MAX_FAULTS }) >= 0);
+  }
+
+  async touch(deviceKey: Uint8Array, agentVersion: string, nowMs: number): Promise<void> {
+    this.#write(() => this.#statements.run("touch-device", { key: deviceKey, agentVersion, nowMs }) >= 0);
+  }
+
+  async close(): Promise<void> {
+    this.#statements.database.pragma("wal_checkpoint(TRUNCATE)");
+    this.#statements.database.close();
+  }
+
+  async devices(after: Uint8Array, limit: number): Promise<readonly DeviceRecord[]> {
+    const rows = this.#statements.all<DeviceRecord>("devices", [after, limit]);
+    return rows.map((row) => ({ ...row, key: plain(row.key) }));
+  }
+
+  async device(key: Uint8Array): Promise<DeviceRecord | undefined> {
+    const row = this.#statements.get<DeviceRecord>("device", [key]);
+    return row && { ...row, key: plain(row.key) };
+  }
+
+  async logs(deviceKey: Uint8Array): Promise<readonly LogRecord[]> {
+    const rows = this.#statements.all<LogRecord>("logs", [deviceKey]);
+    return rows.map((row) => ({ ...row, logId: plain(row.logId), checkpoint: plain(row.checkpoint) }));
+  }
+
+  async faults(deviceKey: Uint8Array): Promise<readonly FaultRecord[]> {
+    const rows = this.#statements.all<FaultRecord>("faults", [deviceKey]);
+    return rows.map((row) => ({
+      ...row,
+      logId: plain(row.logId),
+      ours: plain(row.ours),
+      theirs: plain(row.theirs),
+    }));
+  }
+
+  async closes(query: CloseQuery): Promise<readonly IntervalClose[]> {
+    return closesOf(this.#statements, query);
+  }
+
+  async boundaries(
+    query: Omit<CloseQuery, "afterSeq" | "limit">,
+  ): Promise<{ readonly begins: readonly number[]; readonly ends: readonly number[] }> {
+    const { log, channel, fromMs, toMs } = query;
+    const place = { log, channel, kind: LEAF_KINDS.intervalClose };
+    const times = (name: string, ms: number): number[] =>
+      this.#statements.all<{ ms: number }>(name, { ...place, ms }).map((row) => row.ms);
+    return { begins: times("begins", fromMs), ends: times("ends", toMs) };
+  }
+
+  async readings(query: ReadingQuery): Promise<ReadingPage> {
+    const { log, fromMs, afterSeq } = query;
+    const readings: ReadingLeaf[] = [];
+    let scanned = 0;
+    const batches = this.#statements.iterate<BatchRow>("batches-from", {
+      log,
+      fromMs,
+      fromSeq: afterSeq + 1,
+    });
+    for (const batch of batches) {
+      if (scanned === MAX_SCANNED_BATCHES) return { readings, scannedTo: batch.firstSeq - 1 };
+      scanned += 1;
+      const last = collect(batch, query, readings);
+      if (last !== undefined) return { readings, scannedTo: last };
+    }
+    return { readings };
+  }
+
+  async proofSource(
+    identity: LogIdentity,
+    query: Omit<CloseQuery, "afterSeq" | "limit">,
+  ): Promise<ProofSource> {
+    return sqliteProofSource(this.#statements, this.#suite, { log: query.log, identity });
+  }
+
+  #write<T extends boolean>(run: () => T): T {
+    try {
+      // IMMEDIATE: two processes on one file queue up instead of failing half-way.
+      return this.#statements.database.transaction(run).immediate();
+    } catch (cause) {
+      throw new Problem("store-write", "the store could not be written", {
+        got: cause instanceof Error ? cause.message : String(cause),
+        hint: "check the free space of the disk and maxStoreMiB in the configuration",
+        cause,
+      });
+    }
+  }
+}
+
+/** Adds a batch's readings until the page is full; then the last seq that was looked at. */
+function collect(batch: BatchRow, query: ReadingQuery, into: ReadingLeaf[]): number | undefined {
+  for (let seq = Math.max(batch.firstSeq, query.afterSeq + 1); seq < batch.nextSeq; seq++) {
+    if (into.length === query.limit) return seq - 1;
+    const leaf = decodeLeaf(leafOf(batch, seq));
+    if (leaf.kind === "reading" && leaf.channel === query.channel && leaf.timeMs >= query.fromMs)
+      into.push(leaf);
+  }
+  return undefined;
+}
+
+function headOf(row: LogHead | undefined): LogHead | undefined {
+  return row && { ...row, logId: plain(row.logId) };
+}
+
+function checkpointOf(row: StoredCheckpoint): StoredCheckpoint {
+  const { size, root, bytes, receipt } = row;
+  return { size, root: plain(root), bytes: plain(bytes), receipt: plain(receipt) };
+}

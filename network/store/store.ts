@@ -1,0 +1,144 @@
+import type { LogIdentity } from "../../attest/identity.ts";
+import type { IntervalClose, ReadingLeaf } from "../../attest/leaf.ts";
+import type { ProofSource } from "../../attest/proof-source.ts";
+import type { VerifiedLeaf } from "../../attest/stream-verifier.ts";
+
+/** A checkpoint that this node holds, and the receipt that it gave for it. */
+export interface StoredCheckpoint {
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly receipt: Uint8Array;
+}
+
+/** Where a log stands. `log` is the store's own number of it. */
+export interface LogHead {
+  readonly log: number;
+  readonly logId: Uint8Array;
+  readonly epoch: number;
+  readonly size: number;
+  /** What `restoreRules` takes. */
+  readonly rules: string;
+}
+
+/** A verified batch with its receipt, ready to be made durable. */
+export interface AcceptedBatch {
+  readonly identity: LogIdentity;
+  readonly logId: Uint8Array;
+  readonly agentVersion: string;
+  /** What the log's size must still be; 0 opens the log. */
+  readonly fromSize: number;
+  readonly leaves: readonly VerifiedLeaf[];
+  readonly rules: string;
+  readonly checkpoint: StoredCheckpoint;
+  readonly nowMs: number;
+}
+
+/** Two signed statements that cannot both be true. */
+export interface Fault {
+  readonly log: number;
+  readonly kind: "fork";
+  readonly size: number;
+  readonly ours: Uint8Array;
+  readonly theirs: Uint8Array;
+  readonly detail: string;
+  readonly nowMs: number;
+}
+
+/** What taking batches needs of a store. Every method that returns has made its change durable. */
+export interface Store {
+  /** The log of the device's highest epoch. */
+  newestHead(deviceKey: Uint8Array): Promise<LogHead | undefined>;
+  head(deviceKey: Uint8Array, epoch: number): Promise<LogHead | undefined>;
+  /** The device's newest checkpoint in its highest epoch. */
+  newestCheckpoint(
+    deviceKey: Uint8Array,
+  ): Promise<(StoredCheckpoint & { readonly epoch: number }) | undefined>;
+  /** The smallest stored checkpoint over at least `size` leaves. */
+  checkpointOver(log: number, size: number): Promise<StoredCheckpoint | undefined>;
+  /** Exact bytes of the leaves from..to-1. */
+  leaves(log: number, from: number, to: number): Promise<readonly Uint8Array[]>;
+  /** Frontier of the first `size` leaves: hashes of complete subtrees, largest first. */
+  peaks(log: number, size: number): Promise<readonly Uint8Array[]>;
+  /** Stores all of a batch or nothing. False when the log has moved, or a later epoch was opened, since it was read. */
+  append(batch: AcceptedBatch): Promise<boolean>;
+  /** Keeps a checkpoint over leaves that are stored already; returns what is kept for that size. */
+  addCheckpoint(log: number, checkpoint: StoredCheckpoint, nowMs: number): Promise<StoredCheckpoint>;
+  /** Keeps a fault, at most 16 of one log, each signed statement once. */
+  addFault(fault: Fault): Promise<void>;
+  /** Notes that a device which has logs here was seen. */
+  touch(deviceKey: Uint8Array, agentVersion: string, nowMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DeviceRecord {
+  readonly key: Uint8Array;
+  readonly agentVersion: string;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+}
+
+export interface LogRecord extends LogHead {
+  readonly openedMs: number;
+  readonly receipts: number;
+  /** The newest checkpoint, and when it came. */
+  readonly receivedMs: number;
+  readonly checkpoint: Uint8Array;
+  readonly faults: number;
+}
+
+export interface FaultRecord {
+  readonly epoch: number;
+  readonly logId: Uint8Array;
+  readonly kind: string;
+  readonly size: number;
+  readonly ours: Uint8Array;
+  readonly theirs: Uint8Array;
+  readonly detail: string;
+  readonly foundMs: number;
+}
+
+/** One channel of one log, and what part of it is asked for. */
+export interface CloseQuery {
+  readonly log: number;
+  readonly channel: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly afterSeq: number;
+  readonly limit: number;
+}
+
+export interface ReadingQuery {
+  readonly log: number;
+  readonly channel: number;
+  readonly fromMs: number;
+  readonly afterSeq: number;
+  readonly limit: number;
+}
+
+export interface ReadingPage {
+  readonly readings: readonly ReadingLeaf[];
+  /** The last seq that was looked at, or undefined when the log holds no more. */
+  readonly scannedTo?: number;
+}
+
+/** What the node's questions need of a store. */
+export interface Archive {
+  /** Devices by key, those after `after`. */
+  devices(after: Uint8Array, limit: number): Promise<readonly DeviceRecord[]>;
+  device(key: Uint8Array): Promise<DeviceRecord | undefined>;
+  /** The device's logs by epoch. */
+  logs(deviceKey: Uint8Array): Promise<readonly LogRecord[]>;
+  faults(deviceKey: Uint8Array): Promise<readonly FaultRecord[]>;
+  /** Closes that lie within a span, by seq. */
+  closes(query: CloseQuery): Promise<readonly IntervalClose[]>;
+  /** The begins of closes around `fromMs` and the ends of closes around `toMs`, at most two of each. */
+  boundaries(query: Omit<CloseQuery, "afterSeq" | "limit">): Promise<{
+    readonly begins: readonly number[];
+    readonly ends: readonly number[];
+  }>;
+  /** Readings by seq; one call looks at a bounded number of batches. */
+  readings(query: ReadingQuery): Promise<ReadingPage>;
+  /** The log as proofs are built from. A store elsewhere may fetch what the span needs before it returns. */
+  proofSource(identity: LogIdentity, query: Omit<CloseQuery, "afterSeq" | "limit">): Promise<ProofSource>;
+}
