@@ -52,12 +52,18 @@ const CLOSE_PROPERTIES = Object.keys(KIND_FIELDS.intervalClose).filter((name) =>
 
 /** The state of a channel that its first manifest opens. */
 export function openChannel(manifest: ChannelManifest, manifestHash: Uint8Array): ChannelState {
-  return { manifest, manifestHash, lastTimeMs: manifest.timeMs };
+  return { manifest: withoutExtensions(manifest), manifestHash, lastTimeMs: manifest.timeMs };
 }
 
 /** The rule by which the channel's intervals close. */
 export function ruleOf(state: ChannelState, intervalMs: number): IntervalRule {
   return { intervalMs, samplingMs: state.manifest.samplingMs };
+}
+
+/** Extensions are hashed and never interpreted, so nothing has to be remembered of them. */
+function withoutExtensions(manifest: ChannelManifest): ChannelManifest {
+  const { extensions: _, ...known } = manifest;
+  return known;
 }
 
 /** A later manifest of the same channel. Same meter: the chain goes on from the last register. */
@@ -69,11 +75,18 @@ export function applyManifest(
   requireNoOpenEnergy(state);
   checkOrder(state, manifest.timeMs);
   const { chain, broken, ...rest } = state;
-  const next = { ...rest, manifest, manifestHash: hash, lastTimeMs: manifest.timeMs };
+  const next = {
+    ...rest,
+    manifest: withoutExtensions(manifest),
+    manifestHash: hash,
+    lastTimeMs: manifest.timeMs,
+  };
   if (!sameMeter(state.manifest, manifest)) return { ...next, replaced: state.last !== undefined };
+  // While the clock is not known no close can be written, so the chain must keep what it has counted.
+  if (chain !== undefined && !chain.t0Known) return { ...next, chain };
   const t0Ms = broken?.t0Ms ?? chain?.t0Ms;
   if (state.last === undefined || t0Ms === undefined) return next;
-  return { ...next, chain: openChain(state.last, t0Ms, chain?.t0Known ?? true) };
+  return { ...next, chain: openChain(state.last, t0Ms, true) };
 }
 
 /** An accepted reading: order in time, pause, registers that never fall, no close left out before it. */
@@ -171,16 +184,17 @@ export function applyDiscontinuity(
     lastTimeMs: leaf.timeMs,
     lastReadingMs: leaf.timeMs,
     lastDiscontinuitySeq: leaf.seq,
-    ...announcedBy(leaf),
+    ...announcedBy(state, leaf),
   };
 }
 
 /** A break that names no new registers leaves open where the next reading begins. */
-function announcedBy(leaf: Discontinuity): Pick<ChannelState, "announced"> {
-  if (leaf.newImportMwh === undefined && leaf.newExportMwh === undefined) return {};
-  return {
-    announced: { ...values("importMwh", leaf.newImportMwh), ...values("exportMwh", leaf.newExportMwh) },
-  };
+function announcedBy(state: ChannelState, leaf: Discontinuity): Pick<ChannelState, "announced"> {
+  const { newImportMwh: importMwh, newExportMwh: exportMwh } = leaf;
+  const mask = registerMask(importMwh, exportMwh);
+  if (mask === 0) return {};
+  requireRegisters(state, mask, "discontinuity");
+  return { announced: { ...values("importMwh", importMwh), ...values("exportMwh", exportMwh) } };
 }
 
 /** Any other leaf of the channel: only its order in time matters. */
@@ -199,7 +213,7 @@ export function applyClockStep(state: ChannelState, step: ClockStep): ChannelSta
   const isKnown = step.timeQuality >= KNOWN_TIME;
   // From a known clock to none nothing can be mapped: what was read counts as read just before the step.
   const move = (ms: number): number =>
-    wasKnown && !isKnown ? step.timeMs : Math.min(ms + step.timeMs - step.beforeMs, step.timeMs);
+    wasKnown && !isKnown ? step.timeMs : step.timeMs + Math.min(ms - step.beforeMs, 0);
   const { broken, ...rest } = state;
   const moved = { ...rest, lastTimeMs: move(state.lastTimeMs), lastClockStepSeq: step.seq };
   const reading = state.lastReadingMs === undefined ? {} : { lastReadingMs: move(state.lastReadingMs) };
@@ -246,25 +260,27 @@ function checkPause(state: ChannelState, timeMs: number, intervalMs: number): vo
 
 function registerPoint(state: ChannelState, leaf: ReadingLeaf): RegisterPoint | undefined {
   const { importMwh, exportMwh } = leaf;
-  const mask =
-    (importMwh === undefined ? 0 : REGISTER.import) | (exportMwh === undefined ? 0 : REGISTER.export);
+  const mask = registerMask(importMwh, exportMwh);
   if (mask === 0) return undefined;
-  if (mask !== state.manifest.registers) {
-    throw new Problem(
-      "registers-mismatch",
-      "reading carries other registers than its channel manifest says",
-      {
-        expected: String(state.manifest.registers),
-        got: String(mask),
-      },
-    );
-  }
+  requireRegisters(state, mask, "reading");
   return {
     seq: leaf.seq,
     timeMs: leaf.timeMs,
     ...values("importMwh", importMwh),
     ...values("exportMwh", exportMwh),
   };
+}
+
+function registerMask(importMwh: number | undefined, exportMwh: number | undefined): number {
+  return (importMwh === undefined ? 0 : REGISTER.import) | (exportMwh === undefined ? 0 : REGISTER.export);
+}
+
+function requireRegisters(state: ChannelState, mask: number, what: string): void {
+  if (mask === state.manifest.registers) return;
+  throw new Problem("registers-mismatch", `${what} carries other registers than its channel manifest says`, {
+    expected: String(state.manifest.registers),
+    got: String(mask),
+  });
 }
 
 function checkRegisters(state: ChannelState, point: RegisterPoint): void {
@@ -289,7 +305,8 @@ function counted(chain: Chain, leaf: ReadingLeaf): Chain {
   return {
     ...chain,
     count: chain.count + 1,
-    statusUnion: chain.statusUnion | (leaf.status ?? 0),
+    // Bits 0 to 31; without the shift bit 31 would make the union negative and the close impossible.
+    statusUnion: (chain.statusUnion | (leaf.status ?? 0)) >>> 0,
     ...values(
       "minPowerMw",
       power === undefined ? chain.minPowerMw : Math.min(power, chain.minPowerMw ?? power),
@@ -301,7 +318,7 @@ function counted(chain: Chain, leaf: ReadingLeaf): Chain {
   };
 }
 
-/** A reading without registers still counts; one that comes after the last register belongs to the next close. */
+/** A reading without registers still counts towards the close that comes next. */
 function countedInto(chain: Chain | undefined, leaf: ReadingLeaf): { readonly chain?: Chain } {
   return chain === undefined ? {} : { chain: counted(chain, leaf) };
 }

@@ -1,5 +1,5 @@
 import { concatBytes, equalBytes, toHex } from "./bytes.ts";
-import { type CborMap, decodeCborAt, decodeCborMap, encodeCbor } from "./cbor.ts";
+import { type CborMap, type CborValue, decodeCborAt, decodeCborMap, encodeCbor } from "./cbor.ts";
 import { Problem } from "./problem.ts";
 import type { Signer } from "./signature.ts";
 import type { Suite } from "./suite.ts";
@@ -114,7 +114,7 @@ export function requireType(object: SignedObject, type: ObjectType): void {
   if (object.type === OBJECT_TYPES[type]) return;
   throw new Problem("cose-type", "signed object is of another type", {
     expected: OBJECT_TYPES[type],
-    got: object.type,
+    got: describeValue(object.type),
   });
 }
 
@@ -133,7 +133,7 @@ function readHeader(bytes: Uint8Array): { readonly type: string; readonly kid: U
   if (header.get(ALG) !== ED25519) {
     throw new Problem("cose-algorithm", "algorithm is not allowed", {
       expected: "-19 (Ed25519)",
-      got: String(header.get(ALG)),
+      got: describeValue(header.get(ALG)),
     });
   }
   if (typeof type !== "string") throw new Problem("cose-type", "protected header has no type");
@@ -161,6 +161,12 @@ function byteString(
   const { value, end } = decodeCborAt(bytes, offset, OBJECT_LIMITS);
   if (value instanceof Uint8Array) return { value, end };
   throw shape(`${name} is not a byte string`, "bstr", `offset ${offset}`);
+}
+
+/** For a message: what a stranger sent, short and on one line. */
+function describeValue(value: CborValue | undefined): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 64));
+  return typeof value === "number" ? String(value) : value === undefined ? "nothing" : "another type";
 }
 
 function shape(what: string, expected: string, got: unknown): Problem {

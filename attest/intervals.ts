@@ -66,7 +66,14 @@ export function longestPauseMs(intervalMs: number): number {
 
 /** The first interval boundary at or after `timeMs`. */
 export function boundaryAtOrAfter(timeMs: number, intervalMs: number): number {
-  return Math.ceil(timeMs / intervalMs) * intervalMs;
+  const over = timeMs % intervalMs; // exact, which a quotient of large numbers is not
+  return over > 0 ? timeMs - over + intervalMs : timeMs - over;
+}
+
+/** The last interval boundary at or before `timeMs`. */
+function boundaryAtOrBefore(timeMs: number, intervalMs: number): number {
+  const over = timeMs % intervalMs;
+  return over < 0 ? timeMs - over - intervalMs : timeMs - over;
 }
 
 /**
@@ -93,14 +100,14 @@ export function closeAtBoundary(
   t1Ms: number,
   intervalMs: number,
 ): CloseBody {
-  const first = Math.floor(chain.t0Ms / intervalMs) * intervalMs;
+  const first = boundaryAtOrBefore(chain.t0Ms, intervalMs);
   const coarse = t1Ms - first > intervalMs ? CLOSE_SHAPE.coarse : 0;
   return closeBody(chain, last, { t1Ms, shape: coarse | opensBit(chain) });
 }
 
 /** The partial close that ends `chain` at its last good register, before a discontinuity. */
 export function closeAtBreak(chain: Chain, last: RegisterPoint, intervalMs: number): CloseBody {
-  const first = Math.floor(chain.t0Ms / intervalMs) * intervalMs;
+  const first = boundaryAtOrBefore(chain.t0Ms, intervalMs);
   const coarse = last.timeMs - first > intervalMs ? CLOSE_SHAPE.coarse : 0;
   return closeBody(chain, last, {
     t1Ms: last.timeMs,
@@ -108,9 +115,12 @@ export function closeAtBreak(chain: Chain, last: RegisterPoint, intervalMs: numb
   });
 }
 
-/** Whether a break after `last` must first close what `chain` has counted since it opened or last closed. */
+/**
+ * Whether a break after `last` must first close what `chain` has counted since it opened or last closed. Told by
+ * place and not by time: two readings at one instant may show different registers.
+ */
 export function needsBreakClose(chain: Chain, last: RegisterPoint): boolean {
-  return chain.t0Known && last.timeMs > chain.t0Ms;
+  return chain.t0Known && last.seq !== chain.opening.seq;
 }
 
 /** A chain that begins at `opening`; `t0Ms` is its time unless an earlier chain closed later than that. */

@@ -1,6 +1,6 @@
 import { type CborMap, type CborValue, decodeCborAt, encodeCbor } from "./cbor.ts";
 import { checkField, type Field } from "./field.ts";
-import { LEAF_KINDS, type Leaf, type LeafKind } from "./leaf.ts";
+import { LEAF_KINDS, type Leaf, type LeafKind, type OpaqueLeaf } from "./leaf.ts";
 import { COMMON_FIELDS, KIND_FIELDS } from "./leaf-fields.ts";
 import { Problem } from "./problem.ts";
 
@@ -26,6 +26,10 @@ const opaqueProperties: readonly Property[] = [
   ...commonProperties,
   ["channel", { key: 4, type: "uint", optional: true }],
 ];
+const opaqueKeys: ReadonlySet<number> = new Set([
+  KIND_KEY,
+  ...opaqueProperties.map(([, field]) => field.key),
+]);
 const kindByNumber: ReadonlyMap<number, LeafKind> = new Map(
   Object.entries(LEAF_KINDS).map(([kind, number]) => [number, kind as LeafKind]),
 );
@@ -49,8 +53,8 @@ export function encodeLeaf(leaf: Leaf): Uint8Array {
     if (value === undefined && field.optional) continue;
     map.set(field.key, checkField(name, field, value));
   }
-  for (const [key, value] of leaf.extensions ?? []) map.set(key, value);
-  if (leaf.kind === "opaque") for (const [key, value] of leaf.body) map.set(key, value);
+  if (leaf.kind === "opaque") addOpaque(map, leaf);
+  for (const [key, value] of leaf.extensions ?? []) map.set(extensionKey(key), extensionValue(key, value));
   const bytes = encodeCbor(map);
   if (bytes.length > MAX_LEAF_BYTES) {
     throw new Problem("leaf-size", "leaf is too large", {
@@ -59,6 +63,18 @@ export function encodeLeaf(leaf: Leaf): Uint8Array {
     });
   }
   return bytes;
+}
+
+/** The kind and the body of an opaque leaf must not stand for anything that this version knows. */
+function addOpaque(map: Map<number, CborValue>, leaf: OpaqueLeaf): void {
+  if (leaf.number < FIRST_OPAQUE_KIND || leaf.number > LAST_OPAQUE_KIND)
+    throw new Problem("leaf-kind", `kind ${leaf.number} is not opaque`, {
+      expected: `${FIRST_OPAQUE_KIND} to ${LAST_OPAQUE_KIND}`,
+    });
+  for (const [key, value] of leaf.body) {
+    if (key >= FIRST_EXTENSION_KEY || opaqueKeys.has(key)) throw unknownKey(key, "opaque");
+    map.set(key, value);
+  }
 }
 
 /** Decodes one leaf that fills `bytes`. Throws `cbor-…` or `leaf-…` with the offset or field and the reason. */
@@ -124,7 +140,7 @@ function kindNumber(map: CborMap): number {
   if (typeof value !== "number" || value < 0 || value > LAST_OPAQUE_KIND) {
     throw new Problem("leaf-kind", "kind is out of range", {
       expected: `1 to ${LAST_OPAQUE_KIND}`,
-      got: String(value),
+      got: typeof value === "number" ? String(value) : typeof value,
     });
   }
   if (value === LEAF_KINDS.reading) throw new Problem("leaf-kind", "kind 0 is written by leaving it out");
@@ -150,10 +166,18 @@ function leafProperties(kind: Leaf["kind"]): readonly Property[] {
 
 function extensionMap(pairs: readonly (readonly [number, CborValue])[]): ReadonlyMap<number, Uint8Array> {
   const extensions = new Map<number, Uint8Array>();
-  for (const [key, value] of pairs) {
-    if (!(value instanceof Uint8Array))
-      throw new Problem("leaf-extension", `key ${key} must hold a byte string`);
-    extensions.set(key, value);
-  }
+  for (const [key, value] of pairs) extensions.set(key, extensionValue(key, value));
   return extensions;
+}
+
+function extensionKey(key: number): number {
+  if (key >= FIRST_EXTENSION_KEY) return key;
+  throw new Problem("leaf-extension", `key ${key} is no extension`, {
+    expected: `${FIRST_EXTENSION_KEY} or more`,
+  });
+}
+
+function extensionValue(key: number, value: CborValue): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new Problem("leaf-extension", `key ${key} must hold a byte string`);
 }

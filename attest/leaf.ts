@@ -148,7 +148,7 @@ export interface IntervalClose extends LeafCommon {
   readonly closingExportMwh?: number;
   readonly openingSeq: number;
   readonly closingSeq: number;
-  /** Readings after the opening one, up to and including the closing one. */
+  /** Readings since the chain opened or last closed, also those without registers; the opening one is not counted. */
   readonly count: number;
   readonly minPowerMw?: number;
   readonly maxPowerMw?: number;

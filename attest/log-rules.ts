@@ -134,7 +134,7 @@ export class LogRules {
     if (leaf.network === network && leaf.epoch === epoch && equalBytes(leaf.deviceKey, deviceKey)) return;
     throw new Problem("manifest-identity", "the log manifest names another network, key or epoch", {
       expected: `${network}, epoch ${epoch}`,
-      got: `${leaf.network}, epoch ${leaf.epoch}`,
+      got: `${JSON.stringify(leaf.network)}, epoch ${leaf.epoch}`,
     });
   }
 
@@ -202,8 +202,16 @@ export function restoreRules(suite: Suite, identity: LogIdentity, text: string):
   });
 }
 
+/** The version and the outline; what stands inside is this class's own writing. */
 function isSaved(value: unknown): value is SavedRules {
-  return typeof value === "object" && value !== null && "version" in value && value.version === SAVED_VERSION;
+  if (typeof value !== "object" || value === null) return false;
+  const saved = new Map<string, unknown>(Object.entries(value));
+  return (
+    saved.get("version") === SAVED_VERSION &&
+    typeof saved.get("size") === "number" &&
+    Array.isArray(saved.get("peaks")) &&
+    Array.isArray(saved.get("channels"))
+  );
 }
 
 function isKnown(timeQuality: number): boolean {

@@ -145,10 +145,14 @@ export function decodeMessage(bytes: Uint8Array): Message {
     // Body and type come from the same row of the table.
     if (codec.number === number) return { type, ...codec.body.fromMap(map) } as Message;
   }
-  throw new Problem("message-type", "message type is unknown", { expected: "1 to 7", got: String(number) });
+  throw new Problem("message-type", "message type is unknown", {
+    expected: "1 to 7",
+    got: typeof number === "number" ? String(number) : typeof number,
+  });
 }
 
 /** A refusal whose text fits the wire. */
 export function refusal(code: string, message: string): RefusalMessage {
-  return { type: "refusal", code: code.slice(0, 128), message: message.slice(0, 256) };
+  // A cut may go through a surrogate pair, and half a pair has no UTF-8.
+  return { type: "refusal", code: code.slice(0, 128), message: message.slice(0, 256).toWellFormed() };
 }

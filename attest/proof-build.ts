@@ -22,9 +22,9 @@ const MAX_RECEIPTS = 8;
  * `toMs`, naming the nearest ones, and `proof-unsigned` while no checkpoint covers the interval.
  */
 export function buildProof(source: ProofSource, request: ProofRequest): Uint8Array {
-  const all = source.closes(request.channel, request.fromMs, request.toMs);
-  requireEnds(all, request);
-  const closes = neededCloses(all);
+  const closes = neededCloses(
+    unbrokenRun(source.closes(request.channel, request.fromMs, request.toMs), request),
+  );
   const lastSeq = closes.at(-1)?.seq ?? 0;
   const checkpoint = source.checkpointOver(lastSeq);
   if (checkpoint === undefined) {
@@ -68,11 +68,25 @@ function previousDiscontinuity(leaf: Leaf): number | undefined {
   });
 }
 
-function requireEnds(closes: readonly IntervalClose[], request: ProofRequest): void {
+/**
+ * The closes from `fromMs` to `toMs`, each the previous one of the next. Where the clock was set back the log holds
+ * the same times twice; the latest run is taken.
+ */
+function unbrokenRun(closes: readonly IntervalClose[], request: ProofRequest): readonly IntervalClose[] {
+  for (let end = closes.length - 1; end >= 0; end--) {
+    if (closes[end]?.t1Ms !== request.toMs) continue;
+    for (let at = end; at >= 0; at--) {
+      if (closes[at]?.t0Ms === request.fromMs) return closes.slice(at, end + 1);
+      if (closes[at]?.previousCloseSeq !== closes[at - 1]?.seq) break;
+    }
+  }
+  throw noInterval(closes, request);
+}
+
+function noInterval(closes: readonly IntervalClose[], request: ProofRequest): Problem {
   const from = closes[0]?.t0Ms;
   const to = closes.at(-1)?.t1Ms;
-  if (from === request.fromMs && to === request.toMs) return;
-  throw new Problem("proof-no-interval", "no closed interval begins and ends there", {
+  return new Problem("proof-no-interval", "no closed interval begins and ends there", {
     where: `channel ${request.channel}`,
     expected: `${iso(request.fromMs)} to ${iso(request.toMs)}`,
     got:

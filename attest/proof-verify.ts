@@ -25,6 +25,14 @@ export interface ProvenGap {
   readonly discontinuities: readonly Discontinuity[];
 }
 
+/** The clock was set between two segments: one register, two clocks. Its energy is part of the claim. */
+export interface ProvenClockStep {
+  /** End of the earlier segment, by the clock as it was. */
+  readonly fromMs: number;
+  /** Begin of the later segment, by the clock as it is since. */
+  readonly toMs: number;
+}
+
 /** Everything that a proof file shows by itself, under the keys that it names. */
 export interface ProvenInterval {
   readonly proof: Proof;
@@ -33,6 +41,7 @@ export interface ProvenInterval {
   readonly logManifest: LogManifest;
   readonly segments: readonly (Segment & { readonly manifest: ChannelManifest })[];
   readonly gaps: readonly ProvenGap[];
+  readonly clockSteps: readonly ProvenClockStep[];
   /** Nodes that hold every leaf under the checkpoint: the claim is older than their times. */
   readonly witnesses: readonly Witness[];
   /** The node whose earlier receipt the log had taken up before the interval: the claim is younger. */
@@ -55,7 +64,7 @@ export function verifyProof(suite: Suite, bytes: Uint8Array): ProvenInterval {
   const sorted = sortLeaves(leaves.map(({ leaf }) => leaf));
   const logManifest = checkLogManifest(sorted.logManifest, proof, checkpoint, leaves);
   const segments = provenSegments(sorted, proof, leaves);
-  const gaps = provenGaps(segments, sorted.discontinuities);
+  const borders = provenBorders(segments, sorted.discontinuities);
   const witnesses = (proof.receipts ?? []).map((receipt) => witness(suite, receipt, { logId, checkpoint }));
   requireDistinct(witnesses);
   const anchoredBy = provenAnchor(suite, {
@@ -71,7 +80,7 @@ export function verifyProof(suite: Suite, bytes: Uint8Array): ProvenInterval {
     checkpoint,
     logManifest,
     segments,
-    gaps,
+    ...borders,
     witnesses,
     claimIds,
     ...(anchoredBy && { anchoredBy }),
@@ -158,9 +167,13 @@ function provenSegments(
   proof: Proof,
   leaves: readonly HashedLeaf[],
 ): (Segment & { manifest: ChannelManifest })[] {
-  const stray = sorted.closes.find((close) => close.channel !== proof.channel);
+  const stray = [...sorted.closes, ...sorted.discontinuities.values()].find(
+    (leaf) => leaf.channel !== proof.channel,
+  );
   if (stray !== undefined)
-    throw new Problem("proof-channel", "a close is of another channel", { where: `leaf ${stray.seq}` });
+    throw new Problem("proof-channel", `a ${stray.kind} is of another channel`, {
+      where: `leaf ${stray.seq}`,
+    });
   const hashes = new Map(leaves.map(({ leaf, hash }) => [leaf.seq, hash]));
   const used = new Set<number>();
   const segments = arrangeSegments(sorted.closes, proof.fromMs, proof.toMs).map((segment) => {
@@ -185,19 +198,38 @@ function provenSegments(
   return segments;
 }
 
-function provenGaps(segments: readonly Segment[], known: ReadonlyMap<number, Discontinuity>): ProvenGap[] {
+type Borders = Pick<ProvenInterval, "gaps" | "clockSteps">;
+
+/** What lies between neighbouring segments: a stated gap, a clock step, or only a new manifest. */
+function provenBorders(segments: readonly Segment[], known: ReadonlyMap<number, Discontinuity>): Borders {
   const gaps: ProvenGap[] = [];
+  const clockSteps: ProvenClockStep[] = [];
   let used = 0;
   for (const [at, later] of segments.entries()) {
     const earlier = segments[at - 1];
     if (earlier === undefined) continue;
     const discontinuities = discontinuitiesBetween(earlier, later, known);
     used += discontinuities.length;
-    gaps.push({ fromMs: earlier.last.t1Ms, toMs: later.first.t0Ms, discontinuities });
+    const between = { fromMs: earlier.last.t1Ms, toMs: later.first.t0Ms };
+    if (discontinuities.length > 0) gaps.push({ ...between, discontinuities });
+    else requireContinued(earlier.last, later.first);
+    if (discontinuities.length === 0 && between.fromMs !== between.toMs) clockSteps.push(between);
   }
   if (used !== known.size)
     throw new Problem("proof-leaf", "the proof holds a discontinuity that is not between its closes");
-  return gaps;
+  return { gaps, clockSteps };
+}
+
+/** Without a discontinuity the register goes on where it was, and time, too, unless the clock was set. */
+function requireContinued(previous: IntervalClose, next: IntervalClose): void {
+  const same =
+    next.openingImportMwh === previous.closingImportMwh &&
+    next.openingExportMwh === previous.closingExportMwh &&
+    (next.t0Ms === previous.t1Ms || next.lastClockStepSeq !== previous.lastClockStepSeq);
+  if (same) return;
+  throw new Problem("proof-chain", "a segment does not begin where the one before it ended", {
+    where: `close ${next.seq}`,
+  });
 }
 
 function witness(

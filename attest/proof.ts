@@ -68,7 +68,7 @@ export function decodeProof(bytes: Uint8Array): Proof {
   if (format === FORMAT) return codec.fromMap(map);
   throw new Problem("proof-format", "not a proof of this format", {
     expected: `"${FORMAT}"`,
-    got: JSON.stringify(format) ?? "nothing",
+    got: typeof format === "string" ? JSON.stringify(format.slice(0, 64)) : typeof format,
   });
 }
 

@@ -74,6 +74,12 @@ export function discontinuitiesBetween(
       });
     found.push(leaf);
     seq = leaf.previousDiscontinuitySeq;
+    // Only ever backwards: a device that signs a circle must not keep its verifier busy for ever.
+    if (seq !== undefined && seq >= leaf.seq)
+      throw new Problem("proof-chain", "a discontinuity names a later one as the one before it", {
+        where: `leaf ${leaf.seq}`,
+        got: `seq ${seq}`,
+      });
   }
   return found.reverse();
 }

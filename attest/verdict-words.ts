@@ -9,6 +9,18 @@ const TIERS = [
 
 /** The verdict in plain words, one sentence a line; the first line says how far it can be trusted. */
 export function verdictWords(verdict: Verdict): string[] {
+  return lines(verdict).map(printable);
+}
+
+/** A device may put anything into its texts; what a terminal would act on is shown as its code point. */
+function printable(line: string): string {
+  return line.replace(
+    /[\p{C}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
+function lines(verdict: Verdict): string[] {
   return [
     firstLine(verdict),
     "",
@@ -17,9 +29,10 @@ export function verdictWords(verdict: Verdict): string[] {
     `meter     ${meterWords(verdict)}`,
     `channel   ${verdict.channel.name} (${verdict.channel.role})`,
     `interval  ${iso(verdict.fromMs)} to ${iso(verdict.toMs)} UTC, by the device's clock`,
-    ...energyLines("import", "into the boundary", verdict.import),
-    ...energyLines("export", "out of the boundary", verdict.export),
+    ...energyLines(verdict, "import"),
+    ...energyLines(verdict, "export"),
     ...shapeLines(verdict),
+    ...verdict.clockSteps.map(clockWords),
     ...boundLines(verdict),
     `tier      ${TIERS[verdict.tier] ?? String(verdict.tier)}`,
     "",
@@ -51,15 +64,24 @@ function meterWords(verdict: Verdict): string {
   return `${name === "" ? "make unknown" : name}, serial ${serial === "" ? "unknown" : serial}`;
 }
 
-function energyLines(name: string, direction: string, energy: ClaimedEnergy | undefined): string[] {
+function energyLines(verdict: Verdict, quantity: "import" | "export"): string[] {
+  const energy = verdict[quantity];
   if (energy === undefined) return [];
+  const direction = quantity === "import" ? "into the boundary" : "out of the boundary";
   const span = `register ${energyText(energy.openingMwh)} to ${energyText(energy.closingMwh)}`;
-  const line = `${name.padEnd(10)}${energy.wh} Wh ${direction} (${span})`;
-  if (energy.openingMwh !== energy.closingMwh) return [line];
-  return [
-    line,
-    "          0 Wh because the register shows the same value at both ends: the meter counted nothing between",
-  ];
+  const line = `${quantity.padEnd(10)}${energy.wh} Wh ${direction} (${span})`;
+  return energy.wh === 0 ? [line, `          0 Wh because ${zeroReason(verdict, energy)}`] : [line];
+}
+
+function zeroReason(verdict: Verdict, energy: ClaimedEnergy): string {
+  if (verdict.gaps.length > 0) return "no part between the gaps reached a further whole Wh";
+  if (energy.openingMwh === energy.closingMwh)
+    return "the register shows the same value at both ends: the meter counted nothing between";
+  return "the register reached no further whole Wh: the rest is in the next interval";
+}
+
+function clockWords(step: { readonly fromMs: number; readonly toMs: number }): string {
+  return `clock     was set inside the interval, from ${iso(step.fromMs)} to ${iso(step.toMs)}; no energy is missing there`;
 }
 
 function shapeLines(verdict: Verdict): string[] {
@@ -76,11 +98,11 @@ function boundLines(verdict: Verdict): string[] {
   const after =
     notBeforeMs === undefined
       ? "no lower bound"
-      : `written after ${iso(notBeforeMs)}${width(verdict.fromMs - notBeforeMs, "before the interval")}`;
+      : `written after ${iso(notBeforeMs)}${width(verdict.fromMs - notBeforeMs, ["before the interval", "after the interval begins: the clocks differ"])}`;
   const before =
     notAfterMs === undefined
       ? "no upper bound"
-      : `written before ${iso(notAfterMs)}${width(notAfterMs - verdict.toMs, "behind the interval")}`;
+      : `written before ${iso(notAfterMs)}${width(notAfterMs - verdict.toMs, ["behind the interval", "before the interval ends: the clocks differ"])}`;
   const source =
     notBeforeMs === undefined && notAfterMs === undefined
       ? "no clock but the device's own"
@@ -88,8 +110,9 @@ function boundLines(verdict: Verdict): string[] {
   return [`time      ${after}; ${before}; ${source}`];
 }
 
-function width(ms: number, where: string): string {
-  return ` (${(ms / 1000).toFixed(1)} s ${where})`;
+/** How wide the bound is; a device's clock that contradicts the node's is said in words, not as a minus sign. */
+function width(ms: number, [outside, inside]: readonly [string, string]): string {
+  return ` (${(Math.abs(ms) / 1000).toFixed(1)} s ${ms < 0 ? inside : outside})`;
 }
 
 function notProven(verdict: Verdict): string[] {
@@ -109,5 +132,8 @@ function notProven(verdict: Verdict): string[] {
 }
 
 function iso(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.000Z$/, "Z");
+  const date = new Date(ms);
+  // An integer of 53 bits reaches beyond the last date there is.
+  if (Number.isNaN(date.getTime())) return `${ms} ms since 1970`;
+  return date.toISOString().replace(/\.000Z$/, "Z");
 }

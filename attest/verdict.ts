@@ -45,6 +45,8 @@ export interface Verdict {
   readonly segments: number;
   readonly coarse: boolean;
   readonly gaps: readonly { readonly fromMs: number; readonly toMs: number }[];
+  /** The device's clock was set within the interval, from and to; no energy is missing there. */
+  readonly clockSteps: readonly { readonly fromMs: number; readonly toMs: number }[];
   readonly tier: number;
   readonly intervalMs: number;
   /** The claim's leaves were written after this instant, by the clock of a trusted node. */
@@ -95,6 +97,7 @@ export function judge(suite: Suite, proven: ProvenInterval, policy: TrustPolicy)
       (part) => hasShape(part.first, CLOSE_SHAPE.coarse) || hasShape(part.last, CLOSE_SHAPE.coarse),
     ),
     gaps: proven.gaps.map(({ fromMs, toMs }) => ({ fromMs, toMs })),
+    clockSteps: proven.clockSteps,
     tier: proven.logManifest.assuranceTier,
     intervalMs: proven.logManifest.intervalMs,
     ...timeBounds(proven, trusted, policy),

@@ -41,6 +41,14 @@ export class Connections {
     older.refuse(new Problem("connection-replaced", "the same device has connected again"));
   }
 
+  /** Closes the connections of devices that are no longer taken. */
+  refuseWhere(unwanted: (deviceKey: string) => boolean): void {
+    for (const [key, connection] of this.#byKey) {
+      if (unwanted(key))
+        connection.refuse(new Problem("device-unknown", "this node no longer takes the device"));
+    }
+  }
+
   remove(connection: Connection): void {
     if (!this.#open.delete(connection)) return;
     this.#count(connection.address, -1);

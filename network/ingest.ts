@@ -1,6 +1,7 @@
 import { concatBytes, equalBytes } from "../attest/bytes.ts";
 import { type Checkpoint, openCheckpoint } from "../attest/checkpoint.ts";
 import { logIdOf } from "../attest/identity.ts";
+import { decodeLeaf } from "../attest/leaf-codec.ts";
 import type { BatchMessage } from "../attest/messages.ts";
 import { Problem } from "../attest/problem.ts";
 import { RULE_VERSION, signReceipt } from "../attest/receipt.ts";
@@ -116,18 +117,37 @@ async function overlap(context: IngestContext, arrival: KnownArrival): Promise<U
 /** A checkpoint over leaves that are all stored, and under it nothing that differs: it gets the receipt of its size. */
 async function repeat(
   context: IngestContext,
-  { head, logId, batch }: KnownArrival,
+  arrival: KnownArrival,
   { checkpoint, rest }: { readonly checkpoint: Checkpoint; readonly rest: Uint8Array },
 ): Promise<Uint8Array> {
   if (rest.length > 0)
     throw new Problem("checkpoint-size", "the checkpoint does not end where the leaves end");
+  const { head, logId, batch } = arrival;
   const { size, root } = checkpoint;
   const known = await context.store.checkpointOver(head.log, size);
   if (known?.size === size) return known.receipt;
+  await requireTrueDetails(context, arrival, checkpoint);
   const nowMs = context.nowMs();
   const receipt = await receiptFor(context, { logId, checkpoint, nowMs });
   const entry = { size, root, bytes: batch.checkpoint, receipt };
   return (await context.store.addCheckpoint(head.log, entry, nowMs)).receipt;
+}
+
+/** What a checkpoint says beside its root must be so too, as for one that extends the log. */
+async function requireTrueDetails(
+  context: IngestContext,
+  { head, identity }: KnownArrival,
+  checkpoint: Checkpoint,
+): Promise<void> {
+  if (!equalBytes(checkpoint.manifestHash, context.rules.at(identity, head).manifestHash))
+    throw new Problem("checkpoint-manifest", "the checkpoint names another log manifest");
+  const [bytes] = await context.store.leaves(head.log, checkpoint.size - 1, checkpoint.size);
+  const timeMs = bytes && decodeLeaf(bytes).timeMs;
+  if (checkpoint.lastLeafMs === timeMs) return;
+  throw new Problem("checkpoint-time", "the checkpoint names another time of its last leaf", {
+    expected: String(timeMs),
+    got: String(checkpoint.lastLeafMs),
+  });
 }
 
 function receiptFor(

@@ -4,6 +4,7 @@ import { nativeSigner, nativeSuite } from "../attest/native.ts";
 import type { Signer } from "../attest/signature.ts";
 import { loadOrCreateKey } from "../runtime/key-file.ts";
 import type { Logger } from "../runtime/log.ts";
+import { Admission } from "./admission.ts";
 import type { NodeConfig } from "./config.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
 import { Connections } from "./connections.ts";
@@ -20,6 +21,8 @@ export interface RunningNode {
   /** Where questions are answered, `http://host:port`. */
   readonly httpUrl: string;
   readonly nodeKey: Uint8Array;
+  /** Changes which devices are taken; open connections of others are closed. */
+  admit(devices: NodeConfig["devices"]): void;
   /** Finishes the batches in hand, closes every socket with 1001, and leaves the store in one file. */
   close(): Promise<void>;
 }
@@ -59,7 +62,8 @@ async function serve(parts: Parts): Promise<RunningNode> {
     total: config.maxConnections,
     perAddress: config.maxConnectionsPerAddress,
   });
-  const context = connectionContext(parts, connections);
+  const admission = new Admission(config.devices);
+  const context = connectionContext(parts, { connections, admission });
   const stream = createStreamServer(connections, {
     maxConnections: config.maxConnections,
     opened: (socket, tcp) => connections.add(new Connection(socket, tcp, context)),
@@ -78,6 +82,10 @@ async function serve(parts: Parts): Promise<RunningNode> {
       wsUrl: `ws://${hostAndPort(config.listen.host, wsPort)}`,
       httpUrl: `http://${hostAndPort(config.http.host, httpPort)}`,
       nodeKey: signer.publicKey,
+      admit: (devices) => {
+        admission.change(devices);
+        connections.refuseWhere((key) => !admission.admits(key));
+      },
       close,
     };
   } catch (thrown) {
@@ -86,9 +94,11 @@ async function serve(parts: Parts): Promise<RunningNode> {
   }
 }
 
-function connectionContext(parts: Parts, connections: Connections): ConnectionContext {
+function connectionContext(
+  parts: Parts,
+  { connections, admission }: { readonly connections: Connections; readonly admission: Admission },
+): ConnectionContext {
   const { config, logger, signer, store } = parts;
-  const listed = config.devices === "open" ? undefined : new Set(config.devices);
   const checked = new LruCache<string, boolean>(KEPT_KEYS);
   return {
     network: config.network,
@@ -97,7 +107,7 @@ function connectionContext(parts: Parts, connections: Connections): ConnectionCo
     store,
     rules: new RulesCache(nativeSuite, KEPT_LOGS),
     nowMs: () => Date.now(),
-    admits: (key) => listed === undefined || listed.has(key),
+    admits: (key) => admission.admits(key),
     checkKey: (key) => checked.getOrCompute(toHex(key), () => nativeSuite.checkPublicKey(key)),
     logger,
     authenticated: (connection, key) => connections.claim(connection, key),

@@ -169,9 +169,9 @@ restart_running() {
 finish() {
   say ""
   say "Kilowitness $(cat "$HOME_DIR/VERSION") is installed. Next:"
-  say "  1. sudo nano $CONFIG_DIR/agent.yaml                  name this site's meters"
-  say "  2. sudo kilowitness probe                             see what answers on its ports"
-  say "  3. sudo systemctl enable --now kilowitness-agent      start, now and at every boot"
+  say "  1. Name this site's meters:             sudo nano $CONFIG_DIR/agent.yaml"
+  say "  2. See whether every meter answers:     sudo kilowitness probe --config $CONFIG_DIR/agent.yaml"
+  say "  3. Start, now and at every boot:        sudo systemctl enable --now kilowitness-agent"
 }
 
 if [ "$action" = uninstall ]; then

@@ -38,6 +38,22 @@ export function openDatabase(options: DatabaseOptions): SqliteDatabase {
   }
 }
 
+/**
+ * Opens an existing database to read from while its owner may be writing. Changes nothing, not even a damaged file.
+ * Throws `database-…` as {@link openDatabase} does.
+ */
+export function openDatabaseForReading(path: string): SqliteDatabase {
+  try {
+    const database = new Database(path, { readonly: true, fileMustExist: true });
+    database.pragma(`busy_timeout = ${BUSY_MS}`);
+    // Reads the header and the schema, so that a file that is no database shows here.
+    database.pragma("user_version");
+    return database;
+  } catch (cause) {
+    throw openProblem(path, cause);
+  }
+}
+
 function applyPragmas(database: SqliteDatabase, maxBytes: number): void {
   database.pragma(`busy_timeout = ${BUSY_MS}`);
   // Takes effect only before the first table exists.

@@ -92,6 +92,7 @@ describe("the inspector", () => {
     ["a builtin without node:", "agent/a.ts", 'import "fs";', 'write "node:fs"'],
     ["native under the entry", "attest/leaf.ts", 'import "./native.ts";', "reaches attest/native.ts"],
     ["a clock in attest", "attest/a.ts", "export const now = Date.now();", "uses Date"],
+    ["a new Date of now in attest", "attest/a.ts", "export const now = new Date();", "uses Date"],
     ["console in a room", "agent/a.ts", 'console.log("a");', "uses console"],
     ["a barrel", "agent/a.ts", 'export * from "./main.ts";', "passes names on"],
     ["a circle", "attest/reading.ts", 'import "./leaf.ts";', "import circle"],
@@ -141,6 +142,11 @@ describe("the inspector", () => {
   it("is not misled by strings and comments", () => {
     const text = `// import "../bin/main.ts"; any!\nexport const a = 'import "../bin/main.ts"; let b: any';`;
     expect(problemsWith({ "agent/a.ts": text })).toEqual([]);
+  });
+
+  it("lets attest format a time that it was given", () => {
+    const text = "export const iso = (ms: number): string => new Date(ms).toISOString();";
+    expect(problemsWith({ "attest/a.ts": text })).toEqual([]);
   });
 
   it("refuses a file that it cannot parse", () => {

@@ -4,7 +4,7 @@ import { concatBytes } from "../../attest/bytes.ts";
 import type { Leaf } from "../../attest/leaf.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
-import { openDatabase, type SqliteDatabase } from "../../runtime/database.ts";
+import { openDatabase, openDatabaseForReading, type SqliteDatabase } from "../../runtime/database.ts";
 import { readStatements } from "../../runtime/sql.ts";
 
 /** A leaf on its way into the journal. */
@@ -54,10 +54,9 @@ export class Journal {
   readonly #sql: (name: string) => string;
   readonly #prepared = new Map<string, Statement>();
 
-  constructor(path: string) {
+  constructor(path: string, access: "owner" | "reader" = "owner") {
     this.path = path;
-    const migrations = MIGRATIONS.map((url) => readFileSync(url, "utf8"));
-    this.#database = openDatabase({ path, migrations, maxBytes: MAX_BYTES });
+    this.#database = access === "owner" ? openOwn(path) : openDatabaseForReading(path);
     this.#sql = readStatements(new URL("./statements.sql", import.meta.url));
   }
 
@@ -198,6 +197,11 @@ export class Journal {
   #all<Row>(name: string, values: object): Row[] {
     return this.#statement(name).all(values) as Row[];
   }
+}
+
+function openOwn(path: string): SqliteDatabase {
+  const migrations = MIGRATIONS.map((url) => readFileSync(url, "utf8"));
+  return openDatabase({ path, migrations, maxBytes: MAX_BYTES });
 }
 
 /** How many leaves one stored subtree covers. */

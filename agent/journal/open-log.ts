@@ -55,6 +55,16 @@ export function openLog(location: LogLocation): OpenedLog {
   };
 }
 
+/** Opens the journal to read its newest epoch while the agent may be running; changes nothing. */
+export function openLogForReading(
+  location: Omit<LogLocation, "nowMs">,
+): Pick<OpenedLog, "journal" | "identity" | "rules"> {
+  const journal = new Journal(location.path, "reader");
+  const epoch = Number(journal.note("epoch") ?? 1);
+  const identity = { network: location.network, deviceKey: location.deviceKey, epoch };
+  return { journal, identity, rules: replay(journal, identity) };
+}
+
 /** Begins epoch `epoch` in a journal that holds earlier ones: durable in the file beside it before it is used. */
 export function startEpoch(journal: Journal, path: string, epoch: number): void {
   writeEpoch(path, epoch);

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { toHex } from "../../attest/bytes.ts";
 import { describeProblem } from "../../attest/problem.ts";
 import { readConfigFile } from "../../runtime/config-file.ts";
-import { openLogger } from "../../runtime/log.ts";
+import { type Logger, openLogger } from "../../runtime/log.ts";
 import { nodeConfigSchema } from "../config.ts";
 import { type RunningNode, startNode } from "../node.ts";
 
@@ -25,8 +25,10 @@ export function nodeCommand(): Command {
 async function runNode(options: NodeOptions): Promise<void> {
   try {
     const config = readConfigFile(options.config, nodeConfigSchema);
+    const logger = openLogger("node", config.log);
     const stopped = stopSignal();
-    const node = await startNode(config, openLogger("node", config.log));
+    const node = await startNode(config, logger);
+    process.on("SIGHUP", () => reload(node, logger, options.config));
     process.stdout.write(readyLine(node, options.json === true));
     await stopped;
     await node.close();
@@ -34,6 +36,16 @@ async function runNode(options: NodeOptions): Promise<void> {
     const { code, message } = describeProblem(thrown);
     process.stderr.write(`kilowitness node: ${message} (${code})\n`);
     process.exitCode = 1;
+  }
+}
+
+/** Only the list of devices changes while the node runs; a file that is wrong changes nothing. */
+function reload(node: RunningNode, logger: Logger, path: string): void {
+  try {
+    node.admit(readConfigFile(path, nodeConfigSchema).devices);
+    logger.info("devices-reloaded", { path });
+  } catch (thrown) {
+    logger.problem("reload-failed", thrown, { path });
   }
 }
 

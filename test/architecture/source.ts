@@ -166,7 +166,14 @@ function globalOf(node: Syntax, lineOf: LineOf): { name: string; line: number }[
   const called = node.type === "CallExpression" || node.type === "NewExpression" ? node["callee"] : undefined;
   const subject = owner ?? called;
   if (!isSyntax(subject) || subject.type !== "Identifier" || typeof subject["name"] !== "string") return [];
+  if (subject["name"] === "Date" && !readsClock(node)) return [];
   return [{ name: subject["name"], line: lineOf(node.start) }];
+}
+
+/** `Date.now` and `new Date()` do; `new Date(ms)` only formats. */
+function readsClock(node: Syntax): boolean {
+  const given = node["arguments"];
+  return Array.isArray(given) ? given.length === 0 : nameOf(node["property"]) === "now";
 }
 
 function longest(nodes: readonly Syntax[], lineOf: LineOf): { lines: number; line: number } {

@@ -1,0 +1,81 @@
+import { Command } from "commander";
+import { toHex } from "../../attest/bytes.ts";
+import { openLogger } from "../../runtime/log.ts";
+import { Agent } from "../agent.ts";
+import { loadAgentConfig } from "../config/config.ts";
+import type { AgentEvent } from "../status.ts";
+import { supervise } from "../supervisor.ts";
+import { runCommand } from "./run.ts";
+
+interface AgentCommandOptions {
+  readonly config: string;
+  readonly json?: boolean;
+  readonly supervise?: boolean;
+}
+
+const HELP = `
+Readings are sealed into the journal named in the configuration and streamed to the nodes named there. The device key
+is made on first start. Logs go to standard error, one JSON object a line. SIGTERM stops it cleanly.
+
+Before the first start: kilowitness probe --config FILE`;
+
+/** `kilowitness agent --config FILE`: reads, seals, keeps and streams until it is told to stop. */
+export function agentCommand(): Command {
+  return new Command("agent")
+    .description("read the configured devices, seal every reading, stream to the nodes")
+    .requiredOption("--config <file>", "configuration (see examples/agent.yaml)")
+    .option("--supervise", "run under a small parent process that starts it again when it dies")
+    .option("--json", "print the ready line as JSON")
+    .addHelpText("after", HELP)
+    .action((options: AgentCommandOptions) =>
+      runCommand("agent", () => (options.supervise === true ? superviseAgent(options) : runAgent(options))),
+    );
+}
+
+async function runAgent(options: AgentCommandOptions): Promise<void> {
+  const config = loadAgentConfig(options.config);
+  const logger = openLogger("agent", config.logLevel);
+  const stopped = stopSignal();
+  const listener = parentListener();
+  const agent = new Agent({ config, logger, ...(listener === undefined ? {} : { listener }) });
+  agent.start();
+  process.stdout.write(`${readyLine(agent, options.json === true)}\n`);
+  await stopped;
+  await agent.stop();
+  // The channel to a parent would keep the process alive.
+  if (process.connected) process.disconnect();
+}
+
+async function superviseAgent(options: AgentCommandOptions): Promise<void> {
+  const launcher = process.argv[1] ?? "";
+  const args = [...process.execArgv, launcher, "agent", "--config", options.config];
+  process.exitCode = await supervise({
+    command: process.execPath,
+    args: options.json === true ? [...args, "--json"] : args,
+    logger: openLogger("supervisor", "info"),
+  });
+}
+
+function readyLine(agent: Agent, json: boolean): string {
+  const deviceKey = toHex(agent.deviceKey);
+  return json
+    ? JSON.stringify({ event: "agent-ready", deviceKey })
+    : `agent running, device key ${deviceKey}`;
+}
+
+/** Events go to the parent process when there is one that listens. */
+function parentListener(): ((event: AgentEvent) => void) | undefined {
+  if (process.send === undefined) return undefined;
+  return (event) => {
+    if (process.connected) process.send?.(event);
+  };
+}
+
+/** Resolves at SIGTERM or SIGINT, or when the parent that listened is gone. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGTERM", () => resolve());
+    process.once("SIGINT", () => resolve());
+    process.once("disconnect", () => resolve());
+  });
+}

@@ -1,0 +1,153 @@
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { Problem } from "../../attest/problem.ts";
+import { COMMON_DEVICE_KEYS, type DriverCatalogue, driverCatalogue } from "../../drivers/catalogue.ts";
+import type { ChannelDescription, DriverDefinition } from "../../drivers/driver.ts";
+import { readConfigFile } from "../../runtime/config-file.ts";
+import { type ConfigIssue, configProblem, issuesOf } from "./issues.ts";
+import { nearest } from "./nearest.ts";
+import { type ChannelConfig, configSchema, type RawConfig, type RawDevice } from "./schema.ts";
+
+/** A device to read: which driver, with which options, how often. */
+export interface DeviceConfig {
+  readonly id: string;
+  readonly definition: DriverDefinition;
+  /** The driver's own options, as its schema parsed them. */
+  readonly options: z.output<DriverDefinition["schema"]>;
+  /** Time between two readings. */
+  readonly intervalMs: number;
+  /** What the installer says of its channels, by the driver's names of them. */
+  readonly channels: Readonly<Record<string, ChannelConfig>>;
+}
+
+/** The agent's configuration, checked and complete; `key` and `journal` are absolute paths. */
+export interface AgentConfig extends Omit<RawConfig, "devices"> {
+  /** The file it was read from. */
+  readonly path: string;
+  readonly devices: readonly DeviceConfig[];
+}
+
+const DEFAULT_SAMPLING_MS = 5000;
+/** Sampled more seldom, hardly any interval would have a reading near its end. */
+const READINGS_PER_INTERVAL = 2;
+
+/**
+ * Reads the agent's YAML file; relative paths in it are seen from its own folder.
+ *
+ * @throws Problem `config-read`, `config-syntax`, or `config-invalid`, which says file, path, expected, got and what
+ *   to do
+ */
+export function loadAgentConfig(path: string, catalogue: DriverCatalogue = driverCatalogue): AgentConfig {
+  const value = readConfigFile(path, z.unknown());
+  const result = configSchema.safeParse(value);
+  if (!result.success)
+    throw configProblem(path, issuesOf(result.error, { schema: configSchema, value, at: [] }));
+  const { data } = result;
+  const opened = data.devices.map((raw, index) => openDevice(raw, { index, catalogue, config: data }));
+  const issues = [
+    ...repeated(data.devices, { list: "devices", key: "id" }),
+    ...repeated(data.nodes, { list: "nodes", key: "key" }),
+    ...opened.flatMap((device) => device.issues),
+  ];
+  if (issues.length > 0) throw configProblem(path, issues);
+  const from = (file: string): string => resolve(dirname(resolve(path)), file);
+  return {
+    ...data,
+    path,
+    key: from(data.key),
+    journal: from(data.journal),
+    devices: opened.flatMap(({ device }) => device ?? []),
+  };
+}
+
+/**
+ * Holds the configured channel names against those that the device really has.
+ *
+ * @throws Problem `config-channel`
+ */
+export function requireKnownChannels(device: DeviceConfig, described: readonly ChannelDescription[]): void {
+  const known = described.map((channel) => channel.name);
+  const unknown = Object.keys(device.channels).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, known);
+  throw new Problem("config-channel", "the device has no such channel", {
+    where: `device ${device.id}: channels.${unknown}`,
+    expected: `one of ${known.join(", ")}`,
+    hint: meant === undefined ? "remove it from the configuration" : `did you mean "${meant}"?`,
+  });
+}
+
+interface Opened {
+  readonly device?: DeviceConfig;
+  readonly issues: readonly ConfigIssue[];
+}
+
+interface Surroundings {
+  readonly index: number;
+  readonly catalogue: DriverCatalogue;
+  readonly config: RawConfig;
+}
+
+function openDevice(raw: RawDevice, { index, catalogue, config }: Surroundings): Opened {
+  const at = ["devices", index];
+  const definition = catalogue.definitions.find(({ name }) => name === raw.driver);
+  if (definition === undefined) return { issues: [unknownDriver(raw.driver, { at, catalogue })] };
+  const own = Object.fromEntries(Object.entries(raw).filter(([key]) => !COMMON_DEVICE_KEYS.includes(key)));
+  const { schema } = definition;
+  const result = schema.safeParse(own);
+  if (!result.success)
+    return { issues: issuesOf(result.error, { schema, value: own, at, moreKeys: COMMON_DEVICE_KEYS }) };
+  const { id, channels } = raw;
+  const mostMs = (config.intervalSeconds * 1000) / READINGS_PER_INTERVAL;
+  const configuredMs = raw.intervalMs ?? (raw.intervalSeconds ?? 0) * 1000;
+  const intervalMs = configuredMs === 0 ? Math.min(DEFAULT_SAMPLING_MS, mostMs) : configuredMs;
+  const device = { id, definition, options: result.data, intervalMs, channels };
+  return { device, issues: intervalMs > mostMs ? [tooSeldom(raw, at, mostMs)] : [] };
+}
+
+function unknownDriver(
+  name: string,
+  { at, catalogue }: { readonly at: readonly PropertyKey[]; readonly catalogue: DriverCatalogue },
+): ConfigIssue {
+  const known = catalogue.definitions.map((definition) => definition.name);
+  const meant = nearest(name, known);
+  return {
+    path: [...at, "driver"],
+    what: "there is no such driver",
+    detail: {
+      expected: `one of ${known.join(", ")}`,
+      got: JSON.stringify(name),
+      ...(meant === undefined ? {} : { hint: `did you mean "${meant}"?` }),
+    },
+  };
+}
+
+function tooSeldom(raw: RawDevice, at: readonly PropertyKey[], mostMs: number): ConfigIssue {
+  const key = raw.intervalMs === undefined ? "intervalSeconds" : "intervalMs";
+  return {
+    path: [...at, key],
+    what: "the device would be read too seldom for the market interval",
+    detail: {
+      expected: `at most ${mostMs} ms, half of the market interval`,
+      got: String(raw[key]),
+      hint: "read it more often, or lengthen intervalSeconds at the top of the file",
+    },
+  };
+}
+
+function repeated<K extends string>(
+  entries: readonly { readonly [Key in K]: string }[],
+  { list, key }: { readonly list: string; readonly key: K },
+): ConfigIssue[] {
+  return entries.flatMap((entry, index) => {
+    const first = entries.findIndex((other) => other[key] === entry[key]);
+    if (first === index) return [];
+    return [
+      {
+        path: [list, index, key],
+        what: `${list}.${first} has the same ${key}`,
+        detail: { expected: "each one once", got: JSON.stringify(entry[key]), hint: "change one of the two" },
+      },
+    ];
+  });
+}

@@ -1,0 +1,221 @@
+import { z } from "zod";
+import { CHANNEL_ROLES, type ChannelRole } from "../../attest/reading.ts";
+import type { LogLevel } from "../../runtime/log.ts";
+import { kilowattsToMw } from "./units.ts";
+
+/** What the installer says of a channel, beside what its driver reads. */
+export interface ChannelConfig {
+  /** Name in the log, such as "roof/inverter". */
+  readonly name?: string;
+  /** Instead of the role that the driver describes. */
+  readonly role?: ChannelRole;
+  readonly maxImportMw?: number;
+  readonly maxExportMw?: number;
+  readonly energySource?: string;
+  readonly technology?: string;
+  /** 1: what it measures is injected into the grid, 2: used on site. */
+  readonly use?: number;
+}
+
+export interface SiteConfig {
+  readonly name?: string;
+  readonly timeZone?: string;
+  readonly gridZone?: string;
+  readonly consentReference?: string;
+}
+
+/** A node that the agent streams to. */
+export interface NodeConfig {
+  readonly url: string;
+  /** The node's public key, 64 lower-case hexadecimal digits. */
+  readonly key: string;
+  readonly allowPlain: boolean;
+}
+
+/** What every device has, and its driver's own options as they stand in the file. */
+export interface RawDevice {
+  readonly id: string;
+  readonly driver: string;
+  readonly intervalSeconds?: number;
+  readonly intervalMs?: number;
+  readonly channels: Readonly<Record<string, ChannelConfig>>;
+  readonly [option: string]: unknown;
+}
+
+/** The file as the schema leaves it: defaults filled in, the drivers' options not yet checked. */
+export interface RawConfig {
+  readonly network: string;
+  readonly key: string;
+  readonly journal: string;
+  readonly logLevel: LogLevel;
+  readonly intervalSeconds: number;
+  readonly commitSeconds: number;
+  readonly checkpointSeconds: number;
+  readonly site: SiteConfig;
+  readonly devices: readonly RawDevice[];
+  readonly nodes: readonly NodeConfig[];
+}
+
+/** What a leaf has room for. */
+const MAX_TEXT_BYTES = 128;
+const text = z
+  .string()
+  .min(1)
+  .refine((value) => Buffer.byteLength(value) <= MAX_TEXT_BYTES, {
+    error: `too long; expected at most ${MAX_TEXT_BYTES} bytes`,
+  });
+const filePath = z.string().min(1).max(4096);
+
+const MAX_KILOWATTS = 1_000_000;
+const kilowatts = z
+  .number()
+  .min(0)
+  .max(MAX_KILOWATTS)
+  .refine((value) => kilowattsToMw(value) !== undefined, { error: "at most six digits behind the point" });
+
+const USES = { injected: 1, "used-on-site": 2 } as const;
+
+const channelSchema = z
+  .strictObject({
+    name: text
+      .exactOptional()
+      .describe('the channel\'s name in the log, such as "roof/inverter"; left out: device/channel'),
+    role: z
+      .enum(Object.keys(CHANNEL_ROLES) as ChannelRole[])
+      .exactOptional()
+      .describe("what the channel measures, where it is not what the driver says"),
+    maxImportKw: kilowatts
+      .exactOptional()
+      .describe("the most it can take in, from the nameplate or the main fuse"),
+    maxExportKw: kilowatts.exactOptional().describe("the most it can give out, from the nameplate"),
+    energySource: text.exactOptional().describe("code of the energy source for certificates of origin"),
+    technology: text.exactOptional().describe("code of the technology for certificates of origin"),
+    use: z
+      .enum(Object.keys(USES) as (keyof typeof USES)[])
+      .exactOptional()
+      .describe("whether what it measures is injected into the grid or used on site"),
+  })
+  .transform(({ maxImportKw, maxExportKw, use, ...rest }): ChannelConfig => {
+    const maxImportMw = maxImportKw === undefined ? undefined : kilowattsToMw(maxImportKw);
+    const maxExportMw = maxExportKw === undefined ? undefined : kilowattsToMw(maxExportKw);
+    return {
+      ...rest,
+      ...(maxImportMw === undefined ? {} : { maxImportMw }),
+      ...(maxExportMw === undefined ? {} : { maxExportMw }),
+      ...(use === undefined ? {} : { use: USES[use] }),
+    };
+  });
+
+const LONGEST_SAMPLING_S = 3600;
+
+const deviceSchema = z
+  .looseObject({
+    id: z
+      .string()
+      .regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, {
+        error: "1 to 64 characters of a-z, 0-9 and -, with no - at the ends",
+      })
+      .describe("the device's name in this file, in the log and in messages"),
+    driver: z.string().min(1).describe("the kind of device"),
+    intervalSeconds: z
+      .int()
+      .min(1)
+      .max(LONGEST_SAMPLING_S)
+      .exactOptional()
+      .describe("time between two readings; left out: 5"),
+    intervalMs: z
+      .int()
+      .min(100)
+      .max(LONGEST_SAMPLING_S * 1000)
+      .exactOptional()
+      .describe("time between two readings, instead of intervalSeconds"),
+    channels: z
+      .record(z.string().min(1), channelSchema)
+      .default({})
+      .describe("what to say of the device's channels, by the driver's names of them"),
+  })
+  .refine((device) => device.intervalSeconds === undefined || device.intervalMs === undefined, {
+    error: "intervalSeconds and intervalMs cannot both be given; remove one",
+  });
+
+const siteSchema = z.strictObject({
+  name: text.exactOptional().describe("the site's name in the log; every node sees it"),
+  timeZone: text
+    .refine(isTimeZone, { error: "not a time zone; expected an IANA name such as Europe/Amsterdam" })
+    .exactOptional()
+    .describe("IANA time zone of the site, such as Europe/Amsterdam"),
+  gridZone: text.exactOptional().describe("grid or bidding zone, such as an EIC code"),
+  consentReference: text.exactOptional().describe("reference of the owner's consent"),
+});
+
+const nodeSchema = z
+  .strictObject({
+    url: z
+      .string()
+      .refine(isStreamUrl, { error: "not a node's address; expected wss://HOST[:PORT] or ws://HOST[:PORT]" })
+      .describe("address of the node, wss:// or ws://"),
+    key: z
+      .string()
+      .regex(/^[0-9a-fA-F]{64}$/, { error: "64 hexadecimal digits, as the node's own key command prints" })
+      .transform((hex) => hex.toLowerCase())
+      .describe("public key of the node, 64 hexadecimal digits"),
+    allowPlain: z
+      .boolean()
+      .default(false)
+      .describe("allow ws:// to another machine: readings then travel unencrypted"),
+  })
+  .refine((node) => node.allowPlain || !isPlainToOthers(node.url), {
+    path: ["url"],
+    error:
+      "ws:// is only for this machine; expected wss://, or allowPlain: true beside it to send readings unencrypted",
+  });
+
+/** The whole file but the drivers' own options. */
+export const configSchema: z.ZodType<RawConfig> = z.strictObject({
+  network: z
+    .string()
+    .regex(/^[!-~]{1,64}$/, { error: "1 to 64 printable ASCII characters without space" })
+    .describe("name of the network whose nodes take the log; the same in every agent and node"),
+  key: filePath.describe("path of the device's key file; made, mode 0600, when there is none"),
+  journal: filePath.describe("path of the SQLite file that holds the log"),
+  logLevel: z
+    .enum(["info", "warn", "error", "silent"])
+    .default("info")
+    .describe("least important lines that are logged"),
+  intervalSeconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(900)
+    .describe("length of the market interval; 900 is a quarter of an hour"),
+  commitSeconds: z
+    .number()
+    .min(0.1)
+    .max(600)
+    .default(10)
+    .describe("time between two writes to the card; a power cut loses at most so much"),
+  checkpointSeconds: z.number().min(0.1).max(3600).default(60).describe("time between two signatures"),
+  site: siteSchema.default({}).describe("where the devices are"),
+  devices: z.array(deviceSchema).min(1).describe("the devices to read"),
+  nodes: z.array(nodeSchema).default([]).describe("the nodes to stream to; none: the log stays here"),
+});
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
+  } catch {
+    // A RangeError is how Intl says that it does not know the name.
+    return false;
+  }
+}
+
+function isStreamUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.hostname === "" || url.username !== "" || url.hash !== "") return false;
+  return url.protocol === "ws:" || url.protocol === "wss:";
+}
+
+function isPlainToOthers(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === "ws:" && !/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
+}

@@ -1,0 +1,221 @@
+import type { ChannelState } from "../attest/channel-state.ts";
+import { describeProblem } from "../attest/problem.ts";
+import type { MeterReading } from "../attest/reading.ts";
+import type { ChannelDescription, MeterIdentity, Snapshot } from "../drivers/driver.ts";
+import type { Logger } from "../runtime/log.ts";
+import type { DeviceConfig } from "./config/config.ts";
+import { QualityGate } from "./quality/gate.ts";
+import type { SampleSink } from "./sampling/sampler.ts";
+import type { Sealer } from "./sealing/sealer.ts";
+import type { AcceptedEvent, ChannelStatus } from "./status.ts";
+
+/** What the intake needs from the agent around it. */
+export interface IntakeHost {
+  sealer(): Sealer;
+  /** Called for every accepted reading, after it was handed to the sealer. */
+  accepted(event: AcceptedEvent): void;
+  readonly logger: Logger;
+}
+
+interface Channel {
+  readonly number: number;
+  readonly name: string;
+  readonly gate: QualityGate;
+  last?: MeterReading;
+  lastMs?: number;
+  accepted: number;
+  held: number;
+  rejected: number;
+  lastReason?: string;
+}
+
+interface Device {
+  readonly config: DeviceConfig;
+  online: boolean;
+  problem?: string;
+  identity?: MeterIdentity;
+  descriptions: readonly ChannelDescription[];
+  channels: Map<string, Channel>;
+}
+
+/** Between sampling and sealing: names channels, judges every reading, seals what is accepted, counts the rest. */
+export class Intake implements SampleSink {
+  readonly #host: IntakeHost;
+  readonly #devices: ReadonlyMap<string, Device>;
+
+  constructor(host: IntakeHost, devices: readonly DeviceConfig[]) {
+    this.#host = host;
+    this.#devices = new Map(
+      devices.map((config) => [config.id, { config, online: false, descriptions: [], channels: new Map() }]),
+    );
+  }
+
+  identified(deviceId: string, identity: MeterIdentity, channels: readonly ChannelDescription[]): void {
+    const device = this.#devices.get(deviceId);
+    if (device === undefined) return;
+    device.identity = identity;
+    device.descriptions = channels;
+    device.online = true;
+    delete device.problem;
+    this.#declare(device);
+  }
+
+  take(deviceId: string, snapshot: Snapshot): { readonly reread: boolean } {
+    const device = this.#devices.get(deviceId);
+    if (device === undefined) return { reread: false };
+    let reread = false;
+    for (const reading of snapshot.readings) {
+      const channel = device.channels.get(reading.channel);
+      if (channel !== undefined && this.#judge(channel, reading)) reread = true;
+    }
+    for (const flexibility of snapshot.flexibility) {
+      const channel = device.channels.get(flexibility.channel);
+      if (channel !== undefined)
+        this.#guard(channel, () => this.#host.sealer().sealFlexibility(channel.number, flexibility));
+    }
+    return { reread };
+  }
+
+  failed(deviceId: string, problem: Error): void {
+    const device = this.#devices.get(deviceId);
+    if (device === undefined) return;
+    device.online = false;
+    device.problem = describeProblem(problem).message;
+  }
+
+  /** After a new epoch: every known channel opens the new log with its manifest. */
+  redeclare(): void {
+    for (const device of this.#devices.values()) if (device.identity !== undefined) this.#declare(device);
+  }
+
+  devices(): { readonly id: string; readonly online: boolean; readonly problem?: string }[] {
+    return [...this.#devices].map(([id, { online, problem }]) => ({
+      id,
+      online,
+      ...(problem === undefined ? {} : { problem }),
+    }));
+  }
+
+  channels(): ChannelStatus[] {
+    return [...this.#devices.values()].flatMap((device) =>
+      device.descriptions.flatMap((description) => {
+        const channel = device.channels.get(description.name);
+        return channel === undefined ? [] : [statusOf(channel, description)];
+      }),
+    );
+  }
+
+  #declare(device: Device): void {
+    for (const description of device.descriptions) {
+      const settings = device.config.channels[description.name] ?? {};
+      const name = settings.name ?? `${device.config.id}/${description.name}`;
+      const identity = device.identity ?? { make: "", model: "", serial: "", firmware: "" };
+      const sealer = this.#host.sealer();
+      const number = sealer.channel({
+        driver: device.config.definition.name,
+        samplingMs: device.config.intervalMs,
+        identity,
+        description,
+        settings: { ...settings, name },
+      });
+      const state = sealer.rules.channels.get(number);
+      const gate = new QualityGate(
+        { ...description, ...settings, name: description.name },
+        restoredFrom(state),
+      );
+      const known = device.channels.get(description.name);
+      const counts = {
+        accepted: known?.accepted ?? 0,
+        held: known?.held ?? 0,
+        rejected: known?.rejected ?? 0,
+      };
+      device.channels.set(description.name, { number, name, gate, ...counts });
+    }
+  }
+
+  /** True when the device should be read again soon. */
+  #judge(channel: Channel, reading: MeterReading): boolean {
+    const verdict = channel.gate.judge(reading, performance.now());
+    if (verdict.kind === "accept") this.#seal(channel, reading);
+    else if (verdict.kind === "discontinuity") {
+      this.#host.logger.warn("discontinuity", { channel: channel.name, reason: verdict.reason.message });
+      this.#seal(channel, reading, verdict.classification);
+    } else {
+      if (verdict.kind === "hold") channel.held += 1;
+      else channel.rejected += 1;
+      this.#explain(channel, verdict.kind, verdict.reason);
+    }
+    return verdict.kind === "hold";
+  }
+
+  #seal(channel: Channel, reading: MeterReading, classification?: number): void {
+    this.#guard(channel, () => {
+      this.#host.sealer().sealReading(channel.number, reading, classification);
+      channel.last = reading;
+      channel.lastMs = Date.now();
+      channel.accepted += 1;
+      const { importMwh, exportMwh, activePowerMw } = reading;
+      this.#host.accepted({
+        event: "accepted",
+        channel: channel.name,
+        ...(importMwh === undefined ? {} : { importMwh }),
+        ...(exportMwh === undefined ? {} : { exportMwh }),
+        ...(activePowerMw === undefined ? {} : { activePowerMw }),
+      });
+    });
+  }
+
+  /** A reading that the log's own rules refuse is a fault of this program: said loudly, never sealed. */
+  #guard(channel: Channel, seal: () => void): void {
+    try {
+      seal();
+    } catch (cause) {
+      channel.rejected += 1;
+      this.#host.logger.problem("seal-refused", cause, { channel: channel.name });
+    }
+  }
+
+  /** One line when the reason changes, not one per reading. */
+  #explain(
+    channel: Channel,
+    kind: string,
+    reason: { readonly code: string; readonly message: string },
+  ): void {
+    if (channel.lastReason === reason.code) return;
+    channel.lastReason = reason.code;
+    this.#host.logger.warn(`reading-${kind}`, {
+      channel: channel.name,
+      code: reason.code,
+      reason: reason.message,
+    });
+  }
+}
+
+function statusOf(channel: Channel, description: ChannelDescription): ChannelStatus {
+  const { last } = channel;
+  return {
+    number: channel.number,
+    name: channel.name,
+    role: description.role,
+    accepted: channel.accepted,
+    held: channel.held,
+    rejected: channel.rejected,
+    ...(channel.lastMs === undefined ? {} : { acceptedAtMs: channel.lastMs }),
+    ...(last?.activePowerMw === undefined ? {} : { activePowerMw: last.activePowerMw }),
+    ...(last?.importMwh === undefined ? {} : { importMwh: last.importMwh }),
+    ...(last?.exportMwh === undefined ? {} : { exportMwh: last.exportMwh }),
+    ...(last?.stateOfChargePpm === undefined ? {} : { stateOfChargePpm: last.stateOfChargePpm }),
+  };
+}
+
+function restoredFrom(
+  state: ChannelState | undefined,
+): { importMwh?: number; exportMwh?: number; timeMs: number } | undefined {
+  if (state?.last === undefined || state.replaced === true) return undefined;
+  const { importMwh, exportMwh, timeMs } = state.last;
+  return {
+    timeMs,
+    ...(importMwh === undefined ? {} : { importMwh }),
+    ...(exportMwh === undefined ? {} : { exportMwh }),
+  };
+}

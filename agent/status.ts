@@ -1,0 +1,47 @@
+import type { UplinkStatus } from "./uplink/uplink.ts";
+
+/** One channel as it stands now; values as last accepted. */
+export interface ChannelStatus {
+  readonly number: number;
+  readonly name: string;
+  readonly role: string;
+  readonly activePowerMw?: number;
+  readonly importMwh?: number;
+  readonly exportMwh?: number;
+  readonly stateOfChargePpm?: number;
+  readonly acceptedAtMs?: number;
+  readonly accepted: number;
+  readonly held: number;
+  readonly rejected: number;
+}
+
+/** How the agent stands: what a supervisor, the demo and later a status page show. */
+export interface AgentStatus {
+  readonly event: "status";
+  readonly atMs: number;
+  readonly deviceKey: string;
+  readonly epoch: number;
+  readonly intervalMs: number;
+  readonly devices: readonly { readonly id: string; readonly online: boolean; readonly problem?: string }[];
+  readonly channels: readonly ChannelStatus[];
+  readonly log: {
+    /** Leaves, including those not yet durable. */
+    readonly size: number;
+    /** Leaves that are durable in the journal: sealed. */
+    readonly durable: number;
+    /** Leaves under a signed checkpoint. */
+    readonly signed: number;
+  };
+  readonly nodes: readonly UplinkStatus[];
+}
+
+/** Sent to the parent process for every accepted reading, so that it can count without reading the journal. */
+export interface AcceptedEvent {
+  readonly event: "accepted";
+  readonly channel: string;
+  readonly importMwh?: number;
+  readonly exportMwh?: number;
+  readonly activePowerMw?: number;
+}
+
+export type AgentEvent = AgentStatus | AcceptedEvent;

@@ -1,0 +1,216 @@
+import { DaySky, householdLoadMw, isLowTariff } from "./home-day.ts";
+
+/** 1 mWh is 3.6 J, and 1 mW in 1 ms is 1 µJ. */
+const UJ_PER_MWH = 3_600_000;
+const MW_PER_W = 1000;
+const STEP_MS = 100;
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** Beyond this a computer was asleep, not the home: the time is left out. */
+const LONGEST_PAUSE_MS = 60_000;
+
+/** Inverter of the simulated home. */
+export const INVERTER_RATED_MW = 10_000_000;
+/** Battery of the simulated home: without losses, follows the surplus at once within its limits. */
+export const BATTERY = {
+  capacityMwh: 10_000_000,
+  limitMw: 3_300_000,
+  reservePpm: 100_000,
+} as const;
+
+/** Powers at one instant, whole watts; + is into each boundary but for the generation, which counts as given. */
+export interface HomePowers {
+  readonly loadMw: number;
+  /** What the roof gives, 0 or more. */
+  readonly generationMw: number;
+  /** + charging, - discharging. */
+  readonly batteryMw: number;
+  /** + import, - export: load - generation + battery. */
+  readonly gridMw: number;
+}
+
+/** Registers in mWh, each a start value and what was counted since. */
+export interface HomeRegisters {
+  readonly gridImportLowMwh: number;
+  readonly gridImportNormalMwh: number;
+  readonly gridExportLowMwh: number;
+  readonly gridExportNormalMwh: number;
+  readonly generationMwh: number;
+  readonly chargedMwh: number;
+  readonly dischargedMwh: number;
+}
+
+/** What was counted since the start in µJ, before any register cuts it to its steps. */
+export type HomeCounted = { readonly [R in keyof HomeRegisters | "loadMwh"]: bigint };
+
+export interface HomeOptions {
+  /** The instant at which the home begins, on the clock that {@link SimulatedHome.advanceTo} is given. */
+  readonly startMs: number;
+  /** Time of the home's day at the start; default 11:56. */
+  readonly dayMs?: number;
+  /** How much faster than real time the home's day passes; default 60, one minute a second. */
+  readonly daySpeed?: number;
+}
+
+const START: HomeRegisters = {
+  gridImportLowMwh: 4_312_840_000,
+  gridImportNormalMwh: 3_987_215_000,
+  gridExportLowMwh: 1_204_466_000,
+  gridExportNormalMwh: 2_871_093_000,
+  generationMwh: 18_654_310_000,
+  chargedMwh: 2_415_702_000,
+  dischargedMwh: 2_268_951_000,
+};
+const START_OF_DAY_MS = (11 * 60 + 56) * MINUTE_MS;
+const START_CHARGE_PPM = 540_000;
+
+/**
+ * A home with a roof, a household, a battery and one grid connection, as one physical model: at each instant grid =
+ * load - generation + battery, and every register is the sum of power times time, in integers.
+ *
+ * Only its day runs faster (sun, clouds, appliances). Registers count real time, because a register that runs ahead of
+ * its power is what a quality gate refuses.
+ */
+export class SimulatedHome {
+  readonly #daySpeed: number;
+  readonly #sky = new DaySky();
+  readonly #counters: ReadonlyMap<keyof HomeCounted, EnergyCounter>;
+  readonly #startOfDayMs: number;
+  #elapsedMs = 0;
+  #nowMs: number;
+  #storedUj: number;
+  #powers: HomePowers;
+
+  constructor({ startMs, dayMs = START_OF_DAY_MS, daySpeed = 60 }: HomeOptions) {
+    this.#nowMs = startMs;
+    this.#startOfDayMs = dayMs;
+    this.#daySpeed = daySpeed;
+    this.#storedUj = BATTERY_UJ_PER_PPM * START_CHARGE_PPM;
+    const starts = new Map(Object.entries({ ...START, loadMwh: 0 }));
+    this.#counters = new Map(COUNTED.map((name) => [name, new EnergyCounter(starts.get(name) ?? 0)]));
+    this.#powers = this.#powersNow();
+  }
+
+  /** Lets the home run up to `nowMs`, in whole steps of 100 ms. */
+  advanceTo(nowMs: number): void {
+    if (nowMs - this.#nowMs > LONGEST_PAUSE_MS) this.#nowMs = nowMs;
+    while (this.#nowMs + STEP_MS <= nowMs) this.#step();
+  }
+
+  get powers(): HomePowers {
+    return this.#powers;
+  }
+
+  get registers(): HomeRegisters {
+    return {
+      gridImportLowMwh: this.#counter("gridImportLowMwh").mwh,
+      gridImportNormalMwh: this.#counter("gridImportNormalMwh").mwh,
+      gridExportLowMwh: this.#counter("gridExportLowMwh").mwh,
+      gridExportNormalMwh: this.#counter("gridExportNormalMwh").mwh,
+      generationMwh: this.#counter("generationMwh").mwh,
+      chargedMwh: this.#counter("chargedMwh").mwh,
+      dischargedMwh: this.#counter("dischargedMwh").mwh,
+    };
+  }
+
+  get counted(): HomeCounted {
+    const parts = COUNTED.map((name) => [name, this.#counter(name).countedUj]);
+    // COUNTED holds every key of the type.
+    return Object.fromEntries(parts) as HomeCounted;
+  }
+
+  get stateOfChargePpm(): number {
+    return Math.floor(this.#storedUj / BATTERY_UJ_PER_PPM);
+  }
+
+  /** Time of the home's own day, in minutes since midnight. */
+  get dayMinute(): number {
+    const dayMs = this.#startOfDayMs + this.#elapsedMs * this.#daySpeed;
+    return (dayMs % DAY_MS) / MINUTE_MS;
+  }
+
+  #step(): void {
+    const { loadMw, generationMw, batteryMw, gridMw } = this.#powers;
+    const tariff = isLowTariff(this.dayMinute) ? "Low" : "Normal";
+    this.#count("loadMwh", loadMw);
+    this.#count("generationMwh", generationMw);
+    this.#count("chargedMwh", Math.max(batteryMw, 0));
+    this.#count("dischargedMwh", Math.max(-batteryMw, 0));
+    this.#count(`gridImport${tariff}Mwh`, Math.max(gridMw, 0));
+    this.#count(`gridExport${tariff}Mwh`, Math.max(-gridMw, 0));
+    this.#storedUj += batteryMw * STEP_MS;
+    this.#elapsedMs += STEP_MS;
+    this.#nowMs += STEP_MS;
+    this.#powers = this.#powersNow();
+  }
+
+  #powersNow(): HomePowers {
+    const minute = this.dayMinute;
+    const loadMw = householdLoadMw(minute);
+    const generationMw = this.#sky.generationMw(minute);
+    const batteryMw = this.#batteryMw(generationMw - loadMw);
+    return { loadMw, generationMw, batteryMw, gridMw: loadMw - generationMw + batteryMw };
+  }
+
+  /** Charges on surplus, discharges in need, never over its limits and never over full or below its reserve. */
+  #batteryMw(surplusMw: number): number {
+    const roomUj = BATTERY_UJ_PER_PPM * 1_000_000 - this.#storedUj;
+    const usableUj = this.#storedUj - BATTERY_UJ_PER_PPM * BATTERY.reservePpm;
+    const mostIn = Math.min(BATTERY.limitMw, wholeWatts(roomUj / STEP_MS));
+    const mostOut = Math.min(BATTERY.limitMw, wholeWatts(usableUj / STEP_MS));
+    return Math.max(Math.min(surplusMw, mostIn), 0 - mostOut);
+  }
+
+  #count(name: keyof HomeCounted, powerMw: number): void {
+    this.#counter(name).add(powerMw * STEP_MS);
+  }
+
+  #counter(name: keyof HomeCounted): EnergyCounter {
+    const counter = this.#counters.get(name);
+    if (counter === undefined) throw new Error(`no counter ${name}`);
+    return counter;
+  }
+}
+
+const COUNTED: readonly (keyof HomeCounted)[] = [
+  "gridImportLowMwh",
+  "gridImportNormalMwh",
+  "gridExportLowMwh",
+  "gridExportNormalMwh",
+  "generationMwh",
+  "chargedMwh",
+  "dischargedMwh",
+  "loadMwh",
+];
+
+const BATTERY_UJ_PER_PPM = (BATTERY.capacityMwh / 1_000_000) * UJ_PER_MWH;
+
+/** A register that never loses a part of a step: whole mWh, and what is left of the next one. */
+class EnergyCounter {
+  readonly #startMwh: number;
+  #mwh: number;
+  #restUj = 0;
+
+  constructor(startMwh: number) {
+    this.#startMwh = startMwh;
+    this.#mwh = startMwh;
+  }
+
+  add(energyUj: number): void {
+    const rest = this.#restUj + energyUj;
+    this.#mwh += Math.floor(rest / UJ_PER_MWH);
+    this.#restUj = rest % UJ_PER_MWH;
+  }
+
+  get mwh(): number {
+    return this.#mwh;
+  }
+
+  get countedUj(): bigint {
+    return BigInt(this.#mwh - this.#startMwh) * BigInt(UJ_PER_MWH) + BigInt(this.#restUj);
+  }
+}
+
+function wholeWatts(powerMw: number): number {
+  return Math.floor(powerMw / MW_PER_W) * MW_PER_W;
+}
