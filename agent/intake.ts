@@ -136,10 +136,13 @@ export class Intake implements SampleSink {
   /** True when the device should be read again soon. */
   #judge(channel: Channel, reading: MeterReading): boolean {
     const verdict = channel.gate.judge(reading, performance.now());
-    if (verdict.kind === "accept") this.#seal(channel, reading);
-    else if (verdict.kind === "discontinuity") {
+    if (verdict.kind === "accept") {
+      this.#seal(channel, verdict.reading);
+      if (verdict.stripped === undefined) delete channel.lastReason;
+      else this.#explain(channel, "stripped", verdict.stripped);
+    } else if (verdict.kind === "discontinuity") {
       this.#host.logger.warn("discontinuity", { channel: channel.name, reason: verdict.reason.message });
-      this.#seal(channel, reading, verdict.classification);
+      this.#seal(channel, verdict.reading, verdict.classification);
     } else {
       if (verdict.kind === "hold") channel.held += 1;
       else channel.rejected += 1;

@@ -30,7 +30,15 @@ function sentence(what: string, detail: ProblemDetail): string {
   const wanted = detail.expected === undefined ? "" : `; expected ${detail.expected}`;
   const found = detail.got === undefined ? "" : `, got ${detail.got}`;
   const todo = detail.hint === undefined ? "" : `; ${detail.hint}`;
-  return `${place}${what}${wanted}${found}${todo}`;
+  return oneLine(`${place}${what}${wanted}${found}${todo}`);
+}
+
+/** What a device or a stranger sent may stand in the sentence; it must not break the line or steer a terminal. */
+function oneLine(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }
 
 /** The code and one-line text of anything thrown, for a log line or a terminal. */

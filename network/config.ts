@@ -31,7 +31,7 @@ const httpSchema = z.strictObject({
 
 const deviceKey = z
   .string()
-  .regex(/^[0-9a-f]{64}$/, "a device key is 64 lower-case hexadecimal digits; 'kilowitness key' prints it");
+  .regex(/^[0-9a-f]{64}$/, "a device key is 64 lower-case hexadecimal digits, as the agent prints it");
 
 /** Configuration of a verifying node, one YAML file. */
 export interface NodeConfig {

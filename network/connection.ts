@@ -10,14 +10,24 @@ import { Session, type SessionContext } from "./session.ts";
 /** Before a device has proven its key: the largest message, and all bytes together. */
 const MAX_GREETING_BYTES = 4096;
 const MAX_GREETING_TOTAL_BYTES = 4 * MAX_GREETING_BYTES;
-const HANDSHAKE_MS = 10_000;
-const PING_MS = 20_000;
-/** How long a peer may take to answer a close. */
-const CLOSE_MS = 2000;
-/** How long a stopping node waits for the batch in hand and its answer. */
-const STOP_MS = 5000;
-/** How long an answer may stay unsent before the peer counts as dead. */
-const SEND_MS = 30_000;
+
+/** How long a connection waits for what, ms. */
+export interface Timing {
+  /** Until a device has proven its key. */
+  readonly handshakeMs: number;
+  /** Between pings; a peer that was silent for one whole pause is dead. */
+  readonly pingMs: number;
+  /** For the answer to a close. */
+  readonly closeMs: number;
+  /** For an answer to leave, before the peer counts as dead. */
+  readonly sendMs: number;
+  /** For the batch in hand when the node stops. */
+  readonly stopMs: number;
+}
+
+export const DEFAULT_TIMING: Timing = {
+  ...{ handshakeMs: 10_000, pingMs: 20_000, closeMs: 2000, sendMs: 30_000, stopMs: 5000 },
+};
 
 /** Close codes of RFC 6455, 7.4.1. */
 const GOING_AWAY = 1001;
@@ -26,6 +36,7 @@ const INTERNAL = 1011;
 
 export interface ConnectionContext extends SessionContext {
   readonly logger: Logger;
+  readonly timing: Timing;
   /** Called once, when a device has proven its key. */
   readonly authenticated: (connection: Connection, deviceKey: string) => void;
   readonly ended: (connection: Connection) => void;
@@ -55,8 +66,8 @@ export class Connection {
       resume: () => this.#resume(),
     });
     this.#stopCounting = countBytes(tcp, () => this.#tooMuch());
-    this.#deadline = setTimeout(() => this.#late(), HANDSHAKE_MS);
-    this.#pinger = setInterval(() => this.#ping(), PING_MS);
+    this.#deadline = setTimeout(() => this.#late(), this.#context.timing.handshakeMs);
+    this.#pinger = setInterval(() => this.#ping(), this.#context.timing.pingMs);
     this.#listen();
   }
 
@@ -77,7 +88,7 @@ export class Connection {
 
   /** Finishes the message in hand and closes because the node stops. */
   async stop(): Promise<void> {
-    const deadline = setTimeout(() => this.#socket.terminate(), STOP_MS);
+    const deadline = setTimeout(() => this.#socket.terminate(), this.#context.timing.stopMs);
     await this.#queue.close();
     clearTimeout(deadline);
     this.#end(undefined, GOING_AWAY);
@@ -145,7 +156,7 @@ export class Connection {
   #send(message: Message): Promise<void> {
     if (this.#socket.readyState !== WebSocket.OPEN) return Promise.resolve();
     return new Promise((resolve) => {
-      const deadline = setTimeout(() => this.#socket.terminate(), SEND_MS);
+      const deadline = setTimeout(() => this.#socket.terminate(), this.#context.timing.sendMs);
       this.#socket.send(encodeMessage(message), () => {
         clearTimeout(deadline);
         resolve();
@@ -171,7 +182,7 @@ export class Connection {
   #late(): void {
     this.refuse(
       new Problem("handshake-timeout", "no device has proven its key in time", {
-        expected: `within ${HANDSHAKE_MS} ms`,
+        expected: `within ${this.#context.timing.handshakeMs} ms`,
       }),
     );
   }
@@ -189,7 +200,7 @@ export class Connection {
     if (this.#closing) return;
     this.#closing = true;
     // A peer that does not answer the close is not waited for, nor one that floods meanwhile.
-    setTimeout(() => this.#socket.terminate(), CLOSE_MS).unref();
+    setTimeout(() => this.#socket.terminate(), this.#context.timing.closeMs).unref();
     if (last !== undefined) this.#socket.send(encodeMessage(last));
     this.#socket.close(code, last?.type === "refusal" ? last.code : "node stops");
     this.#socket.resume();

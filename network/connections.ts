@@ -1,5 +1,6 @@
 import { Problem } from "../attest/problem.ts";
 import type { Connection } from "./connection.ts";
+import { Tally } from "./tally.ts";
 
 export interface ConnectionLimits {
   readonly total: number;
@@ -11,7 +12,7 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #open = new Set<Connection>();
   readonly #byKey = new Map<string, Connection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #perAddress = new Tally();
   #stopping = false;
 
   constructor(limits: ConnectionLimits) {
@@ -25,12 +26,12 @@ export class Connections {
   /** The HTTP status to refuse another connection from `address` with, or undefined when there is room. */
   refusal(address: string): 503 | 429 | undefined {
     if (this.#stopping || this.#open.size >= this.#limits.total) return 503;
-    return (this.#perAddress.get(address) ?? 0) >= this.#limits.perAddress ? 429 : undefined;
+    return this.#perAddress.count(address) >= this.#limits.perAddress ? 429 : undefined;
   }
 
   add(connection: Connection): void {
     this.#open.add(connection);
-    this.#count(connection.address, 1);
+    this.#perAddress.add(connection.address);
   }
 
   /** One connection per key: the newest wins, because an older one may be a dead link nobody has noticed yet. */
@@ -51,7 +52,7 @@ export class Connections {
 
   remove(connection: Connection): void {
     if (!this.#open.delete(connection)) return;
-    this.#count(connection.address, -1);
+    this.#perAddress.remove(connection.address);
     const key = connection.deviceKey;
     if (key !== undefined && this.#byKey.get(key) === connection) this.#byKey.delete(key);
   }
@@ -61,11 +62,5 @@ export class Connections {
     this.#stopping = true;
     const all = [...this.#open];
     await Promise.all(all.map((connection) => connection.stop().then(() => connection.closed())));
-  }
-
-  #count(address: string, change: number): void {
-    const count = (this.#perAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#perAddress.set(address, count);
-    else this.#perAddress.delete(address);
   }
 }

@@ -1,7 +1,7 @@
 import { Problem } from "../attest/problem.ts";
 
 /** What a socket may have decoded before it could be paused: one read of 64 KiB holds many small messages. */
-const MAX_WAITING = 256;
+const MAX_WAITING = 1024;
 const MAX_WAITING_BYTES = 4 * 1_048_576;
 
 export interface QueueHandlers {

@@ -5,8 +5,8 @@ import type { Signer } from "../attest/signature.ts";
 import { loadOrCreateKey } from "../runtime/key-file.ts";
 import type { Logger } from "../runtime/log.ts";
 import { Admission } from "./admission.ts";
-import type { NodeConfig } from "./config.ts";
-import { Connection, type ConnectionContext } from "./connection.ts";
+import { LOOPBACK_HOSTS, type NodeConfig } from "./config.ts";
+import { Connection, type ConnectionContext, DEFAULT_TIMING } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { createQuestionServer } from "./http/server.ts";
 import { closeServer, hostAndPort, listen } from "./listen.ts";
@@ -66,6 +66,7 @@ async function serve(parts: Parts): Promise<RunningNode> {
   const context = connectionContext(parts, { connections, admission });
   const stream = createStreamServer(connections, {
     maxConnections: config.maxConnections,
+    maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     opened: (socket, tcp) => connections.add(new Connection(socket, tcp, context)),
   });
   const questions = createQuestionServer({
@@ -76,6 +77,7 @@ async function serve(parts: Parts): Promise<RunningNode> {
     await store.close();
   };
   try {
+    if (!LOOPBACK_HOSTS.includes(config.listen.host)) logger.warn("listen-without-tls", config.listen);
     const wsPort = await listen(stream, { ...config.listen, key: "listen" });
     const httpPort = await listen(questions, { ...config.http, key: "http" });
     return {
@@ -110,6 +112,7 @@ function connectionContext(
     admits: (key) => admission.admits(key),
     checkKey: (key) => checked.getOrCompute(toHex(key), () => nativeSuite.checkPublicKey(key)),
     logger,
+    timing: DEFAULT_TIMING,
     authenticated: (connection, key) => connections.claim(connection, key),
     ended: (connection) => connections.remove(connection),
   };

@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { STREAM_SUBPROTOCOL } from "../attest/hello.ts";
 import { MAX_MESSAGE_BYTES } from "../attest/messages.ts";
 import type { Connections } from "./connections.ts";
+import { Tally } from "./tally.ts";
 
 /** Until a request is a WebSocket: its headers' size and the time that they may take. */
 const HTTP_LIMITS = {
@@ -13,8 +14,9 @@ const HTTP_LIMITS = {
   requestTimeout: 10_000,
   connectionsCheckingInterval: 2000,
 };
-/** TCP connections beyond the WebSockets: those that are still sending their request. */
+/** TCP connections beyond the WebSockets, in all and from one address: those still sending their request. */
 const SPARE_CONNECTIONS = 64;
+const SPARE_PER_ADDRESS = 8;
 
 const REFUSALS = {
   400: `400 Bad Request\r\n\r\nthe subprotocol ${STREAM_SUBPROTOCOL} is required\n`,
@@ -30,6 +32,7 @@ export function createStreamServer(
   connections: Connections,
   options: {
     readonly maxConnections: number;
+    readonly maxConnectionsPerAddress: number;
     readonly opened: (socket: WebSocket, tcp: Socket) => void;
   },
 ): Server {
@@ -45,12 +48,24 @@ export function createStreamServer(
     response.end(`devices connect here by WebSocket, subprotocol ${STREAM_SUBPROTOCOL}\n`);
   });
   server.maxConnections = options.maxConnections + SPARE_CONNECTIONS;
+  limitPerAddress(server, options.maxConnectionsPerAddress + SPARE_PER_ADDRESS);
   server.on("upgrade", (request, duplex, head) => {
     const refused = offers(request) ? connections.refusal(request.socket.remoteAddress ?? "unknown") : 400;
     if (refused !== undefined) return refuse(duplex, refused);
     sockets.handleUpgrade(request, duplex, head, (socket) => options.opened(socket, request.socket));
   });
   return server;
+}
+
+/** Before a request there is nobody to answer, so what is too much is cut off. */
+function limitPerAddress(server: Server, most: number): void {
+  const open = new Tally();
+  server.on("connection", (tcp) => {
+    const address = tcp.remoteAddress ?? "unknown";
+    open.add(address);
+    tcp.once("close", () => open.remove(address));
+    if (open.count(address) > most) tcp.destroy();
+  });
 }
 
 function offers(request: IncomingMessage): boolean {

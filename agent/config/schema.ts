@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CHANNEL_ROLES, type ChannelRole } from "../../attest/reading.ts";
+import type { ChannelRole } from "../../attest/reading.ts";
 import type { LogLevel } from "../../runtime/log.ts";
 import { kilowattsToMw } from "./units.ts";
 
@@ -73,6 +73,7 @@ const kilowatts = z
   .max(MAX_KILOWATTS)
   .refine((value) => kilowattsToMw(value) !== undefined, { error: "at most six digits behind the point" });
 
+const ROLES = ["grid", "generation", "storage", "load", "compute"] as const satisfies readonly ChannelRole[];
 const USES = { injected: 1, "used-on-site": 2 } as const;
 
 const channelSchema = z
@@ -81,7 +82,7 @@ const channelSchema = z
       .exactOptional()
       .describe('the channel\'s name in the log, such as "roof/inverter"; left out: device/channel'),
     role: z
-      .enum(Object.keys(CHANNEL_ROLES) as ChannelRole[])
+      .enum(ROLES)
       .exactOptional()
       .describe("what the channel measures, where it is not what the driver says"),
     maxImportKw: kilowatts
@@ -91,7 +92,7 @@ const channelSchema = z
     energySource: text.exactOptional().describe("code of the energy source for certificates of origin"),
     technology: text.exactOptional().describe("code of the technology for certificates of origin"),
     use: z
-      .enum(Object.keys(USES) as (keyof typeof USES)[])
+      .enum(["injected", "used-on-site"])
       .exactOptional()
       .describe("whether what it measures is injected into the grid or used on site"),
   })

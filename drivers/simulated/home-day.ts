@@ -7,6 +7,8 @@ const DAY_MINUTES = 1440;
 const CLOUD_MINUTES = 5;
 /** Under the thickest cloud this much of the sun is left. */
 const THROUGH_CLOUDS = 0.15;
+/** Up to this cover the sky is clear. */
+const CLEAR = 0.55;
 const BASE_W = 310;
 const MW_PER_W = 1000;
 
@@ -21,8 +23,8 @@ interface Appliance {
 const REFRIGERATOR: Appliance = { powerW: 120, everyMinutes: 24, fromMinute: 0, forMinutes: 9 };
 const KETTLE: Appliance = { powerW: 2200, everyMinutes: 35, fromMinute: 18, forMinutes: 3 };
 const DISHWASHER: Appliance = { powerW: 1900, everyMinutes: 180, fromMinute: 31, forMinutes: 16 };
-const OVEN: Appliance = { powerW: 2600, everyMinutes: 360, fromMinute: 20, forMinutes: 25 };
-const CAR: Appliance = { powerW: 7400, everyMinutes: 240, fromMinute: 6, forMinutes: 70 };
+const OVEN: Appliance = { powerW: 2600, everyMinutes: 360, fromMinute: 10, forMinutes: 25 };
+const CAR: Appliance = { powerW: 11_000, everyMinutes: 240, fromMinute: 20, forMinutes: 70 };
 const APPLIANCES: readonly Appliance[] = [REFRIGERATOR, KETTLE, DISHWASHER, OVEN, CAR];
 
 /** What the household draws at that minute of its day, in whole watts, as mW. */
@@ -39,20 +41,17 @@ export function isLowTariff(dayMinute: number): boolean {
   return hour < 7 || hour >= 23 || (hour >= 12 && hour < 16);
 }
 
-/** Sun and clouds over the roof, the same on every day. */
-export class DaySky {
-  /** What the roof gives at that minute of the day, in whole watts, as mW. */
-  generationMw(dayMinute: number): number {
-    const daylight = (dayMinute - SUNRISE_MINUTE) / (SUNSET_MINUTE - SUNRISE_MINUTE);
-    if (daylight <= 0 || daylight >= 1) return 0;
-    return Math.round(PEAK_W * Math.sin(Math.PI * daylight) * this.#clearness(dayMinute)) * MW_PER_W;
-  }
+/** What the roof gives at that minute of the day, in whole watts, as mW: the sun's curve, and clouds before it. */
+export function generationMw(dayMinute: number): number {
+  const daylight = (dayMinute - SUNRISE_MINUTE) / (SUNSET_MINUTE - SUNRISE_MINUTE);
+  if (daylight <= 0 || daylight >= 1) return 0;
+  return Math.round(PEAK_W * Math.sin(Math.PI * daylight) * clearness(dayMinute)) * MW_PER_W;
+}
 
-  /** From {@link THROUGH_CLOUDS} to 1; a clear sky most of the time, with clouds that pass. */
-  #clearness(dayMinute: number): number {
-    const cover = noise(dayMinute, CLOUD_MINUTES);
-    return cover < 0.55 ? 1 : 1 - ((1 - THROUGH_CLOUDS) * (cover - 0.55)) / 0.45;
-  }
+/** From {@link THROUGH_CLOUDS} to 1; a clear sky most of the time, with clouds that pass. */
+function clearness(dayMinute: number): number {
+  const cover = noise(dayMinute, CLOUD_MINUTES);
+  return cover < CLEAR ? 1 : 1 - ((1 - THROUGH_CLOUDS) * (cover - CLEAR)) / (1 - CLEAR);
 }
 
 function isRunning({ everyMinutes, fromMinute, forMinutes }: Appliance, dayMinute: number): boolean {

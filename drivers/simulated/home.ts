@@ -1,4 +1,4 @@
-import { DaySky, householdLoadMw, isLowTariff } from "./home-day.ts";
+import { generationMw, householdLoadMw, isLowTariff } from "./home-day.ts";
 
 /** 1 mWh is 3.6 J, and 1 mW in 1 ms is 1 µJ. */
 const UJ_PER_MWH = 3_600_000;
@@ -11,12 +11,14 @@ const LONGEST_PAUSE_MS = 60_000;
 
 /** Inverter of the simulated home. */
 export const INVERTER_RATED_MW = 10_000_000;
-/** Battery of the simulated home: without losses, follows the surplus at once within its limits. */
+/** Battery of the simulated home. It has no losses, and follows the surplus within about a second. */
 export const BATTERY = {
   capacityMwh: 10_000_000,
   limitMw: 3_300_000,
   reservePpm: 100_000,
 } as const;
+/** What the battery's power changes by in one step at most. */
+const BATTERY_RAMP_MW = 300_000;
 
 /** Powers at one instant, whole watts; + is into each boundary but for the generation, which counts as given. */
 export interface HomePowers {
@@ -73,7 +75,6 @@ const START_CHARGE_PPM = 540_000;
  */
 export class SimulatedHome {
   readonly #daySpeed: number;
-  readonly #sky = new DaySky();
   readonly #counters: ReadonlyMap<keyof HomeCounted, EnergyCounter>;
   readonly #startOfDayMs: number;
   #elapsedMs = 0;
@@ -88,7 +89,7 @@ export class SimulatedHome {
     this.#storedUj = BATTERY_UJ_PER_PPM * START_CHARGE_PPM;
     const starts = new Map(Object.entries({ ...START, loadMwh: 0 }));
     this.#counters = new Map(COUNTED.map((name) => [name, new EnergyCounter(starts.get(name) ?? 0)]));
-    this.#powers = this.#powersNow();
+    this.#powers = this.#powersNow(0);
   }
 
   /** Lets the home run up to `nowMs`, in whole steps of 100 ms. */
@@ -141,24 +142,25 @@ export class SimulatedHome {
     this.#storedUj += batteryMw * STEP_MS;
     this.#elapsedMs += STEP_MS;
     this.#nowMs += STEP_MS;
-    this.#powers = this.#powersNow();
+    this.#powers = this.#powersNow(batteryMw);
   }
 
-  #powersNow(): HomePowers {
+  #powersNow(lastBatteryMw: number): HomePowers {
     const minute = this.dayMinute;
     const loadMw = householdLoadMw(minute);
-    const generationMw = this.#sky.generationMw(minute);
-    const batteryMw = this.#batteryMw(generationMw - loadMw);
-    return { loadMw, generationMw, batteryMw, gridMw: loadMw - generationMw + batteryMw };
+    const givenMw = generationMw(minute);
+    const batteryMw = this.#batteryMw(givenMw - loadMw, lastBatteryMw);
+    return { loadMw, generationMw: givenMw, batteryMw, gridMw: loadMw - givenMw + batteryMw };
   }
 
   /** Charges on surplus, discharges in need, never over its limits and never over full or below its reserve. */
-  #batteryMw(surplusMw: number): number {
+  #batteryMw(surplusMw: number, lastMw: number): number {
     const roomUj = BATTERY_UJ_PER_PPM * 1_000_000 - this.#storedUj;
     const usableUj = this.#storedUj - BATTERY_UJ_PER_PPM * BATTERY.reservePpm;
     const mostIn = Math.min(BATTERY.limitMw, wholeWatts(roomUj / STEP_MS));
     const mostOut = Math.min(BATTERY.limitMw, wholeWatts(usableUj / STEP_MS));
-    return Math.max(Math.min(surplusMw, mostIn), 0 - mostOut);
+    const ramped = clamp(surplusMw, lastMw - BATTERY_RAMP_MW, lastMw + BATTERY_RAMP_MW);
+    return clamp(ramped, 0 - mostOut, mostIn);
   }
 
   #count(name: keyof HomeCounted, powerMw: number): void {
@@ -209,6 +211,10 @@ class EnergyCounter {
   get countedUj(): bigint {
     return BigInt(this.#mwh - this.#startMwh) * BigInt(UJ_PER_MWH) + BigInt(this.#restUj);
   }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(value, most));
 }
 
 function wholeWatts(powerMw: number): number {

@@ -13,7 +13,10 @@ interface NodeOptions {
   readonly json?: boolean;
 }
 
-/** `kilowitness node --config FILE [--json]`: runs a verifying node until SIGTERM or SIGINT. */
+/**
+ * `kilowitness node --config FILE [--json]`: runs a verifying node until SIGTERM or SIGINT. Exit status 0 after a clean
+ * stop, 2 for a wrong configuration, 1 for anything else, with one line on standard error.
+ */
 export function nodeCommand(): Command {
   return new Command("node")
     .description("run a verifying node: takes batches of devices, checks every leaf, gives receipts")
@@ -35,7 +38,7 @@ async function runNode(options: NodeOptions): Promise<void> {
   } catch (thrown) {
     const { code, message } = describeProblem(thrown);
     process.stderr.write(`kilowitness node: ${message} (${code})\n`);
-    process.exitCode = 1;
+    process.exitCode = code.startsWith("config-") ? 2 : 1;
   }
 }
 

@@ -50,7 +50,7 @@ export async function listReadings(
     const page = await questions.archive.readings({ ...wanted, limit: limit - readings.length });
     readings.push(...page.readings.map((reading) => describeReading(log.record.epoch, reading)));
     if (page.scannedTo === undefined && readings.length < limit) continue;
-    next = { epoch: log.record.epoch, seq: page.scannedTo ?? log.record.size - 1 };
+    next = { epoch: log.record.epoch, seq: page.scannedTo ?? page.readings.at(-1)?.seq ?? afterSeq };
     break;
   }
   return { channel, readings, next: nextPage(`/devices/${toHex(deviceKey)}/readings`, query, next) };

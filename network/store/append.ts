@@ -1,6 +1,7 @@
 import { concatBytes, equalBytes } from "../../attest/bytes.ts";
 import { type Anchor, LEAF_KINDS, type Leaf } from "../../attest/leaf.ts";
 import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
+import { openReceipt, receiptKeyHint } from "../../attest/receipt.ts";
 import type { VerifiedLeaf } from "../../attest/stream-verifier.ts";
 import type { Suite } from "../../attest/suite.ts";
 import { Frontier, leafHash } from "../../attest/tree.ts";
@@ -99,7 +100,13 @@ function addAnchor(
   { log, leaf }: { readonly log: number; readonly leaf: Anchor },
 ): void {
   const row = statements.get<StoredCheckpoint>("checkpoint-over", [log, leaf.receiptSize]);
-  if (row === undefined || row.size !== leaf.receiptSize) return;
-  if (!equalBytes(suite.sha256(row.receipt), leaf.receiptHash)) return;
-  statements.run("add-anchor", [log, leaf.seq, leaf.receiptSize]);
+  if (row?.size === leaf.receiptSize && isReceiptOf(suite, leaf, row.receipt))
+    statements.run("add-anchor", [log, leaf.seq, leaf.receiptSize]);
+}
+
+/** Whether the anchor says of the receipt what it is; proofs that rest on another one would be refused. */
+function isReceiptOf(suite: Suite, leaf: Anchor, bytes: Uint8Array): boolean {
+  if (!equalBytes(receiptKeyHint(bytes), leaf.nodeKey)) return false;
+  if (!equalBytes(suite.sha256(bytes), leaf.receiptHash)) return false;
+  return openReceipt(suite, bytes, leaf.nodeKey).receivedAtMs === leaf.receivedAtMs;
 }

@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { toHex } from "../../attest/bytes.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { verifyProof } from "../../attest/proof-verify.ts";
+import { openReceipt } from "../../attest/receipt.ts";
 import type { RunningNode } from "../../network/node.ts";
 import { Client, FakeDevice, INTERVAL_MS, START_MS } from "../kit/device.ts";
-import { ask, openStore, runNode, temporaryFolder } from "./fixture.ts";
+import { ask, runNode, temporaryFolder } from "./fixture.ts";
 
 interface Interval {
   readonly t0Ms: number;
@@ -34,9 +35,10 @@ async function hour(): Promise<{ node: RunningNode; device: FakeDevice; path: st
 }
 
 function anchor(device: FakeDevice, receipt: Uint8Array, nodeKey: Uint8Array): void {
+  const { receivedAtMs, size } = openReceipt(nativeSuite, receipt, nodeKey);
   device.append({
     ...{ kind: "anchor", nodeKey, receiptHash: nativeSuite.sha256(receipt) },
-    ...{ receivedAtMs: device.nowMs, receiptSize: device.rules.size },
+    ...{ receivedAtMs, receiptSize: size },
     ...{ timeMs: device.nowMs, timeQuality: 4 },
   });
 }
@@ -140,6 +142,23 @@ describe("questions about proofs", () => {
     expect(proven.anchoredBy).toMatchObject({ nodeKey: node.nodeKey });
   });
 
+  it("do not rest on an anchor that is false about its receipt", async () => {
+    const node = await runNode();
+    const device = new FakeDevice().open();
+    const { client } = await Client.greeted(node.wsUrl, device.signer);
+    const answer = await client.ask(await device.batch());
+    if (answer.type !== "receipt") throw new Error(JSON.stringify(answer));
+    device.append({
+      ...{ kind: "anchor", nodeKey: node.nodeKey, receiptHash: nativeSuite.sha256(answer.receipt) },
+      ...{ receivedAtMs: 1, receiptSize: device.rules.size, timeMs: device.nowMs, timeQuality: 4 },
+    });
+    await client.ask(await device.read(30).batch());
+    const [from, to] = [START_MS + INTERVAL_MS, START_MS + 2 * INTERVAL_MS];
+    const path = `/devices/${toHex(device.signer.publicKey)}/proof?channel=grid&from=${from}&to=${to}`;
+    const response = await fetch(`${node.httpUrl}${path}`);
+    expect(verifyProof(nativeSuite, new Uint8Array(await response.arrayBuffer())).anchoredBy).toBeUndefined();
+  });
+
   it("are refused with the nearest ends where no close begins or ends", async () => {
     const { node, path } = await hour();
     const [from, to] = [START_MS + 20 * INTERVAL_MS + 1, START_MS + 50 * INTERVAL_MS];
@@ -232,6 +251,6 @@ describe("the store", () => {
     await client.ask(await device.batch());
     await node.close();
     await expect(runNode(folder, { network: "another" })).rejects.toMatchObject({ code: "store-network" });
-    await openStore(folder).close();
+    expect((await runNode(folder)).nodeKey).toEqual(node.nodeKey);
   });
 });

@@ -1,0 +1,140 @@
+import { toHex } from "../../attest/bytes.ts";
+import { describeProblem, Problem } from "../../attest/problem.ts";
+import { type ChannelRole, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import type { ChannelDescription, MeterIdentity } from "../../drivers/driver.ts";
+import {
+  currentText,
+  frequencyText,
+  powerText,
+  powerWords,
+  registerWords,
+  stateOfChargeWords,
+  stepText,
+  voltageText,
+} from "../words.ts";
+import type { ProbeResult } from "./probe-device.ts";
+
+/** The results for an installer to read: a heading per device, and per channel what it shows. */
+export function probeText(results: readonly ProbeResult[]): string {
+  return `${results.map(deviceText).join("\n\n")}\n`;
+}
+
+function deviceText({ device, identity, channels, snapshot, problem }: ProbeResult): string {
+  const heading = `${device.id} (${device.definition.name})`;
+  const who = identity === undefined ? heading : `${heading}: ${identityText(identity)}`;
+  const lines = channels.flatMap((channel) =>
+    channelLines(channel, {
+      role: device.channels[channel.name]?.role ?? channel.role,
+      reading: snapshot?.readings.find((reading) => reading.channel === channel.name),
+    }),
+  );
+  const absent = snapshot?.absent.map((text) => `  not available: ${text}`) ?? [];
+  const failed = problem === undefined ? [] : [`  PROBLEM ${problemText(problem)}`];
+  return [who, ...lines, ...absent, ...failed].join("\n");
+}
+
+function identityText({ make, model, serial, firmware }: MeterIdentity): string {
+  const name = `${make} ${model}`.trim();
+  return [
+    name === "" ? "make and model unknown" : name,
+    serial === "" ? "serial unknown" : `serial ${serial}`,
+    ...(firmware === "" ? [] : [`firmware ${firmware}`]),
+  ].join(", ");
+}
+
+function problemText(problem: unknown): string {
+  const { code, message } = describeProblem(problem);
+  return `${message} (${code})`;
+}
+
+interface Shown {
+  readonly role: ChannelRole;
+  readonly reading: MeterReading | undefined;
+}
+
+function channelLines(channel: ChannelDescription, { role, reading }: Shown): string[] {
+  const title = `  ${channel.name} (${role})`;
+  if (reading === undefined) return [`${title}: no reading`];
+  const values = valueWords(reading, role);
+  return [
+    `${title}: ${values.length === 0 ? "no value" : values.join("; ")}`,
+    ...detailLines(channel, reading).map((line) => `    ${line}`),
+  ];
+}
+
+function valueWords(reading: MeterReading, role: ChannelRole): string[] {
+  const { activePowerMw, importMwh, exportMwh, stateOfChargePpm, voltageMv, currentMa, frequencyMhz } =
+    reading;
+  return [
+    ...(activePowerMw === undefined ? [] : [powerWords(activePowerMw, role)]),
+    ...(importMwh === undefined ? [] : [registerWords("import", importMwh)]),
+    ...(exportMwh === undefined ? [] : [registerWords("export", exportMwh)]),
+    ...(stateOfChargePpm === undefined ? [] : [stateOfChargeWords(stateOfChargePpm)]),
+    ...(voltageMv === undefined ? [] : [voltageText(voltageMv)]),
+    ...(currentMa === undefined ? [] : [currentText(currentMa)]),
+    ...(frequencyMhz === undefined ? [] : [frequencyText(frequencyMhz)]),
+  ];
+}
+
+function detailLines(channel: ChannelDescription, reading: MeterReading): string[] {
+  const step = reading.resolutionMwh ?? channel.resolutionMwh;
+  const { maxImportMw, maxExportMw, signSource } = channel;
+  const hasSign = reading.activePowerMw !== undefined || channel.quantities.includes("power");
+  return [
+    ...(step === undefined ? [] : [`register step ${stepText(step)}`]),
+    ...(maxImportMw === undefined ? [] : [`takes in at most ${powerText(maxImportMw)}`]),
+    ...(maxExportMw === undefined ? [] : [`gives out at most ${powerText(maxExportMw)}`]),
+    ...statusWords(reading.status ?? 0),
+    ...(signSource === undefined ? [] : [`sign from ${signSource}`]),
+    ...(signSource === undefined && hasSign ? ["sign not verified: compare with the meter's display"] : []),
+  ];
+}
+
+const STATUS_WORDS: readonly (readonly [bit: number, words: string])[] = [
+  [READING_STATUS.standby, "in standby, asleep or off"],
+  [READING_STATUS.deviceFault, "the device reports a fault"],
+  [READING_STATUS.stale, "the values are old by the meter's own clock"],
+  [READING_STATUS.tariffSum, "registers are the sum of all tariffs"],
+];
+
+function statusWords(status: number): string[] {
+  return STATUS_WORDS.flatMap(([bit, words]) => ((status & bit) === 0 ? [] : [words]));
+}
+
+/** The results for a program: integer units as in a reading, evidence as hexadecimal text. */
+export function probeJson(results: readonly ProbeResult[]): { readonly devices: readonly object[] } {
+  return { devices: results.map(deviceJson) };
+}
+
+function deviceJson({ device, identity, channels, snapshot, problem }: ProbeResult): object {
+  return {
+    id: device.id,
+    driver: device.definition.name,
+    answered: problem === undefined,
+    ...(identity === undefined ? {} : { identity }),
+    channels: channels.map((channel) => {
+      const reading = snapshot?.readings.find((candidate) => candidate.channel === channel.name);
+      const role = device.channels[channel.name]?.role ?? channel.role;
+      const signVerified = channel.signSource !== undefined;
+      return {
+        ...channel,
+        role,
+        signVerified,
+        ...(reading === undefined ? {} : { reading: plain(reading) }),
+      };
+    }),
+    ...(snapshot === undefined
+      ? {}
+      : { flexibility: snapshot.flexibility.map(plain), absent: snapshot.absent }),
+    ...(problem === undefined ? {} : { problem: problemJson(problem) }),
+  };
+}
+
+function plain({ evidence, ...values }: { readonly evidence: Uint8Array }): object {
+  return { ...values, evidence: toHex(evidence) };
+}
+
+function problemJson(problem: unknown): object {
+  const hint = problem instanceof Problem ? problem.detail.hint : undefined;
+  return { ...describeProblem(problem), ...(hint === undefined ? {} : { hint }) };
+}

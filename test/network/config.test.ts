@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { nodeConfigSchema } from "../../network/config.ts";
+import { parseConfig, readConfigFile } from "../../runtime/config-file.ts";
+
+const EXAMPLE = join(import.meta.dirname, "../../examples/node.yaml");
+const LEAST = "network: n\nkey: k\nstore: s\ndevices: open\n";
+
+/** Every key of a JSON schema, with what is said about it. */
+function described(schema: unknown, path = ""): [string, unknown][] {
+  if (typeof schema !== "object" || schema === null || !("properties" in schema)) return [];
+  const properties: [string, object][] = Object.entries(schema.properties ?? {});
+  return properties.flatMap(([name, property]) => [
+    [`${path}${name}`, "description" in property ? property.description : undefined],
+    ...described(property, `${path}${name}.`),
+  ]);
+}
+
+describe("the configuration of a node", () => {
+  it("has an example that is valid, and says the defaults", () => {
+    const { key, store, network, devices, ...rest } = readConfigFile(EXAMPLE, nodeConfigSchema);
+    expect({ key, store, network, devices }).toMatchObject({ devices: "open" });
+    expect(rest).toEqual({
+      ...{ listen: { host: "127.0.0.1", port: 8787 }, http: { host: "127.0.0.1", port: 8788 }, log: "info" },
+      ...{ maxConnections: 1024, maxConnectionsPerAddress: 64, maxStoreMiB: 65_536 },
+    });
+    expect(parseConfig(LEAST, "x", nodeConfigSchema)).toMatchObject(rest);
+  });
+
+  it("describes every key for editors", () => {
+    const keys = described(z.toJSONSchema(nodeConfigSchema));
+    expect(keys.map(([name]) => name)).toEqual(
+      expect.arrayContaining(["network", "listen.port", "http.host"]),
+    );
+    expect(keys.filter(([, description]) => typeof description !== "string")).toEqual([]);
+  });
+
+  it.each([
+    ["http: { host: 192.168.1.4 }", "x: http.host: the HTTP answers have no password"],
+    ["devices: [abc]", "devices"],
+    ["network: my net", "network"],
+    ["port: 1", '"port"; remove the key'],
+    ["listen: { port: 70000 }", "x: listen.port: a port is 0 to 65535"],
+  ])("refuses %s", (line, said) => {
+    const name = line.split(":")[0];
+    const text = LEAST.split("\n").filter((other) => !other.startsWith(`${name}:`));
+    expect(() => parseConfig([...text, line].join("\n"), "x", nodeConfigSchema)).toThrow(said);
+  });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { STREAM_SUBPROTOCOL } from "../../attest/hello.ts";
+import { nativeSigner, nativeSuite } from "../../attest/native.ts";
+import { Connection, DEFAULT_TIMING, type Timing } from "../../network/connection.ts";
+import { Connections } from "../../network/connections.ts";
+import { closeServer, listen } from "../../network/listen.ts";
+import { MessageQueue } from "../../network/message-queue.ts";
+import { RulesCache } from "../../network/rules-cache.ts";
+import { createStreamServer } from "../../network/stream-server.ts";
+import { openLogger } from "../../runtime/log.ts";
+import { Client, FakeDevice, NETWORK, seedOf } from "../kit/device.ts";
+import { atEnd, openStore } from "./fixture.ts";
+
+/** A stream server that is impatient where the test says so. */
+async function impatient(timing: Partial<Timing>): Promise<{ url: string; connections: Connections }> {
+  const connections = new Connections({ total: 10, perAddress: 10 });
+  const context = {
+    ...{ network: NETWORK, suite: nativeSuite, signer: nativeSigner(seedOf(200)), store: openStore() },
+    ...{
+      rules: new RulesCache(nativeSuite, 4),
+      nowMs: () => Date.now(),
+      logger: openLogger("node", "silent"),
+    },
+    ...{ admits: () => true, checkKey: () => true, timing: { ...DEFAULT_TIMING, ...timing } },
+    authenticated: (connection: Connection, key: string) => connections.claim(connection, key),
+    ended: (connection: Connection) => connections.remove(connection),
+  };
+  const server = createStreamServer(connections, {
+    ...{ maxConnections: 10, maxConnectionsPerAddress: 10 },
+    opened: (socket, tcp) => connections.add(new Connection(socket, tcp, context)),
+  });
+  const port = await listen(server, { host: "127.0.0.1", port: 0, key: "listen" });
+  atEnd(async () => {
+    await Promise.all([connections.stop(), closeServer(server)]);
+  });
+  return { url: `ws://127.0.0.1:${port}`, connections };
+}
+
+describe("a connection", () => {
+  it("is refused when nobody proves a key in time", async () => {
+    const { url } = await impatient({ handshakeMs: 50 });
+    const silent = await Client.connect(url);
+    expect(await silent.next()).toMatchObject({ type: "refusal", code: "handshake-timeout" });
+    expect((await silent.closed).code).toBe(1008);
+  });
+
+  it("stays open past the deadline once the key is proven, as long as pings are answered", async () => {
+    const { url } = await impatient({ handshakeMs: 1000, pingMs: 200 });
+    const device = new FakeDevice().open();
+    const { client } = await Client.greeted(url, device.signer);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(await client.ask(await device.batch())).toMatchObject({ type: "receipt" });
+  });
+
+  it("is cut when the peer answers no ping", async () => {
+    const { url, connections } = await impatient({ pingMs: 50 });
+    const socket = new WebSocket(url, [STREAM_SUBPROTOCOL], { autoPong: false });
+    const code = await new Promise((resolve) => socket.once("close", resolve));
+    expect(code).toBe(1006);
+    await expect.poll(() => connections.size).toBe(0);
+  });
+
+  it("is not read while its peer does not read, and is cut in the end", async () => {
+    const { url, connections } = await impatient({ sendMs: 50, closeMs: 50 });
+    const device = new FakeDevice().open();
+    const { client } = await Client.greeted(url, device.signer);
+    await client.ask(await device.batch());
+    const batch = await device.batch();
+    client.socket.pause();
+    // The same batch again and again: its receipts fill the way back until nothing more leaves.
+    const flood = setInterval(() => {
+      if (client.socket.bufferedAmount < 4_000_000) for (let i = 0; i < 1000; i++) client.send(batch);
+    }, 1);
+    atEnd(() => clearInterval(flood));
+    await expect.poll(() => connections.size, { timeout: 20_000 }).toBe(0);
+    clearInterval(flood);
+    client.socket.terminate();
+  });
+});
+
+describe("a queue of messages", () => {
+  it("stops its source while it works and hands over one at a time, in order", async () => {
+    const seen: string[] = [];
+    const queue = new MessageQueue({
+      handle: async (bytes) => {
+        seen.push(`begin ${bytes[0]}`);
+        await Promise.resolve();
+        seen.push(`end ${bytes[0]}`);
+      },
+      pause: () => seen.push("pause"),
+      resume: () => seen.push("resume"),
+    });
+    for (const number of [1, 2]) queue.push(Uint8Array.of(number));
+    await expect.poll(() => seen.at(-1)).toBe("resume");
+    expect(seen).toEqual(["pause", "begin 1", "end 1", "begin 2", "end 2", "resume"]);
+  });
+
+  it("refuses a source that goes on although it was stopped", () => {
+    const queue = new MessageQueue({
+      handle: () => new Promise(() => undefined),
+      pause: () => undefined,
+      resume: () => undefined,
+    });
+    const push = (): void => queue.push(new Uint8Array(1));
+    for (let i = 0; i < 1025; i++) push();
+    expect(push).toThrow("too many messages at once");
+  });
+
+  it("drops what waits when it is closed, and ends with the message in hand", async () => {
+    const handled: number[] = [];
+    const queue = new MessageQueue({
+      handle: async (bytes) => {
+        handled.push(bytes[0] ?? 0);
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+    });
+    for (const number of [1, 2, 3]) queue.push(Uint8Array.of(number));
+    await queue.close();
+    queue.push(Uint8Array.of(4));
+    expect(handled).toEqual([1]);
+  });
+});
