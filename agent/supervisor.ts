@@ -63,7 +63,9 @@ function runOnce(what: Supervised, stop: StopRequest): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(what.command, what.args, { stdio: "inherit" });
     let killer: NodeJS.Timeout | undefined;
+    let ended = false;
     const end = (code: number): void => {
+      ended = true;
       clearTimeout(killer);
       resolve(code);
     };
@@ -76,6 +78,7 @@ function runOnce(what: Supervised, stop: StopRequest): Promise<number> {
       end(code ?? 1);
     });
     void stop.promise.then(() => {
+      if (ended) return;
       child.kill("SIGTERM");
       killer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     });

@@ -1,12 +1,16 @@
 import { Command, CommanderError } from "commander";
-import { agentCommand } from "../agent/cli/agent.ts";
-import { keygenCommand } from "../agent/cli/keygen.ts";
-import { probeCommand } from "../agent/cli/probe.ts";
-import { proveCommand } from "../agent/cli/prove.ts";
-import { nodeCommand } from "../network/cli/node.ts";
-import { verifyCommand } from "../network/cli/verify.ts";
 import { VERSION } from "../runtime/version.ts";
-import { demoCommand } from "./demo/command.ts";
+
+/** Each command in a module of its own: a gateway that runs the agent loads nothing of the node or the demo. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["probe", async () => (await import("../agent/cli/probe.ts")).probeCommand()],
+  ["agent", async () => (await import("../agent/cli/agent.ts")).agentCommand()],
+  ["prove", async () => (await import("../agent/cli/prove.ts")).proveCommand()],
+  ["verify", async () => (await import("../network/cli/verify.ts")).verifyCommand()],
+  ["node", async () => (await import("../network/cli/node.ts")).nodeCommand()],
+  ["keygen", async () => (await import("../agent/cli/keygen.ts")).keygenCommand()],
+  ["demo", async () => (await import("./demo/command.ts")).demoCommand()],
+]);
 
 const HELP = `
 On a gateway, in this order:
@@ -25,16 +29,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .version(VERSION)
     .addHelpText("after", HELP)
     .showHelpAfterError("(add --help for what it takes)");
-  const commands = [
-    probeCommand(),
-    agentCommand(),
-    proveCommand(),
-    verifyCommand(),
-    nodeCommand(),
-    keygenCommand(),
-    demoCommand(),
-  ];
-  for (const command of commands) program.addCommand(exitTwo(command));
+  for (const load of wanted(args[0])) program.addCommand(exitTwo(await load()));
   exitTwo(program);
   try {
     await program.parseAsync([...args], { from: "user" });
@@ -42,6 +37,12 @@ export async function main(args: readonly string[]): Promise<void> {
     if (!(cause instanceof CommanderError)) throw cause;
     process.exitCode = cause.exitCode === 0 ? 0 : 2;
   }
+}
+
+/** The named command alone; all of them for help or for a name that nobody has. */
+function wanted(name: string | undefined): (() => Promise<Command>)[] {
+  const one = COMMANDS.get(name ?? "");
+  return one === undefined ? [...COMMANDS.values()] : [one];
 }
 
 /** Commander has printed its sentence already; the process ends by itself. */

@@ -8,7 +8,16 @@ const MAX_PAGES = 1000;
 
 const energy = z.int().optional();
 
-const intervalSchema = z.object({
+/** A closed interval that a node holds. */
+export interface NodeInterval {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly t0Ms: number;
+  readonly t1Ms: number;
+  readonly shape: readonly string[];
+}
+
+const intervalSchema: z.ZodType<NodeInterval> = z.object({
   epoch: z.int(),
   seq: z.int(),
   t0Ms: z.int(),
@@ -22,8 +31,6 @@ const readingsSchema = z.object({
   next: z.string().nullable(),
 });
 
-/** A closed interval that a node holds. */
-export type NodeInterval = z.output<typeof intervalSchema>;
 /** The registers of a reading that a node holds. */
 export interface NodeReading {
   readonly importMwh?: number;

@@ -27,8 +27,8 @@ import type {
 
 const MIGRATIONS = ["migrations/001-logs.sql"];
 const MAX_FAULTS = 16;
-/** Batches that one question about readings looks at. */
-const MAX_SCANNED_BATCHES = 256;
+/** Leaves that one question about readings decodes before it hands out a page: nobody else is served meanwhile. */
+const MAX_SCANNED_LEAVES = 20_000;
 
 export interface SqliteStoreOptions {
   readonly path: string;
@@ -169,8 +169,8 @@ export class SqliteStore implements Store, Archive {
       fromSeq: afterSeq + 1,
     });
     for (const batch of batches) {
-      if (scanned === MAX_SCANNED_BATCHES) return { readings, scannedTo: batch.firstSeq - 1 };
-      scanned += 1;
+      if (scanned >= MAX_SCANNED_LEAVES) return { readings, scannedTo: batch.firstSeq - 1 };
+      scanned += batch.nextSeq - batch.firstSeq;
       const last = collect(batch, query, readings);
       if (last !== undefined) return { readings, scannedTo: last };
     }

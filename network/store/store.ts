@@ -137,7 +137,7 @@ export interface Archive {
     readonly begins: readonly number[];
     readonly ends: readonly number[];
   }>;
-  /** Readings by seq; one call looks at a bounded number of batches. */
+  /** Readings by seq; one call looks at a bounded number of leaves. */
   readings(query: ReadingQuery): Promise<ReadingPage>;
   /** The log as proofs are built from. A store elsewhere may fetch what the span needs before it returns. */
   proofSource(identity: LogIdentity, query: Omit<CloseQuery, "afterSeq" | "limit">): Promise<ProofSource>;

@@ -12,7 +12,7 @@ import { refusalOf } from "./refusal.ts";
 const SALT = new Uint8Array(16).fill(0xa5);
 const definedKinds = Object.keys(KIND_FIELDS) as (keyof typeof KIND_FIELDS)[];
 
-const valueOf: Readonly<Record<Field["type"], fc.Arbitrary<CborValue>>> = {
+const anyOf: Readonly<Record<Field["type"], fc.Arbitrary<CborValue>>> = {
   uint: fc.maxSafeNat(),
   int: fc.maxSafeInteger(),
   text: fc.string({ unit: "grapheme", maxLength: 12 }),
@@ -35,7 +35,7 @@ function leafOf(kind: keyof typeof KIND_FIELDS): fc.Arbitrary<Leaf> {
   const required: Record<string, fc.Arbitrary<unknown>> = { kind: fc.constant(kind) };
   const optional: Record<string, fc.Arbitrary<unknown>> = { extensions };
   for (const [name, field] of Object.entries<Field>({ ...COMMON_FIELDS, ...KIND_FIELDS[kind] }))
-    (field.optional ? optional : required)[name] = valueOf[field.type];
+    (field.optional ? optional : required)[name] = anyOf[field.type];
   optional["status"] = fc.integer({ min: 1, max: 0xffff_ffff });
   // The record mirrors the table, which mirrors the interfaces.
   return fc

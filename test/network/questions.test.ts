@@ -121,6 +121,22 @@ describe("questions about readings", () => {
     });
   });
 
+  it("come in pages of what was looked at when a channel says little", async () => {
+    const node = await runNode();
+    const device = new FakeDevice().open();
+    const { client } = await Client.greeted(node.wsUrl, device.signer);
+    const quiet = { registers: 1, samplingMs: 5000, make: "Acme", model: "M2", serial: "9", driver: "test" };
+    const time = { timeMs: device.nowMs, timeQuality: 3 };
+    device.append({ kind: "channelManifest", channel: 2, role: 2, name: "roof", ...quiet, ...time });
+    for (let i = 0; i < 7; i++) await client.ask(await device.read(3000).batch());
+    const roof = { timeMs: device.nowMs, timeQuality: 3, importMwh: 5 };
+    device.append({ kind: "reading", channel: 2, ...roof });
+    await client.ask(await device.batch());
+    const path = `/devices/${toHex(device.signer.publicKey)}/readings?channel=roof`;
+    expect((await ask(node, path)).body).toMatchObject({ readings: [], next: expect.any(String) });
+    expect(await pages(node, path, "readings")).toMatchObject([roof]);
+  });
+
   it("begin at a time", async () => {
     const { node, path } = await hour();
     const from = START_MS + 30 * INTERVAL_MS;

@@ -1,0 +1,222 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { toHex } from "../../attest/bytes.ts";
+import { eventually, jsonLines, type Program, run } from "../kit/programs.ts";
+import { Site } from "./site.ts";
+
+/** What the node holds, straight out of its database: all leaf bytes of the only log, in hexadecimal. */
+function storedBytes(site: Site): string {
+  const database = new Database(site.path("store.sqlite"), { readonly: true });
+  const rows = database.prepare("SELECT leaves FROM batch ORDER BY first_seq").all();
+  database.close();
+  return rows.map((row) => Buffer.from((row as { leaves: Buffer }).leaves).toString("hex")).join("");
+}
+
+async function proofOf(site: Site, channel: string): Promise<{ file: string; from: number; to: number }> {
+  const key = toHex(site.deviceKey);
+  const base = `http://127.0.0.1:${site.httpPort}/devices/${key}`;
+  const close = await eventually("a plain closed interval at the node", 20_000, async () => {
+    const answer = await fetch(`${base}/intervals?channel=${encodeURIComponent(channel)}`);
+    if (!answer.ok) return undefined;
+    const body = (await answer.json()) as { intervals: { t0Ms: number; t1Ms: number; shape: string[] }[] };
+    return body.intervals.find(({ shape }) => shape.length === 0);
+  });
+  const answer = await fetch(
+    `${base}/proof?channel=${encodeURIComponent(channel)}&from=${close.t0Ms}&to=${close.t1Ms}`,
+  );
+  expect(answer.status).toBe(200);
+  const file = site.path("interval.kwp");
+  writeFileSync(file, new Uint8Array(await answer.arrayBuffer()));
+  return { file, from: close.t0Ms, to: close.t1Ms };
+}
+
+describe("the whole path, over real sockets and processes", () => {
+  let site: Site;
+
+  beforeEach(async () => {
+    site = new Site(mkdtempSync(join(tmpdir(), "kw-path-")));
+    await site.startDevices();
+  });
+  afterEach(async () => {
+    await site.close();
+    rmSync(site.folder, { recursive: true, force: true });
+  });
+
+  it("reads, seals, streams, receipts and proves; a stranger with the keys agrees", async () => {
+    await site.startNode();
+    site.writeAgentConfig();
+    const agent = site.startAgent();
+    await agent.event("agent-ready");
+    expect(statSync(site.path("device.key")).mode & 0o777).toBe(0o600);
+    const { file } = await proofOf(site, "roof/inverter");
+
+    const trusted = await run([
+      "verify",
+      file,
+      "--trust",
+      `device:${toHex(site.deviceKey)}`,
+      "--trust",
+      `node:${site.nodeKey}`,
+      "--json",
+    ]);
+    expect(trusted.code).toBe(0);
+    const verdict = JSON.parse(trusted.stdout);
+    expect(verdict).toMatchObject({
+      verdict: "valid",
+      trust: "device",
+      standing: "single witness",
+      network: "path-test",
+    });
+    expect(verdict.meter.serial).toBe("INV-1");
+    // 3 mWh a millisecond over 2 s, seen through readings 0.2 s apart.
+    expect(verdict.export.wh).toBeGreaterThan(4);
+    expect(verdict.export.wh).toBeLessThan(8);
+    expect(verdict.notAfterMs).toBeGreaterThanOrEqual(verdict.toMs);
+
+    const unknown = await run(["verify", file]);
+    expect(unknown.code).toBe(0);
+    expect(unknown.stdout.split("\n")[0]).toMatch(/^consistent, signed by an unknown key [0-9a-f-]{19}/);
+    const forged = await run(["verify", file, "--trust", `device:${"11".repeat(32)}`, "--json"]);
+    expect(forged.code).toBe(1);
+    expect(JSON.parse(forged.stdout)).toMatchObject({ verdict: "invalid", fault: "untrusted-key" });
+
+    expect(await agent.kill("SIGTERM")).toBe(0);
+    const leaves = site.journalLeaves();
+    expect(jsonLines(agent.stderr).find((line) => line["event"] === "agent-stopped")?.["size"]).toBe(
+      leaves.length,
+    );
+    // All but the anchor of the very last receipt is signed, sent and held by the node when the agent stops.
+    expect(await site.nodeSize()).toBeGreaterThanOrEqual(leaves.length - 1);
+    expect(leaves.join("").startsWith(storedBytes(site))).toBe(true);
+  });
+
+  it("loses nothing sealed when either side is killed with kill -9, again and again", async () => {
+    let node = await site.startNode();
+    site.writeAgentConfig();
+    let sealed: string[] = [];
+    for (let round = 0; round < 6; round++) {
+      const agent = site.startAgent();
+      await agent.event("agent-ready");
+      await new Promise((resolve) => setTimeout(resolve, 700 + 150 * round));
+      if (round % 2 === 1) {
+        await node.kill("SIGKILL");
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+      await agent.kill("SIGKILL");
+      const now = site.journalLeaves();
+      // What was durable before the last kill is still there, unchanged, and the log has only grown.
+      expect(now.slice(0, sealed.length)).toEqual(sealed);
+      sealed = now;
+      if (round % 2 === 1) node = await site.startNode();
+    }
+    const last = site.startAgent();
+    await last.event("agent-ready");
+    await site.nodeReaches(sealed.length);
+    expect(await last.kill("SIGTERM")).toBe(0);
+    const leaves = site.journalLeaves();
+    expect(leaves.slice(0, sealed.length)).toEqual(sealed);
+    const stored = storedBytes(site);
+    expect(stored.length).toBeGreaterThanOrEqual(sealed.join("").length);
+    expect(leaves.join("").startsWith(stored)).toBe(true);
+    expect(await node.kill("SIGTERM")).toBe(0);
+  }, 90_000);
+
+  it("goes on sealing without a node, and catches up when it comes", async () => {
+    const first = await site.startNode();
+    await first.kill("SIGTERM");
+    site.writeAgentConfig();
+    const agent = site.startAgent();
+    const problem = await agent.event("node-problem");
+    expect(problem["message"]).toContain("ECONNREFUSED");
+    expect(problem["message"]).toContain("is the node running");
+    const before = await eventually("sealed leaves", 10_000, () => {
+      const size = site.journalLeaves().length;
+      return size > 10 ? size : undefined;
+    });
+    await site.startNode();
+    await site.nodeReaches(before);
+    expect(await agent.kill("SIGTERM")).toBe(0);
+  });
+
+  it("speaks to no node but the configured one, and goes on sealing", async () => {
+    await site.startNode();
+    site.writeAgentConfig({ nodeKey: "ab".repeat(32) });
+    const agent = site.startAgent();
+    const problem = await agent.event("node-problem");
+    expect(problem["code"]).toBe("node-key");
+    expect(problem["message"]).toContain(site.nodeKey);
+    await eventually("sealed leaves", 10_000, () => (site.journalLeaves().length > 5 ? true : undefined));
+    expect(await site.nodeSize()).toBe(0);
+  });
+
+  it("opens the next epoch when its journal is older than what the node holds, and never signs the old one again", async () => {
+    await site.startNode();
+    site.writeAgentConfig();
+    const agent = site.startAgent();
+    await site.nodeReaches(10);
+    await agent.kill("SIGTERM");
+    const copy = readFileSync(site.path("journal.sqlite"));
+    const again = site.startAgent();
+    await site.nodeReaches((await site.nodeSize()) + 10);
+    await again.kill("SIGTERM");
+    writeFileSync(site.path("journal.sqlite"), copy);
+    for (const suffix of ["-wal", "-shm"]) rmSync(site.path(`journal.sqlite${suffix}`), { force: true });
+    const restored = site.startAgent();
+    const opened = await restored.event("epoch-opened");
+    expect(opened).toMatchObject({
+      epoch: 2,
+      after: 1,
+      reason: "a node holds more of this log than the journal",
+    });
+    await eventually("the new epoch at the node", 20_000, async () => {
+      const body = await (await fetch(`http://127.0.0.1:${site.httpPort}/devices`)).text();
+      return body.includes('"epoch":2') ? true : undefined;
+    });
+    expect(await restored.kill("SIGTERM")).toBe(0);
+  });
+
+  it("starts again under its supervisor after kill -9 and stops with it", async () => {
+    await site.startNode();
+    site.writeAgentConfig();
+    const parent = site.startAgent("--supervise");
+    await parent.event("agent-ready");
+    const pid = childOf(parent);
+    process.kill(pid, "SIGKILL");
+    await eventually("a second start", 15_000, () =>
+      parent.stdout.match(/agent-ready/g)?.length === 2 ? true : undefined,
+    );
+    expect(await parent.kill("SIGTERM")).toBe(0);
+  });
+
+  it("reads a P1 meter on a serial line", async (context) => {
+    if (spawnSync("socat", ["-V"]).status !== 0)
+      context.skip("socat is not installed: no pty to stand in for a serial port");
+    const pty = site.path("ttyP1");
+    const target = site.p1Line.replace("tcp://", "TCP:");
+    const { spawn } = await import("node:child_process");
+    const socat = spawn("socat", [`PTY,link=${pty},raw,echo=0`, target], { stdio: "ignore" });
+    site.closers.push(() => socat.kill());
+    await eventually("the pty", 5000, () => statSync(pty, { throwIfNoEntry: false }));
+    await site.startNode();
+    site.writeAgentConfig({ p1Line: `serial://${pty}` });
+    const agent = site.startAgent();
+    await eventually("the meter online", 20_000, () =>
+      jsonLines(agent.stderr).some((line) => line["event"] === "device-online" && line["device"] === "meter")
+        ? true
+        : undefined,
+    );
+    const { file } = await proofOf(site, "meter/grid");
+    const result = await run(["verify", file, "--trust", `device:${toHex(site.deviceKey)}`]);
+    expect(result.stdout).toContain("serial K8EG004046395507");
+    expect(await agent.kill("SIGTERM")).toBe(0);
+  }, 60_000);
+});
+
+function childOf(parent: Program): number {
+  const children = spawnSync("pgrep", ["-P", String(parent.child.pid)], { encoding: "utf8" }).stdout.trim();
+  return Number(children.split("\n")[0]);
+}
