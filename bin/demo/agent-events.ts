@@ -33,9 +33,7 @@ const statusSchema: z.ZodType<AgentStatus> = z.object({
   deviceKey: z.string().regex(/^[0-9a-f]{64}$/),
   epoch: count,
   intervalMs: count,
-  devices: z.array(
-    z.object({ id: z.string(), online: z.boolean(), problem: z.string().exactOptional() }),
-  ),
+  devices: z.array(z.object({ id: z.string(), online: z.boolean(), problem: z.string().exactOptional() })),
   channels: z.array(channelSchema),
   log: z.object({ size: count, durable: count, signed: count }),
   nodes: z.array(nodeSchema),

@@ -77,7 +77,10 @@ export class NodeClient {
   }
 
   /** The proof file of a channel's span. */
-  async proof(of: ChannelAddress, span: { readonly t0Ms: number; readonly t1Ms: number }): Promise<Uint8Array> {
+  async proof(
+    of: ChannelAddress,
+    span: { readonly t0Ms: number; readonly t1Ms: number },
+  ): Promise<Uint8Array> {
     const path = pathOf(of, "proof", { from: String(span.t0Ms), to: String(span.t1Ms) });
     const response = await this.#get(path);
     if (!response.ok) throw await refused(path, response);

@@ -126,7 +126,9 @@ function logWords({ status }: Frame): string {
 
 function receiptWords({ status, nowMs }: Frame): string {
   const last = status?.nodes[0]?.lastReceiptMs;
-  return last === undefined ? "no receipt yet" : `last receipt ${durationText(Math.max(0, nowMs - last))} ago`;
+  return last === undefined
+    ? "no receipt yet"
+    : `last receipt ${durationText(Math.max(0, nowMs - last))} ago`;
 }
 
 function nodeWords({ status, node }: Frame): string {

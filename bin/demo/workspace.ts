@@ -54,7 +54,10 @@ export class Workspace {
   }
 
   /** Writes the agent's configuration and gives its path. */
-  writeAgentConfig(devices: readonly DeviceEntry[], node: { readonly ws: string; readonly nodeKey: string }): string {
+  writeAgentConfig(
+    devices: readonly DeviceEntry[],
+    node: { readonly ws: string; readonly nodeKey: string },
+  ): string {
     return this.#write("agent.yaml", {
       network: NETWORK,
       key: join(this.#folder, "device.key"),
