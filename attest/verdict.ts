@@ -146,14 +146,15 @@ function energyOf(
   proven: ProvenInterval,
   quantity: "import" | "export",
 ): { readonly [Q in typeof quantity]?: ClaimedEnergy } {
-  const parts = proven.segments.map(({ first, last }) => registers(first, last, quantity));
+  const parts = proven.segments.flatMap(({ first, last }) => registers(first, last, quantity) ?? []);
   const claimId = proven.claimIds[quantity];
   const opening = parts[0];
   const closing = parts.at(-1);
   if (claimId === undefined || opening === undefined || closing === undefined) return {};
+  // For the whole span or not at all: a meter that was there for a part of it may not count this quantity.
+  if (parts.length !== proven.segments.length) return {};
   let wh = 0;
   for (const part of parts) {
-    if (part === undefined) throw new Problem("proof-energy", `a segment has no ${quantity} registers`);
     if (part.closingMwh < part.openingMwh)
       throw new Problem("proof-energy", `the ${quantity} register falls within a segment`);
     // Each segment is rounded at its own ends, so that sums over neighbours never differ from the whole.

@@ -24,7 +24,8 @@ export function parseConfig<Schema extends z.ZodType>(
     const { line } = lines.linePos(error.pos[0]);
     throw new Problem("config-syntax", "not valid YAML", {
       where: `${path} line ${line}`,
-      got: firstLine(error.message),
+      got: firstLine(error.message).replace(/ at line \d+, column \d+:?$/, ""),
+      hint: "check indentation, colons and brackets on that line and the one before",
     });
   }
   const result = schema.safeParse(document.toJS());

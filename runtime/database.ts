@@ -50,7 +50,7 @@ export function openDatabaseForReading(path: string): SqliteDatabase {
     database.pragma("user_version");
     return database;
   } catch (cause) {
-    throw openProblem(path, cause);
+    throw openProblem(path, cause, "check the path, and that this user may read it and its folder");
   }
 }
 
@@ -101,7 +101,12 @@ function checkHealth(database: SqliteDatabase, path: string): void {
   if (verdict !== "ok") throw damaged(path, String(verdict));
 }
 
-function openProblem(path: string, cause: unknown): Problem {
+/** One Problem for whatever opening a database threw: `database-damaged`, or `database-open` with what to do. */
+export function openProblem(
+  path: string,
+  cause: unknown,
+  hint = "check that the folder exists, is writable by this user and has free space",
+): Problem {
   if (cause instanceof Problem) return cause;
   const code = cause instanceof Database.SqliteError ? cause.code : "";
   const reason = cause instanceof Error ? cause.message : String(cause);
@@ -109,7 +114,7 @@ function openProblem(path: string, cause: unknown): Problem {
   return new Problem("database-open", "database cannot be opened", {
     where: path,
     got: reason,
-    hint: "check that the folder exists, is writable by this user and has free space",
+    hint,
     cause,
   });
 }
@@ -119,6 +124,7 @@ function damaged(path: string, got: string, cause?: unknown): Problem {
     where: path,
     expected: "a SQLite file that passes its own check",
     got,
+    hint: "keep the file for whoever can repair it; replace the card if it happens again",
     cause,
   });
 }

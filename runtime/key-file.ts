@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync, statSync } from "node:fs";
 import { fromHex, toHex } from "../attest/bytes.ts";
 import { Problem } from "../attest/problem.ts";
+import { createDurably } from "./files.ts";
 
 /** What a key file holds: the Ed25519 seed and, for the device's own use, the key of its salts. */
 export interface KeyFile {
@@ -13,12 +13,11 @@ export interface KeyFile {
 }
 
 const FORMAT = "kilowitness key 1";
-const PRIVATE = 0o600;
 const OTHERS = 0o077;
 
 /** Reads the key file, or creates it with a fresh key and mode 0600 when there is none. */
 export function loadOrCreateKey(path: string): { readonly key: KeyFile; readonly created: boolean } {
-  if (exists(path)) return { key: readKey(path), created: false };
+  if (modeOf(path) !== undefined) return { key: readKey(path), created: false };
   return { key: createKey(path), created: true };
 }
 
@@ -27,16 +26,26 @@ export function createKey(path: string): KeyFile {
   const key = { seed: new Uint8Array(randomBytes(32)), saltKey: new Uint8Array(randomBytes(32)) };
   const text = `${FORMAT}\nseed ${toHex(key.seed)}\nsalt ${toHex(key.saltKey)}\n`;
   try {
-    writeDurably(path, text);
+    // Whole or not at all: half a key file after a power cut would stop the device for good.
+    createDurably(path, text);
   } catch (cause) {
     throw createProblem(path, cause);
   }
   return key;
 }
 
-/** Reads a key file; refuses one that others may read (`key-permissions`) or that is not one (`key-format`). */
+/**
+ * Reads a key file; refuses one that is not there or cannot be read (`key-read`), that others may read
+ * (`key-permissions`) or that is not one (`key-format`).
+ */
 export function readKey(path: string): KeyFile {
-  const mode = statSync(path).mode & 0o777;
+  const mode = modeOf(path);
+  if (mode === undefined) {
+    throw new Problem("key-read", "there is no key file", {
+      where: path,
+      hint: "check `key` in the configuration; the agent makes the file at its first start",
+    });
+  }
   if ((mode & OTHERS) !== 0) {
     throw new Problem("key-permissions", "key file can be read by others", {
       where: path,
@@ -58,40 +67,31 @@ export function readKey(path: string): KeyFile {
   return { seed: fromHex(seed, path), saltKey: fromHex(salt, path) };
 }
 
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+/** Permission bits of the file; undefined when there is none. */
+function modeOf(path: string): number | undefined {
+  try {
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+    return mode === undefined ? undefined : mode & 0o777;
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
 }
 
 function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new Problem("key-read", "key file cannot be read", {
-      where: path,
-      got: String(cause),
-      hint: "run as the user that owns it",
-      cause,
-    });
+    throw unreadable(path, cause);
   }
 }
 
-/** The folder is synced too: a key that signed must not vanish in a power cut. */
-function writeDurably(path: string, text: string): void {
-  const file = openSync(path, "wx", PRIVATE);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  // A umask can only have narrowed the mode; this makes it what the documentation says.
-  chmodSync(path, PRIVATE);
-  const folder = openSync(dirname(path), "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+function unreadable(path: string, cause: unknown): Problem {
+  return new Problem("key-read", "key file cannot be read", {
+    where: path,
+    got: cause instanceof Error ? cause.message : String(cause),
+    hint: "run as the user that owns it",
+    cause,
+  });
 }
 
 function createProblem(path: string, cause: unknown): Problem {

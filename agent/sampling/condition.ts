@@ -68,14 +68,15 @@ export class DeviceCondition {
     this.#failuresInRow += 1;
     const counted = this.#failures.has(code) || this.#failures.size < MAX_CODES ? code : "other";
     this.#failures.set(counted, (this.#failures.get(counted) ?? 0) + 1);
-    const offline = certain || this.#state === "offline" || this.#failuresInRow >= OFFLINE_AFTER;
-    if (!offline) return;
+    const wasOffline = this.#state === "offline";
+    if (!wasOffline && !certain && this.#failuresInRow < OFFLINE_AFTER) return;
     this.#state = "offline";
-    if (this.#saidCodes.has(counted)) return;
+    // Another cause is news to whoever repairs it; a disturbed telegram on the way back is not.
+    if (this.#saidCodes.has(counted) || (wasOffline && !certain)) return;
     this.#saidCodes.add(counted);
     const hint = thrown instanceof Problem ? thrown.detail.hint : undefined;
     const fields = { ...this.#named(), code, message, ...(hint === undefined ? {} : { hint }) };
-    this.#logger.warn("device-offline", fields);
+    this.#logger.warn(wasOffline ? "device-still-offline" : "device-offline", fields);
   }
 
   count(counter: Counter, by = 1): void {

@@ -18,7 +18,7 @@ interface Ending {
 
 export interface ProgramOptions {
   readonly args: readonly string[];
-  /** Called for each message on the channel to the child; without it there is no channel. */
+  /** Called for each message on the channel to the child. */
   readonly onMessage?: (message: unknown) => void;
 }
 
@@ -35,7 +35,8 @@ export class Program {
 
   constructor(name: string, { args, onMessage }: ProgramOptions) {
     this.#name = name;
-    const stdio: StdioOptions = ["ignore", "pipe", "pipe", ...(onMessage ? (["ipc"] as const) : [])];
+    // The channel also ends with this process, however that ends, and tells the child.
+    const stdio: StdioOptions = ["ignore", "pipe", "pipe", "ipc"];
     // A process group of its own: Ctrl-C reaches only the demo, which then stops its children in order.
     const options = { stdio, detached: true };
     this.#child = spawn(process.execPath, [...nodeFlags(), launcher(), ...args], options);

@@ -1,27 +1,34 @@
 import type { ChannelStatus } from "../../agent/status.ts";
-import { durationText, energyText, powerWords, stateOfChargeWords } from "../../agent/words.ts";
+import { durationText, energyText, powerWords } from "../../agent/words.ts";
 import { CHANNEL_ROLES, type ChannelRole } from "../../attest/reading.ts";
 import type { Frame } from "./frame.ts";
 import { SHORTENED } from "./workspace.ts";
 
 /** From this width on a channel fits on one line. */
-const WIDE = 100;
+const WIDE = 112;
+const LABEL_CHARS = 11;
 
 /** The live view as lines of at most `columns` characters. */
 export function frameLines(frame: Frame, columns: number): string[] {
-  const lines = [
-    titleLine(frame),
-    "",
-    ...(columns >= WIDE ? wideChannels(frame) : narrowChannels(frame)),
-    "",
-    `log        ${logWords(frame)}`,
-    `receipts   ${receiptWords(frame)}`,
-    `node       ${nodeWords(frame)}`,
-    ...troubles(frame).map((text) => `trouble    ${text}`),
-    `shortened  ${shortenedWords()}`,
-    "Ctrl-C ends the demo with a proof.",
+  const labelled: readonly (readonly [label: string, text: string])[] = [
+    ["log", logWords(frame)],
+    ["receipts", receiptWords(frame)],
+    ["node", nodeWords(frame)],
+    ...troubles(frame).map((text) => ["trouble", text] as const),
+    ["shortened", shortenedWords()],
+    ["end", "Ctrl-C ends the demo with a proof"],
   ];
-  return lines.map((line) => cut(line, columns));
+  return [
+    ...wrapped(titleWords(frame), columns),
+    "",
+    ...(columns >= WIDE ? wideChannels(frame) : narrowChannels(frame)).map((line) => cut(line, columns)),
+    "",
+    ...labelled.flatMap(([label, text]) =>
+      wrapped(text, columns - LABEL_CHARS).map(
+        (line, at) => `${(at === 0 ? label : "").padEnd(LABEL_CHARS)}${line}`,
+      ),
+    ),
+  ];
 }
 
 /** The same in one line, for a log. */
@@ -43,12 +50,14 @@ export function shortenedWords(): string {
   ].join(", ");
 }
 
-function titleLine({ title, clock, elapsedMs }: Frame): string {
+function titleWords({ title, clock, elapsedMs }: Frame): string {
   const day = clock === undefined ? "" : `, its day at ${clock}, one minute a second`;
   return `Kilowitness demo: ${title}${day}; running ${clockText(elapsedMs)}`;
 }
 
-const HEADING = ["channel", "power", "import", "export", "accepted", "sealed", "receipted"];
+/** As wide as most states, so that the columns behind it stay where they are. */
+const POWER = "power".padEnd(30);
+const HEADING = ["channel", POWER, "import", "export", "accepted", "sealed", "receipted"];
 
 function wideChannels(frame: Frame): string[] {
   const rows = (frame.status?.channels ?? []).map((channel) => {
@@ -101,7 +110,7 @@ function readingCounts(frame: Frame, channel: ChannelStatus): [number, number, n
 function stateWords({ activePowerMw, role, stateOfChargePpm, acceptedAtMs }: ChannelStatus): string {
   if (acceptedAtMs === undefined) return "no reading yet";
   const power = activePowerMw === undefined ? [] : [powerWords(activePowerMw, roleOf(role))];
-  const charge = stateOfChargePpm === undefined ? [] : [stateOfChargeWords(stateOfChargePpm)];
+  const charge = stateOfChargePpm === undefined ? [] : [`${(stateOfChargePpm / 10_000).toFixed(1)} % full`];
   return [...power, ...charge].join(", ") || "power not given";
 }
 
@@ -124,11 +133,10 @@ function logWords({ status }: Frame): string {
   return `${size} leaves: ${durable} durable, ${signed} signed, ${receipted} receipted`;
 }
 
-function receiptWords({ status, nowMs }: Frame): string {
+function receiptWords({ status, sealed, nowMs }: Frame): string {
   const last = status?.nodes[0]?.lastReceiptMs;
-  return last === undefined
-    ? "no receipt yet"
-    : `last receipt ${durationText(Math.max(0, nowMs - last))} ago`;
+  if (last !== undefined) return `last receipt ${durationText(Math.max(0, nowMs - last))} ago`;
+  return sealed.some(({ receipted }) => receipted > 0) ? "first receipt just now" : "no receipt yet";
 }
 
 function nodeWords({ status, node }: Frame): string {
@@ -160,6 +168,17 @@ function sum<T>(items: readonly T[], value: (item: T) => number): number {
 function clockText(elapsedMs: number): string {
   const seconds = Math.floor(elapsedMs / 1000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/** The words of a text on lines of at most `columns` characters; a longer word is cut. */
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > columns) lines.push(cut(word, columns));
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }
 
 function cut(line: string, columns: number): string {

@@ -13,7 +13,7 @@ import {
   TIME_QUALITY,
   type Unplaced,
 } from "../../attest/leaf.ts";
-import { encodeLeaf } from "../../attest/leaf-codec.ts";
+import { decodeLeaf, encodeLeaf } from "../../attest/leaf-codec.ts";
 import { LogRules } from "../../attest/log-rules.ts";
 import type { NodeSource } from "../../attest/node-source.ts";
 import { hmacSha256, portableSigner, portableSuite } from "../../attest/portable.ts";
@@ -103,8 +103,8 @@ export class LogBuilder {
     const seq = this.leaves.length;
     const saltKey = new Uint8Array(32).fill(7);
     const salt = leafSalt(hmacSha256, { saltKey, logId: this.rules.logId, seq });
-    const leaf: Leaf = { ...unplaced, seq, salt };
-    return { leaf, bytes: encodeLeaf(leaf) };
+    const bytes = encodeLeaf({ ...unplaced, seq, salt });
+    return { leaf: decodeLeaf(bytes), bytes };
   }
 
   append(unplaced: Unplaced): PlacedLeaf {

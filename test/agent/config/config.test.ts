@@ -64,8 +64,19 @@ describe("a configuration", () => {
       ...["logLevel: warn", "intervalSeconds: 60", "commitSeconds: 0.5", "checkpointSeconds: 2"],
       ...["site:", "  name: Home", "  timeZone: Europe/Amsterdam", "  gridZone: 10YNL----------L"],
       ...["  consentReference: '42'", "nodes:", "  - url: wss://node.example.org/stream"],
-      ...[`    key: ${NODE_KEY.toUpperCase()}`, "  - url: ws://192.168.1.2:8787", `    key: ${"cd".repeat(32)}`],
-      ...["    allowPlain: true", ...HEAD, ...ROOF, "    intervalMs: 1500", "    channels:", "      inverter:"],
+      ...[
+        `    key: ${NODE_KEY.toUpperCase()}`,
+        "  - url: ws://192.168.1.2:8787",
+        `    key: ${"cd".repeat(32)}`,
+      ],
+      ...[
+        "    allowPlain: true",
+        ...HEAD,
+        ...ROOF,
+        "    intervalMs: 1500",
+        "    channels:",
+        "      inverter:",
+      ],
       ...["        name: roof/inverter", "        role: generation", "        maxExportKw: 8.123456"],
       ...["        maxImportKw: 0.1", "        energySource: F01010100", "        technology: T010000"],
       ...["        use: used-on-site"],
@@ -102,7 +113,8 @@ describe("a configuration", () => {
   });
 
   it("lets plain ws:// reach this machine only", () => {
-    const node = (url: string) => refusal(...HEAD, ...METER, "nodes:", `  - url: ${url}`, `    key: ${NODE_KEY}`);
+    const node = (url: string) =>
+      refusal(...HEAD, ...METER, "nodes:", `  - url: ${url}`, `    key: ${NODE_KEY}`);
     expect(node("ws://127.0.0.1:8787")).toBe("accepted");
     expect(node("ws://localhost")).toBe("accepted");
     expect(node("ws://[::1]:8787")).toBe("accepted");
@@ -230,7 +242,9 @@ describe("a wrong configuration is one line that", () => {
   });
 
   it("names a file that is not there", () => {
-    expect(() => loadAgentConfig(join(folder, "none.yaml"))).toThrow(/none\.yaml: configuration cannot be read/);
+    expect(() => loadAgentConfig(join(folder, "none.yaml"))).toThrow(
+      /none\.yaml: configuration cannot be read/,
+    );
   });
 });
 

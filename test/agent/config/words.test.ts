@@ -44,7 +44,9 @@ describe("values in words", () => {
 
 describe("kilowatts", () => {
   it("become exact milliwatts", () => {
-    expect([17.25, 0.1, 8, 0.000001, 4.35].map(kilowattsToMw)).toEqual([17_250_000, 100_000, 8_000_000, 1, 4_350_000]);
+    expect([17.25, 0.1, 8, 0.000001, 4.35].map(kilowattsToMw)).toEqual([
+      17_250_000, 100_000, 8_000_000, 1, 4_350_000,
+    ]);
     expect([1e-7, 0.1234567, -1, 1e21].map(kilowattsToMw)).toEqual(Array(4).fill(undefined));
   });
 

@@ -143,10 +143,10 @@ describe("whatever a meter and its line do", () => {
           const event: Event = { afterMs: 500, load: 0, fault: kind, size: 2 ** 40 };
           const disturbed = [...honest.slice(0, at), event, ...honest.slice(at)];
           const quiet = [...honest.slice(0, at), { ...event, fault: "none" as const }, ...honest.slice(at)];
-          const after = (steps: readonly Step[]) => steps.filter((_, index) => index !== at);
+          const without = (steps: readonly Step[]) => steps.filter((_, index) => index !== at);
           const [bad] = run(initial, disturbed).slice(at);
           expect(["hold", "reject"]).toContain(bad?.verdict.kind);
-          expect(after(run(initial, disturbed))).toEqual(after(run(initial, quiet)));
+          expect(without(run(initial, disturbed))).toEqual(without(run(initial, quiet)));
         },
       ),
     );
@@ -158,7 +158,12 @@ describe("whatever a meter and its line do", () => {
         const calm = (list: readonly Event[]) => list.map((event): Event => ({ ...event, fault: "none" }));
         const reset: Event = { afterMs: 5000, load: 0, fault: "reset", size: 1 };
         const grown: Event = { afterMs: 5000, load: 0.9, fault: "none", size: 1 };
-        const steps = run(initial + 4e9, [...calm(before), reset, ...Array<Event>(8).fill(grown), ...calm(later)]);
+        const steps = run(initial + 4e9, [
+          ...calm(before),
+          reset,
+          ...Array<Event>(8).fill(grown),
+          ...calm(later),
+        ]);
         const breaks = steps.filter(({ verdict }) => verdict.kind === "discontinuity");
         expect(breaks.map(({ verdict }) => verdict)).toMatchObject([{ classification: 1 }]);
         expect(steps.at(-1)?.verdict.kind).toBe("accept");

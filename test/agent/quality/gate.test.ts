@@ -130,7 +130,9 @@ describe("the register rules", () => {
     const rolled = new Bench(wide);
     rolled.say(before);
     for (let i = 0; i < 3; i += 1) expect(rolled.say({ importMwh: 1000 }, 500)).toBe("hold register-down");
-    expect(rolled.say({ importMwh: 2000 }, 500)).toBe(`discontinuity ${DISCONTINUITY.rollover} register-down`);
+    expect(rolled.say({ importMwh: 2000 }, 500)).toBe(
+      `discontinuity ${DISCONTINUITY.rollover} register-down`,
+    );
 
     const reset = new Bench(wide);
     reset.say({ importMwh: 60_000 * KWH });
@@ -242,7 +244,10 @@ describe("after a restart", () => {
   it("judges by the time on the wall", () => {
     const registers = { importMwh: START.importMwh, exportMwh: START.exportMwh };
     const rise = (importMwh: number): string =>
-      new Bench(GRID, { ...registers, ...clocks }).say({ ...START, importMwh: START.importMwh + importMwh }, 0);
+      new Bench(GRID, { ...registers, ...clocks }).say(
+        { ...START, importMwh: START.importMwh + importMwh },
+        0,
+      );
     expect(rise(21 * KWH)).toBe("accept");
     expect(rise(23 * KWH)).toBe("hold register-jump");
     expect(rise(-1)).toBe("hold register-down");

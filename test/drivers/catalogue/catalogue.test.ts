@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { catalogueOf, driverCatalogue } from "../../../drivers/catalogue.ts";
+import type { DriverDefinition } from "../../../drivers/driver.ts";
+import * as entry from "../../../drivers/index.ts";
+
+function driver(name: string, schema: z.ZodObject = z.strictObject({ host: z.string() })): DriverDefinition {
+  const open = () => {
+    throw new Error("never opened");
+  };
+  return { name, summary: "", schema, open };
+}
+
+describe("the catalogue", () => {
+  it("has the project's drivers, each with a summary", () => {
+    expect(driverCatalogue.definitions.map((definition) => definition.name)).toEqual(["dsmr-p1", "sunspec"]);
+    expect(driverCatalogue.definitions.every(({ summary }) => summary.length > 20)).toBe(true);
+  });
+
+  it("finds a driver, or lists the known ones", () => {
+    const catalogue = catalogueOf([driver("b-meter"), driver("a-meter")]);
+    expect(catalogue.find("b-meter").name).toBe("b-meter");
+    expect(() => catalogue.find("c-meter")).toThrow(
+      'driver: there is no such driver; expected one of a-meter, b-meter, got "c-meter"',
+    );
+    expect(() => catalogue.find("toString")).toThrow("there is no such driver");
+  });
+
+  it("refuses two drivers of one name", () => {
+    expect(() => catalogueOf([driver("a"), driver("b"), driver("a")])).toThrow(
+      "driver catalogue: a: two drivers have one name; rename one of them",
+    );
+  });
+
+  it.each(["", "A", "a b", "-a", "a-", "a--b", "a_b"])("refuses the name %j", (name) => {
+    expect(() => catalogueOf([driver(name)])).toThrow("not a name of a driver");
+  });
+
+  it("refuses a schema that drops unknown keys or claims a key of every device", () => {
+    expect(() => catalogueOf([driver("a", z.object({}))])).toThrow("expected z.strictObject");
+    expect(() => catalogueOf([driver("a", z.looseObject({}))])).toThrow("expected z.strictObject");
+    expect(() => catalogueOf([driver("a", z.strictObject({ channels: z.string() }))])).toThrow(
+      "driver a: a driver's own option has the name of a key of every device, got channels",
+    );
+  });
+
+  it("is what the public entry gives", () => {
+    expect(entry.driverCatalogue).toBe(driverCatalogue);
+    expect(Object.keys(entry).sort()).toEqual([
+      "CHANNEL_ROLES",
+      "Problem",
+      "READING_STATUS",
+      "catalogueOf",
+      "driverCatalogue",
+    ]);
+  });
+});
