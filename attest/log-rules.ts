@@ -6,9 +6,8 @@ import {
   applyManifest,
   applyOther,
   applyReading,
-  type ChannelState,
-  openChannel,
-} from "./channel-state.ts";
+} from "./channel-rules.ts";
+import { type ChannelState, openChannel } from "./channel-state.ts";
 import { type LogIdentity, logIdOf } from "./identity.ts";
 import { fromJson, toJson } from "./json.ts";
 import { type ChannelManifest, KNOWN_TIME, type Leaf, type LogManifest } from "./leaf.ts";

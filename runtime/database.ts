@@ -124,7 +124,7 @@ function damaged(path: string, got: string, cause?: unknown): Problem {
     where: path,
     expected: "a SQLite file that passes its own check",
     got,
-    hint: "keep the file for whoever can repair it; replace the card if it happens again",
+    hint: "keep the file: sqlite3's .recover reads much of it back; replace the card if it happens again",
     cause,
   });
 }

@@ -5,6 +5,7 @@ import type { Leaf } from "../../attest/leaf.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
 import { openDatabase, openDatabaseForReading, type SqliteDatabase } from "../../runtime/database.ts";
+import { type DatabaseLock, lockDatabase } from "../../runtime/database-lock.ts";
 import { readStatements } from "../../runtime/sql.ts";
 
 /** A leaf on its way into the journal. */
@@ -46,17 +47,21 @@ interface SizedRow {
 
 /**
  * The device's log on disk, and everything that was signed over it or received for it. A commit is durable when
- * it returns: the database runs with `synchronous=FULL`. One journal holds all epochs of a key.
+ * it returns: the database runs with `synchronous=FULL`. One journal holds all epochs of a key, and has one owner at a
+ * time, who alone writes; readers may come and go. Opening throws `database-…`.
  */
 export class Journal {
   readonly path: string;
   readonly #database: SqliteDatabase;
+  readonly #lock: DatabaseLock | undefined;
   readonly #sql: (name: string) => string;
   readonly #prepared = new Map<string, Statement>();
 
   constructor(path: string, access: "owner" | "reader" = "owner") {
     this.path = path;
-    this.#database = access === "owner" ? openOwn(path) : openDatabaseForReading(path);
+    const { database, lock } = access === "owner" ? openOwn(path) : openToRead(path);
+    this.#database = database;
+    this.#lock = lock;
     this.#sql = readStatements(new URL("./statements.sql", import.meta.url));
   }
 
@@ -169,6 +174,7 @@ export class Journal {
 
   close(): void {
     this.#database.close();
+    this.#lock?.release();
   }
 
   #receiptsAt(epoch: number, size: number): Uint8Array[] {
@@ -199,9 +205,25 @@ export class Journal {
   }
 }
 
-function openOwn(path: string): SqliteDatabase {
-  const migrations = MIGRATIONS.map((url) => readFileSync(url, "utf8"));
-  return openDatabase({ path, migrations, maxBytes: MAX_BYTES });
+interface Opened {
+  readonly database: SqliteDatabase;
+  readonly lock: DatabaseLock | undefined;
+}
+
+/** The lock comes first: a database that somebody else is writing must not even be looked at for damage. */
+function openOwn(path: string): Opened {
+  const lock = lockDatabase(path);
+  try {
+    const migrations = MIGRATIONS.map((url) => readFileSync(url, "utf8"));
+    return { database: openDatabase({ path, migrations, maxBytes: MAX_BYTES }), lock };
+  } catch (cause) {
+    lock.release();
+    throw cause;
+  }
+}
+
+function openToRead(path: string): Opened {
+  return { database: openDatabaseForReading(path), lock: undefined };
 }
 
 /** How many leaves one stored subtree covers. */

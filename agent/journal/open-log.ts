@@ -1,10 +1,13 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
+import { equalBytes, toHex } from "../../attest/bytes.ts";
 import type { LogIdentity } from "../../attest/identity.ts";
+import type { LogManifest } from "../../attest/leaf.ts";
 import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { LogRules, restoreRules } from "../../attest/log-rules.ts";
 import { nativeSuite } from "../../attest/native.ts";
-import { Problem } from "../../attest/problem.ts";
+import { describeProblem, Problem } from "../../attest/problem.ts";
 import { leafHash } from "../../attest/tree.ts";
+import { replaceDurably } from "../../runtime/files.ts";
 import { Journal, SUBTREE_LEAVES } from "./journal.ts";
 
 /** The journal of a device, ready to be appended to. */
@@ -30,29 +33,18 @@ export interface LogLocation {
 
 /**
  * Opens the journal at `path` with the newest epoch that it or the epoch file beside it knows. A damaged database
- * is renamed, never deleted, and the next epoch begins in a new one. Throws `database-…` for anything else.
+ * is renamed, never deleted, and the next epoch begins in a new one. Throws `journal-foreign` for the journal of
+ * another device or network, and `database-…` or `epoch-file` for anything else.
  */
 export function openLog(location: LogLocation): OpenedLog {
-  const { journal, damaged } = openJournal(location);
-  const remembered = readEpoch(location.path);
-  const held = Number(journal.note("epoch") ?? 0);
-  const fresh = held === 0;
-  const epoch = fresh ? remembered + 1 : held;
-  if (fresh) startEpoch(journal, location.path, epoch);
-  const identity = { network: location.network, deviceKey: location.deviceKey, epoch };
-  const rules = replay(journal, identity);
-  const reason =
-    damaged === undefined
-      ? "the journal of the epoch before is lost"
-      : "the journal was damaged and set aside";
-  return {
-    journal,
-    identity,
-    rules,
-    openBlock: openBlock(journal, identity.epoch, rules.size),
-    ...(rules.size === 0 && epoch > 1 ? { reason } : {}),
-    ...(damaged === undefined ? {} : { damaged }),
-  };
+  try {
+    return openWhole(location, "the journal of the epoch before is lost");
+  } catch (cause) {
+    if (!(cause instanceof Problem && DAMAGE.has(cause.code))) throw cause;
+    const movedTo = setAside(location);
+    const log = openWhole(location, "the journal was damaged and set aside");
+    return { ...log, damaged: { problem: cause, movedTo } };
+  }
 }
 
 /** Opens the journal to read its newest epoch while the agent may be running; changes nothing. */
@@ -60,9 +52,11 @@ export function openLogForReading(
   location: Omit<LogLocation, "nowMs">,
 ): Pick<OpenedLog, "journal" | "identity" | "rules"> {
   const journal = new Journal(location.path, "reader");
-  const epoch = Number(journal.note("epoch") ?? 1);
-  const identity = { network: location.network, deviceKey: location.deviceKey, epoch };
-  return { journal, identity, rules: replay(journal, identity) };
+  return orClose(journal, () => {
+    const epoch = Number(journal.note("epoch") ?? 1);
+    const identity = { network: location.network, deviceKey: location.deviceKey, epoch };
+    return { journal, identity, rules: replay(journal, identity) };
+  });
 }
 
 /** Begins epoch `epoch` in a journal that holds earlier ones: durable in the file beside it before it is used. */
@@ -71,20 +65,45 @@ export function startEpoch(journal: Journal, path: string, epoch: number): void 
   journal.commit({ epoch, leaves: [], subtrees: [], notes: { epoch: String(epoch), rules: "" } });
 }
 
-function openJournal(location: LogLocation): {
-  journal: Journal;
-  damaged?: { problem: Problem; movedTo: string };
-} {
-  try {
-    return { journal: new Journal(location.path) };
-  } catch (cause) {
-    if (!(cause instanceof Problem) || cause.code !== "database-damaged") throw cause;
-    const movedTo = `${location.path}.damaged-${location.nowMs}`;
-    renameSync(location.path, movedTo);
-    // The write-ahead log belongs to the file that was set aside and would damage the new one.
-    for (const suffix of ["-wal", "-shm"]) moveIfThere(location.path + suffix, movedTo + suffix);
-    return { journal: new Journal(location.path), damaged: { problem: cause, movedTo } };
+const DAMAGE: ReadonlySet<string> = new Set(["database-damaged", "journal-damaged"]);
+
+function openWhole(location: LogLocation, whyLost: string): OpenedLog {
+  const journal = new Journal(location.path);
+  return orClose(journal, () => {
+    const { epoch, reason } = chooseEpoch(journal, location.path, whyLost);
+    const identity = { network: location.network, deviceKey: location.deviceKey, epoch };
+    const rules = replay(journal, identity);
+    return {
+      journal,
+      identity,
+      rules,
+      openBlock: openBlock(journal, epoch, rules.size),
+      ...(rules.size === 0 && epoch > 1 ? { reason } : {}),
+    };
+  });
+}
+
+/**
+ * The epoch file is written before its epoch is used. When it is ahead, the journal has missed an epoch: it was put
+ * back from a copy, and what it calls its newest epoch must not be signed any more.
+ */
+function chooseEpoch(journal: Journal, path: string, whyLost: string): { epoch: number; reason: string } {
+  const remembered = readEpoch(path);
+  const held = Number(journal.note("epoch") ?? 0);
+  if (held > 0 && held >= remembered) {
+    if (held > remembered) writeEpoch(path, held);
+    return { epoch: held, reason: whyLost };
   }
+  startEpoch(journal, path, remembered + 1);
+  return { epoch: remembered + 1, reason: held === 0 ? whyLost : "the journal is older than its epoch file" };
+}
+
+function setAside({ path, nowMs }: LogLocation): string {
+  const movedTo = `${path}.damaged-${nowMs}`;
+  renameSync(path, movedTo);
+  // The write-ahead log belongs to the file that was set aside and would damage the new one.
+  for (const suffix of ["-wal", "-shm"]) moveIfThere(path + suffix, movedTo + suffix);
+  return movedTo;
 }
 
 function moveIfThere(from: string, to: string): void {
@@ -95,16 +114,80 @@ function moveIfThere(from: string, to: string): void {
   }
 }
 
-function replay(journal: Journal, identity: LogIdentity): LogRules {
-  const saved = journal.note("rules") ?? "";
-  const rules =
-    saved === "" ? new LogRules(nativeSuite, identity) : restoreRules(nativeSuite, identity, saved);
-  const size = journal.size(identity.epoch);
-  for (let from = rules.size; from < size; from = rules.size) {
-    for (const bytes of journal.leaves(identity.epoch, from, from + SUBTREE_LEAVES))
-      rules.apply(decodeLeaf(bytes), bytes);
+function orClose<T>(journal: Journal, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    journal.close();
+    throw cause;
   }
-  return rules;
+}
+
+/** Rules as of the last leaf: from the saved state and what came after it, or from all leaves if that fails. */
+function replay(journal: Journal, identity: LogIdentity): LogRules {
+  requireOwn(journal, identity);
+  const saved = journal.note("rules") ?? "";
+  if (saved === "") return replayAll(journal, identity);
+  try {
+    return replayOnto(restoreRules(nativeSuite, identity, saved), journal);
+  } catch {
+    // The state is only a shortcut, and may be of an older version; the leaves decide.
+    return replayAll(journal, identity);
+  }
+}
+
+function replayAll(journal: Journal, identity: LogIdentity): LogRules {
+  const rules = new LogRules(nativeSuite, identity);
+  try {
+    return replayOnto(rules, journal);
+  } catch (cause) {
+    throw damagedAt(`${journal.path}, leaf ${rules.size}`, cause);
+  }
+}
+
+function replayOnto(rules: LogRules, journal: Journal): LogRules {
+  const { epoch } = rules.identity;
+  const size = journal.size(epoch);
+  while (rules.size < size) {
+    const leaves = journal.leaves(epoch, rules.size, rules.size + SUBTREE_LEAVES);
+    if (leaves.length === 0) break;
+    for (const bytes of leaves) rules.apply(decodeLeaf(bytes), bytes);
+  }
+  if (rules.size === size) return rules;
+  throw new Problem("journal-gap", "leaves are missing", { where: `leaf ${Math.min(rules.size, size)}` });
+}
+
+/** A log is of one key and one network; going on in it as somebody else would make every proof of it worthless. */
+function requireOwn(journal: Journal, { network, deviceKey, epoch }: LogIdentity): void {
+  const [bytes] = journal.leaves(epoch, 0, 1);
+  if (bytes === undefined) return;
+  const manifest = decodedManifest(bytes, journal.path);
+  if (manifest.network === network && equalBytes(manifest.deviceKey, deviceKey)) return;
+  throw new Problem("journal-foreign", "the journal belongs to another device or network", {
+    where: journal.path,
+    expected: `key ${toHex(deviceKey)}, network ${network}`,
+    got: `key ${toHex(manifest.deviceKey)}, network ${manifest.network}`,
+    hint: "put the right key file back, correct `network`, or name a new file as `journal`",
+  });
+}
+
+function decodedManifest(bytes: Uint8Array, path: string): LogManifest {
+  try {
+    const leaf = decodeLeaf(bytes);
+    if (leaf.kind === "logManifest") return leaf;
+    throw new Problem("manifest-missing", "a log begins with its manifest", { got: leaf.kind });
+  } catch (cause) {
+    throw damagedAt(`${path}, leaf 0`, cause);
+  }
+}
+
+function damagedAt(where: string, cause: unknown): Problem {
+  return new Problem("journal-damaged", "the journal does not hold the log that it held", {
+    where,
+    got: describeProblem(cause).message,
+    hint: "keep the file: it holds what no node has received yet; replace the card if it happens again",
+    cause,
+  });
 }
 
 function openBlock(journal: Journal, epoch: number, size: number): Uint8Array[] {
@@ -133,16 +216,7 @@ function readEpoch(path: string): number {
 }
 
 function writeEpoch(path: string, epoch: number): void {
-  const temporary = `${epochFile(path)}.new`;
-  rmSync(temporary, { force: true });
-  const file = openSync(temporary, "wx", 0o600);
-  try {
-    writeSync(file, `${epoch}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, epochFile(path));
+  replaceDurably(epochFile(path), `${epoch}\n`);
 }
 
 function epochFile(path: string): string {

@@ -203,7 +203,7 @@ export class RegisterWatch {
       if (move === undefined) allowance.refill();
       else allowance.take(move.now - move.before, move.elapsedMs, this.#step(sample));
     }
-    this.#last = { registers: registersOnly(sample), atMs: Math.max(nowMs, this.#last?.atMs ?? nowMs) };
+    this.#last = { registers: registersOnly(sample), atMs: nowMs };
     this.#sinceUnknown = false;
   }
 

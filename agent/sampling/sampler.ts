@@ -199,7 +199,7 @@ class Sampler {
     this.#attempts = 0;
     this.#condition.good();
     const reread = this.#guarded(() => this.#options.sink.take(this.#options.device.id, snapshot))?.reread;
-    
+    if (reread !== true) this.#rereads = 0;
     return reread === true;
   }
 

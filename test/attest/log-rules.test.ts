@@ -1,56 +1,10 @@
 import { describe, expect, it } from "vitest";
-import {
-  type ChannelManifest,
-  CLOSE_SHAPE,
-  DISCONTINUITY,
-  type IntervalClose,
-  REGISTER,
-  TIME_QUALITY,
-  type Unplaced,
-} from "../../attest/leaf.ts";
+import { CLOSE_SHAPE, DISCONTINUITY, TIME_QUALITY } from "../../attest/leaf.ts";
 import { nativeSuite } from "../../attest/native.ts";
-import { EPOCH_MS, LogBuilder, type LogBuilderOptions, QUARTER_MS, testSigner } from "../kit/log-builder.ts";
+import { EPOCH_MS, LogBuilder, testSigner } from "../kit/log-builder.ts";
 import { refusalOf } from "./refusal.ts";
 
-const MINUTE = 60_000;
-const DAY = 86_400_000;
-
-/** A log with channel 1, five seconds before a quarter of an hour begins. */
-function opened(options: LogBuilderOptions = {}): LogBuilder {
-  const log = new LogBuilder({ suite: nativeSuite, startMs: EPOCH_MS - 5000, ...options });
-  log.manifest();
-  return log;
-}
-
-function closesOf(log: LogBuilder): IntervalClose[] {
-  return log.leaves.flatMap(({ leaf }) => (leaf.kind === "intervalClose" ? [leaf] : []));
-}
-
-/** Times as minutes behind the quarter in which the log began. */
-function spans(log: LogBuilder): (readonly [from: number, to: number, wh: number, shape: number])[] {
-  const minutes = (ms: number): number => (ms - EPOCH_MS) / MINUTE;
-  return closesOf(log).map((close) => [
-    minutes(close.t0Ms),
-    minutes(close.t1Ms),
-    ((close.closingImportMwh ?? Number.NaN) - (close.openingImportMwh ?? Number.NaN)) / 1000,
-    close.shape ?? 0,
-  ]);
-}
-
-/** The code with which the log refuses `unplaced` as its next leaf; the log stays as it was in either case. */
-function refusedAs(log: LogBuilder, unplaced: Unplaced): string | undefined {
-  const { leaf, bytes } = log.place(unplaced);
-  const before = log.rules.toText();
-  const code = refusalOf(() => log.rules.clone().apply(leaf, bytes));
-  expect(log.rules.toText()).toBe(before);
-  return code;
-}
-
-function reading(log: LogBuilder, importMwh: number, afterMs = 5000): Unplaced {
-  return { kind: "reading", channel: 1, ...log.time(), timeMs: log.timeMs + afterMs, importMwh };
-}
-
-const every = { stepMs: 5000, risesMwh: 1000 };
+import { closesOf, DAY, every, MINUTE, opened, reading, refusedAs, spans } from "./rules-kit.ts";
 
 describe("closes at boundaries", () => {
   it("come at each boundary, on the reading that lies on it, and each begins where the last one ended", () => {
@@ -230,113 +184,6 @@ describe("a clock that is not known", () => {
     expect(refusedAs(log, { ...next, timeQuality: TIME_QUALITY.batteryClock })).toBeUndefined();
     const step = { kind: "clockStep", ...log.time(), beforeMs: log.timeMs, beforeQuality: 0 } as const;
     expect(refusedAs(log, step)).toBe("clock-step");
-  });
-});
-
-describe("registers and pauses", () => {
-  it("a register never falls without a discontinuity, and the discontinuity must be true", () => {
-    const log = opened().readMany(60, every);
-    expect(refusedAs(log, reading(log, 1_059_999))).toBe("register-drop");
-    expect(refusedAs(log, reading(log, 1_060_000))).toBeUndefined();
-    log.breakChain();
-    const time = { ...log.time(), gapFromMs: log.timeMs, gapToMs: log.timeMs };
-    const honest = {
-      kind: "discontinuity",
-      channel: 1,
-      classification: DISCONTINUITY.registerReset,
-      ...time,
-    } as const;
-    const from = { ...honest, oldImportMwh: 1_060_000 };
-    expect(refusedAs(log, { ...from, newImportMwh: 5 })).toBeUndefined();
-    expect(refusedAs(log, { ...from, newImportMwh: 5, oldImportMwh: 1_059_000 })).toBe("leaf-mismatch");
-    expect(refusedAs(log, { ...honest, newImportMwh: 5 })).toBe("leaf-mismatch");
-    expect(refusedAs(log, { ...from, newImportMwh: 5, gapFromMs: log.timeMs - 1 })).toBe("leaf-mismatch");
-    expect(refusedAs(log, { ...from, newImportMwh: 5, gapToMs: log.timeMs + 1 })).toBe("leaf-mismatch");
-    expect(refusedAs(log, { ...from, newImportMwh: 5, gapToMs: log.timeMs - 1 })).toBe("leaf-mismatch");
-    expect(refusedAs(log, { ...from, newImportMwh: 5, previousDiscontinuitySeq: 2 })).toBe("leaf-mismatch");
-    expect(refusedAs(log, { ...from, newImportMwh: 5, newExportMwh: 5 })).toBe("registers-mismatch");
-  });
-
-  it("a discontinuity binds the next reading, one without registers leaves it open, and it may be corrected", () => {
-    const log = opened().readMany(60, every);
-    log.discontinuity({ importMwh: 5 }, { classification: DISCONTINUITY.registerReset });
-    expect(refusedAs(log, reading(log, 6))).toBe("leaf-mismatch");
-    expect(refusedAs(log, reading(log, 5))).toBeUndefined();
-    log.discontinuity({}, { classification: DISCONTINUITY.counterDowntime });
-    expect(refusedAs(log, reading(log, 6))).toBeUndefined();
-    log.timeMs += 5000;
-    log.read({ importMwh: 6 });
-    expect(log.state().lastDiscontinuitySeq).toBe(log.leaves.length - 2);
-  });
-
-  it("a discontinuity needs something that it breaks", () => {
-    const log = opened();
-    const none = { kind: "discontinuity", channel: 1, ...log.time(), classification: 1 } as const;
-    expect(refusedAs(log, { ...none, gapFromMs: 0, gapToMs: 0 })).toBe("discontinuity-unexpected");
-  });
-
-  it("a pause above three intervals needs its gap, one of exactly three does not", () => {
-    const log = opened().readMany(1, every);
-    log.timeMs += MINUTE;
-    log.read({ importMwh: 1_500_000 }); // far from every boundary: nothing is due
-    expect(refusedAs(log, reading(log, 2_000_000, 3 * QUARTER_MS))).toBeUndefined();
-    expect(refusedAs(log, reading(log, 2_000_000, 3 * QUARTER_MS + 1))).toBe("gap-missing");
-    log.timeMs += 3 * QUARTER_MS + 1;
-    log.read({ importMwh: 2_000_000 });
-    expect(log.leaves.at(-2)?.leaf).toMatchObject({
-      kind: "discontinuity",
-      classification: DISCONTINUITY.gap,
-    });
-  });
-
-  it("with an interval of a second a pause may last a minute", () => {
-    const log = opened({ intervalMs: 1000 });
-    log.timeMs = EPOCH_MS - 4400;
-    log.read({ importMwh: 1 });
-    expect(refusedAs(log, reading(log, 2, 60_000))).not.toBe("gap-missing");
-    expect(refusedAs(log, reading(log, 2, 60_001))).toBe("gap-missing");
-  });
-
-  it("time never goes back within a channel", () => {
-    const log = opened().readMany(2, every);
-    expect(refusedAs(log, reading(log, 2_000_000, -1))).toBe("time-backwards");
-    expect(refusedAs(log, reading(log, 2_000_000, 0))).toBeUndefined();
-    log.manifest({ channel: 2, name: "other" });
-    expect(refusedAs(log, { ...reading(log, 1, 0), channel: 2 } as Unplaced)).toBeUndefined();
-  });
-
-  it("a reading carries the registers of its manifest or none", () => {
-    const log = opened().readMany(1, every);
-    const next = { kind: "reading", channel: 1, ...log.time() } as const;
-    expect(refusedAs(log, { ...next, activePowerMw: 5 })).toBeUndefined();
-    expect(refusedAs(log, { ...next, exportMwh: 5 })).toBe("registers-mismatch");
-    expect(refusedAs(log, { ...next, importMwh: 2_000_000, exportMwh: 5 })).toBe("registers-mismatch");
-    expect(refusedAs(log, { ...next, channel: 2, importMwh: 5 })).toBe("channel-unknown");
-  });
-
-  it.each<[string, Partial<ChannelManifest>]>([
-    ["serial", { serial: "4712" }],
-    ["make", { make: "Other" }],
-    ["registers", { registers: REGISTER.import | REGISTER.export }],
-    ["current transformer", { ctRatio: [100, 5] }],
-  ])("another meter, told by its %s, needs a discontinuity", (_, changes) => {
-    const log = opened().readMany(60, every);
-    log.manifest(changes);
-    const both = changes.registers === undefined ? {} : { exportMwh: 0 };
-    expect(refusedAs(log, { ...reading(log, 9_000_000), ...both } as Unplaced)).toBe("discontinuity-missing");
-    log.timeMs += 5000;
-    log.read({ importMwh: 9_000_000, ...both });
-    expect(log.leaves.at(-2)?.leaf).toMatchObject({ classification: DISCONTINUITY.meterReplaced });
-  });
-
-  it("the status union keeps bit 31 and the close stays possible", () => {
-    const log = opened().readMany(1, every);
-    log.timeMs += 5000;
-    log.read({ importMwh: 2_000_000, status: 0x8000_0001 });
-    log.timeMs += 5000;
-    log.read({ importMwh: 2_000_000, status: 2 });
-    log.breakChain();
-    expect(closesOf(log)[0]?.statusUnion).toBe(0x8000_0003);
   });
 });
 

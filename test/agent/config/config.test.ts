@@ -280,10 +280,10 @@ describe("the project's own configuration", () => {
     expect(undescribed(configSchema, "agent")).toEqual([]);
   });
 
-  it("has an example that is accepted, and that uses every driver", () => {
+  it("has an example that is accepted", () => {
     const example = join(import.meta.dirname, "../../../examples/agent.yaml");
     const config = loadAgentConfig(example);
-    expect(config.devices.map((device) => device.definition.name).sort()).toEqual(["dsmr-p1", "sunspec"]);
+    expect(config.devices.map(({ id }) => id)).toEqual(["meter", "roof"]);
     expect(readFileSync(example, "utf8")).not.toMatch(/\t/);
   });
 });

@@ -260,4 +260,18 @@ describe("after a restart", () => {
     for (let i = 0; i < 3; i += 1) expect(bench.say(risen, 500)).toBe("hold register-jump");
     expect(bench.say(risen, 500)).toBe(`discontinuity ${DISCONTINUITY.gap} register-jump`);
   });
+
+  it("knows the time again from the first reading that it took", () => {
+    const registers = { importMwh: START.importMwh, exportMwh: START.exportMwh };
+    const bench = new Bench(GRID, { ...registers, ...clocks, nowMs: 5000 });
+    expect(bench.say(START)).toBe("accept");
+    const jumped = { ...START, importMwh: 9000 * KWH };
+    for (let i = 0; i < 3; i += 1) bench.say(jumped, 500);
+    expect(bench.say(jumped, 500)).toBe(`discontinuity ${DISCONTINUITY.settingsChanged} register-jump`);
+  });
+
+  it("does not hold a reading against registers of another set", () => {
+    const bench = new Bench(GRID, { importMwh: 1, ...clocks });
+    expect(bench.say(START)).toBe("accept");
+  });
 });
