@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { fromHex, toHex } from "../attest/bytes.ts";
 import type { WelcomeMessage } from "../attest/messages.ts";
 import { nativeSigner } from "../attest/native.ts";
@@ -9,7 +8,9 @@ import type { Logger } from "../runtime/log.ts";
 import { VERSION } from "../runtime/version.ts";
 import { AgentClock } from "./clock/clock.ts";
 import type { AgentConfig } from "./config/config.ts";
+import { Guard } from "./guard.ts";
 import { Intake } from "./intake.ts";
+import { countBoot } from "./journal/boot-count.ts";
 import { type OpenedLog, openLog, startEpoch } from "./journal/open-log.ts";
 import { type Sampling, startSampling } from "./sampling/sampler.ts";
 import { Sealer } from "./sealing/sealer.ts";
@@ -47,11 +48,15 @@ export class Agent {
   #lastCheckpointMs = 0;
   #committedOnce = false;
   #saidWaiting = false;
+  /** The clock was set and the log does not say so yet. */
+  #stepLost = false;
+  readonly #guard: Guard;
 
   /** Opens key and journal; throws a Problem with what to do when either cannot be used. Reads nothing yet. */
   constructor(options: AgentOptions) {
     const { config, logger } = options;
     this.#options = options;
+    this.#guard = new Guard(logger);
     const { key, created } = loadOrCreateKey(config.key);
     this.#key = key;
     this.#signer = nativeSigner(key.seed);
@@ -63,8 +68,10 @@ export class Agent {
       deviceKey: this.#signer.publicKey,
       nowMs: Date.now(),
     });
-    if (this.#log.damaged !== undefined)
-      logger.problem("journal-damaged", this.#log.damaged.problem, { movedTo: this.#log.damaged.movedTo });
+    if (this.#log.damaged !== undefined) {
+      const { problem, movedTo } = this.#log.damaged;
+      logger.problem("journal-damaged", problem, { movedTo, epoch: this.#log.identity.epoch });
+    }
     this.#sealer = this.#openSealer();
     this.#gate = this.#openGate();
     this.#intake = new Intake(
@@ -102,10 +109,10 @@ export class Agent {
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all(this.#samplings.map((sampling) => sampling.stop()));
     await this.#signing;
-    this.#guarded("commit-failed", () => this.#sealer.commit({ snapshot: true }));
+    this.#guard.run("commit-failed", () => this.#sealer.commit({ snapshot: true }));
     if (this.#gate.open && this.#sealer.hasNews) await this.#sign();
     await Promise.all(this.#uplinks.map((uplink) => uplink.stop(FLUSH_MS)));
-    this.#guarded("commit-failed", () => this.#sealer.commit({ snapshot: true }));
+    this.#guard.run("commit-failed", () => this.#sealer.commit({ snapshot: true }));
     if (this.#options.listener !== undefined) this.#options.listener(this.status());
     this.#log.journal.close();
     this.#options.logger.info("agent-stopped", {
@@ -218,7 +225,7 @@ export class Agent {
       after: identity.epoch,
       reason: next.reason,
     });
-    this.#guarded("commit-failed", () => this.#sealer.commit());
+    this.#guard.run("commit-failed", () => this.#sealer.commit());
     startEpoch(journal, journal.path, next.epoch);
     journal.close();
     const { path, network, deviceKey } = { path: journal.path, ...identity };
@@ -235,7 +242,7 @@ export class Agent {
       size: receipt.size,
       bytes,
     });
-    if (fresh) this.#guarded("anchor-failed", () => this.#sealer.anchor(receipt, nodeKey, bytes));
+    if (fresh) this.#guard.run("anchor-failed", () => this.#sealer.anchor(receipt, nodeKey, bytes));
   }
 
   #accepted(event: AgentEvent): void {
@@ -247,8 +254,8 @@ export class Agent {
   }
 
   #tick(): void {
-    this.#guarded("close-failed", () => this.#sealer.closeOverdue());
-    this.#guarded("commit-failed", () => this.#sealer.commit());
+    this.#guard.run("close-failed", () => this.#sealer.closeOverdue());
+    this.#guard.run("commit-failed", () => this.#sealer.commit());
   }
 
   #maybeSign(): void {
@@ -272,6 +279,7 @@ export class Agent {
           this.#gate.waitingFor.length > 0
             ? this.#gate.waitingFor
             : this.#options.config.nodes.map(({ key }) => key),
+        hint: "readings are sealed meanwhile; take a node that is gone for good out of the configuration",
       });
     }
     return false;
@@ -281,21 +289,24 @@ export class Agent {
     this.#lastCheckpointMs = performance.now();
     try {
       await this.#sealer.checkpoint();
+      this.#guard.succeeded("checkpoint-failed");
       for (const uplink of this.#uplinks) uplink.kick();
     } catch (cause) {
-      this.#options.logger.problem("checkpoint-failed", cause);
+      this.#guard.failed("checkpoint-failed", cause);
     }
   }
 
   #checkClock(): void {
     const step = this.#clock.check();
+    if (this.#stepLost)
+      this.#stepLost = !this.#guard.run("clock-step-failed", () => this.#sealer.reconcileClock());
     if (step === undefined) return;
     this.#options.logger.warn("clock-step", {
       fromMs: step.before.timeMs,
       toMs: step.after.timeMs,
       quality: step.after.timeQuality,
     });
-    this.#guarded("clock-step-failed", () => this.#sealer.stepClock(step));
+    this.#stepLost = !this.#guard.run("clock-step-failed", () => this.#sealer.stepClock(step));
   }
 
   #sayClock(): void {
@@ -310,36 +321,5 @@ export class Agent {
 
   #every(ms: number, run: () => void): void {
     this.#timers.push(setInterval(run, ms));
-  }
-
-  #guarded(event: string, run: () => void): void {
-    try {
-      run();
-    } catch (cause) {
-      this.#options.logger.problem(event, cause);
-    }
-  }
-}
-
-/** Counts starts of the machine, not of the program: the kernel's boot id tells them apart. */
-function countBoot(log: OpenedLog): number {
-  const bootId = readBootId();
-  const before = Number(log.journal.note("bootCount") ?? 0);
-  const count = log.journal.note("bootId") === bootId ? before : before + 1;
-  log.journal.commit({
-    epoch: log.identity.epoch,
-    leaves: [],
-    subtrees: [],
-    notes: { bootCount: String(count), bootId },
-  });
-  return count;
-}
-
-function readBootId(): string {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  } catch {
-    // Not Linux: every start of the program counts as a boot.
-    return String(process.pid);
   }
 }

@@ -1,9 +1,10 @@
 import type { ChannelState } from "../attest/channel-state.ts";
-import { describeProblem } from "../attest/problem.ts";
+import { describeProblem, Problem } from "../attest/problem.ts";
 import type { MeterReading } from "../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity, Snapshot } from "../drivers/driver.ts";
 import type { Logger } from "../runtime/log.ts";
-import type { DeviceConfig } from "./config/config.ts";
+import { type DeviceConfig, requireKnownChannels } from "./config/config.ts";
+import { Guard } from "./guard.ts";
 import { QualityGate } from "./quality/gate.ts";
 import type { SampleSink } from "./sampling/sampler.ts";
 import type { Sealer } from "./sealing/sealer.ts";
@@ -21,12 +22,23 @@ interface Channel {
   readonly number: number;
   readonly name: string;
   readonly gate: QualityGate;
+  /** The manifest that the gate was made for. */
+  readonly manifestSeq: number | undefined;
   last?: MeterReading;
   lastMs?: number;
   accepted: number;
   held: number;
   rejected: number;
   lastReason?: string;
+  /** Readings in a row that carried a register which the channel was not known to have. */
+  appeared: number;
+}
+
+interface Declared {
+  readonly identity: MeterIdentity;
+  readonly description: ChannelDescription;
+  /** The channel's name in the log. */
+  readonly name: string;
 }
 
 interface Device {
@@ -38,13 +50,18 @@ interface Device {
   channels: Map<string, Channel>;
 }
 
+/** One reading could be a mistake; a register that shows this often in a row is there. */
+const CONFIRMED = 3;
+
 /** Between sampling and sealing: names channels, judges every reading, seals what is accepted, counts the rest. */
 export class Intake implements SampleSink {
   readonly #host: IntakeHost;
+  readonly #guard: Guard;
   readonly #devices: ReadonlyMap<string, Device>;
 
   constructor(host: IntakeHost, devices: readonly DeviceConfig[]) {
     this.#host = host;
+    this.#guard = new Guard(host.logger);
     this.#devices = new Map(
       devices.map((config) => [config.id, { config, online: false, descriptions: [], channels: new Map() }]),
     );
@@ -57,21 +74,29 @@ export class Intake implements SampleSink {
     device.descriptions = channels;
     device.online = true;
     delete device.problem;
-    this.#declare(device);
+    // A misspelt channel in the configuration is said, and the rest goes on.
+    this.#guard.run("channel-not-found", () => requireKnownChannels(device.config, channels), {
+      device: deviceId,
+    });
+    this.#declareAll(device);
   }
 
   take(deviceId: string, snapshot: Snapshot): { readonly reread: boolean } {
     const device = this.#devices.get(deviceId);
     if (device === undefined) return { reread: false };
+    device.online = true;
+    delete device.problem;
     let reread = false;
     for (const reading of snapshot.readings) {
       const channel = device.channels.get(reading.channel);
-      if (channel !== undefined && this.#judge(channel, reading)) reread = true;
+      if (channel === undefined) continue;
+      if (this.#judge(channel, reading)) reread = true;
+      if (channel.appeared >= CONFIRMED) this.#extend(device, reading);
     }
     for (const flexibility of snapshot.flexibility) {
       const channel = device.channels.get(flexibility.channel);
       if (channel !== undefined)
-        this.#guard(channel, () => this.#host.sealer().sealFlexibility(channel.number, flexibility));
+        this.#attempt(channel, () => this.#host.sealer().sealFlexibility(channel.number, flexibility));
     }
     return { reread };
   }
@@ -85,7 +110,7 @@ export class Intake implements SampleSink {
 
   /** After a new epoch: every known channel opens the new log with its manifest. */
   redeclare(): void {
-    for (const device of this.#devices.values()) if (device.identity !== undefined) this.#declare(device);
+    for (const device of this.#devices.values()) this.#declareAll(device);
   }
 
   devices(): { readonly id: string; readonly online: boolean; readonly problem?: string }[] {
@@ -105,31 +130,67 @@ export class Intake implements SampleSink {
     );
   }
 
-  #declare(device: Device): void {
+  /** One channel that cannot be opened keeps no other from being sealed. */
+  #declareAll(device: Device): void {
+    const { identity } = device;
+    if (identity === undefined) return;
     for (const description of device.descriptions) {
       const settings = device.config.channels[description.name] ?? {};
       const name = settings.name ?? `${device.config.id}/${description.name}`;
-      const identity = device.identity ?? { make: "", model: "", serial: "", firmware: "" };
-      const sealer = this.#host.sealer();
-      const number = sealer.channel({
-        driver: device.config.definition.name,
-        samplingMs: device.config.intervalMs,
-        identity,
-        description,
-        settings: { ...settings, name },
+      this.#guard.run("channel-refused", () => this.#declare(device, { identity, description, name }), {
+        channel: name,
       });
-      const state = sealer.rules.channels.get(number);
-      const gate = new QualityGate(
-        { ...description, ...settings, name: description.name },
-        restoredFrom(state),
+    }
+  }
+
+  #declare(device: Device, { identity, description, name }: Declared): void {
+    this.#requireFree(device, description.name, name);
+    const settings = device.config.channels[description.name] ?? {};
+    const sealer = this.#host.sealer();
+    const number = sealer.channel({
+      driver: device.config.definition.name,
+      samplingMs: device.config.intervalMs,
+      identity,
+      description,
+      settings: { ...settings, name },
+    });
+    const state = sealer.rules.channels.get(number);
+    const known = device.channels.get(description.name);
+    const manifestSeq = state?.manifest.seq;
+    // The gate remembers what it holds until it sees it again; it stays while the log's manifest does.
+    if (known?.number === number && known.manifestSeq === manifestSeq) return;
+    const registers = state?.manifest.registers ?? 0;
+    const limits = { ...description, ...settings, name: description.name, registers };
+    const gate = new QualityGate(limits, restoredFrom(state));
+    const { accepted = 0, held = 0, rejected = 0 } = known ?? {};
+    const counts = { accepted, held, rejected, appeared: 0 };
+    device.channels.set(description.name, { number, name, gate, manifestSeq, ...counts });
+  }
+
+  /** A meter has begun to count in a register that it did not show before: the channel's next manifest says so. */
+  #extend(device: Device, reading: MeterReading): void {
+    device.descriptions = device.descriptions.map((description) => {
+      if (description.name !== reading.channel) return description;
+      const quantities = new Set(description.quantities);
+      if (reading.importMwh !== undefined) quantities.add("import");
+      if (reading.exportMwh !== undefined) quantities.add("export");
+      return { ...description, quantities: [...quantities] };
+    });
+    this.#declareAll(device);
+  }
+
+  /** Two meters in one channel would be one register that jumps to and fro. */
+  #requireFree(device: Device, channel: string, name: string): void {
+    for (const other of this.#devices.values()) {
+      const taken = [...other.channels].some(
+        ([key, { name: theirs }]) => theirs === name && (other !== device || key !== channel),
       );
-      const known = device.channels.get(description.name);
-      const counts = {
-        accepted: known?.accepted ?? 0,
-        held: known?.held ?? 0,
-        rejected: known?.rejected ?? 0,
-      };
-      device.channels.set(description.name, { number, name, gate, ...counts });
+      if (!taken) continue;
+      throw new Problem("channel-name-taken", `device ${other.config.id} has a channel of this name`, {
+        where: `device ${device.config.id}: channels.${channel}`,
+        got: JSON.stringify(name),
+        hint: "give one of the two another name in the configuration",
+      });
     }
   }
 
@@ -138,6 +199,7 @@ export class Intake implements SampleSink {
     const verdict = channel.gate.judge(reading, performance.now());
     if (verdict.kind === "accept") {
       this.#seal(channel, verdict.reading);
+      channel.appeared = verdict.stripped?.code === "register-appeared" ? channel.appeared + 1 : 0;
       if (verdict.stripped === undefined) delete channel.lastReason;
       else this.#explain(channel, "stripped", verdict.stripped);
     } else if (verdict.kind === "discontinuity") {
@@ -152,7 +214,7 @@ export class Intake implements SampleSink {
   }
 
   #seal(channel: Channel, reading: MeterReading, classification?: number): void {
-    this.#guard(channel, () => {
+    this.#attempt(channel, () => {
       this.#host.sealer().sealReading(channel.number, reading, classification);
       channel.last = reading;
       channel.lastMs = Date.now();
@@ -169,13 +231,8 @@ export class Intake implements SampleSink {
   }
 
   /** A reading that the log's own rules refuse is a fault of this program: said loudly, never sealed. */
-  #guard(channel: Channel, seal: () => void): void {
-    try {
-      seal();
-    } catch (cause) {
-      channel.rejected += 1;
-      this.#host.logger.problem("seal-refused", cause, { channel: channel.name });
-    }
+  #attempt(channel: Channel, seal: () => void): void {
+    if (!this.#guard.run("seal-refused", seal, { channel: channel.name })) channel.rejected += 1;
   }
 
   /** One line when the reason changes, not one per reading. */

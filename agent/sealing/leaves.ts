@@ -61,6 +61,24 @@ export function manifestLeaf(channel: number, source: ChannelSource, at: Instant
   });
 }
 
+/**
+ * `next` with what the same meter has shown before: a device that is asleep describes itself with less, and that is
+ * no change. Another meter's manifest stays as it is.
+ */
+export function completedBy(
+  known: ChannelManifest,
+  next: Unplaced<ChannelManifest>,
+): Unplaced<ChannelManifest> {
+  if (known.make !== next.make || known.model !== next.model || known.serial !== next.serial) return next;
+  return defined({
+    ...next,
+    registers: next.registers | known.registers,
+    resolutionMwh: next.resolutionMwh ?? known.resolutionMwh,
+    maxImportMw: next.maxImportMw ?? known.maxImportMw,
+    maxExportMw: next.maxExportMw ?? known.maxExportMw,
+  });
+}
+
 /** The leaf of an accepted reading. */
 export function readingLeaf(channel: number, reading: MeterReading, at: Instant): Unplaced<ReadingLeaf> {
   const { channel: _name, evidence, status, ...values } = reading;

@@ -9,6 +9,7 @@ import {
   KNOWN_TIME,
   type Leaf,
   type LogManifest,
+  REGISTER,
   type Unplaced,
 } from "../../attest/leaf.ts";
 import { encodeLeaf } from "../../attest/leaf-codec.ts";
@@ -23,6 +24,7 @@ import type { AgentClock, Instant, Step } from "../clock/clock.ts";
 import { type Journal, type SealedLeaf, SUBTREE_LEAVES } from "../journal/journal.ts";
 import {
   type ChannelSource,
+  completedBy,
   discontinuityLeaf,
   flexibilityLeaf,
   manifestLeaf,
@@ -134,7 +136,8 @@ export class Sealer {
     );
     const number = known?.manifest.channel ?? Math.max(0, ...this.#rules.channels.keys()) + 1;
     const at = this.#options.clock.now();
-    const manifest = manifestLeaf(number, source, at);
+    const described = manifestLeaf(number, source, at);
+    const manifest = known === undefined ? described : completedBy(known.manifest, described);
     if (known !== undefined) {
       if (sameManifest(known, manifest)) return number;
       this.#breakChain(number, at);
@@ -257,7 +260,7 @@ export class Sealer {
   /** Why a reading now needs a discontinuity before it, if it does. */
   #breakCause(channel: number, at: Instant): number | undefined {
     const state = this.#state(channel);
-    if (state.replaced === true) return DISCONTINUITY.meterReplaced;
+    if (state.replaced === true) return replacement(state);
     const last = state.lastReadingMs;
     if (last === undefined || at.timeMs - last <= longestPauseMs(this.#rules.intervalMs)) return undefined;
     return DISCONTINUITY.gap;
@@ -310,6 +313,15 @@ export class Sealer {
     this.#subtrees.push({ position: this.#rules.size / SUBTREE_LEAVES - 1, hash: this.#block.root() });
     this.#block = new Frontier(nativeSuite);
   }
+}
+
+/** Another meter, or the same one that counts in other registers than before. */
+function replacement(state: ChannelState): number {
+  const { last, manifest } = state;
+  const before =
+    (last?.importMwh === undefined ? 0 : REGISTER.import) |
+    (last?.exportMwh === undefined ? 0 : REGISTER.export);
+  return before === manifest.registers ? DISCONTINUITY.meterReplaced : DISCONTINUITY.settingsChanged;
 }
 
 /** Everything a manifest says beside its place, its time and its salt. */

@@ -68,7 +68,7 @@ export class Session {
       throw new Problem("node-key", "another node answers at this address", {
         expected: `key ${toHex(nodeKey)}`,
         got: toHex(message.nodeKey),
-        hint: "correct nodes.…key in the configuration if the operator confirms the new key",
+        hint: "correct the node's key in the configuration if its operator confirms the new one",
       });
     }
     if (message.nodeNonce.length !== NONCE_BYTES)
@@ -85,7 +85,17 @@ export class Session {
   }
 }
 
+/** What can be done on this side about a refusal, by the node's code. */
+const REFUSAL_HINTS: ReadonlyMap<string, string> = new Map([
+  ["network-mismatch", "correct `network` in the configuration, or name a node of this network"],
+  ["device-unknown", "give the node's operator this device's key to list"],
+  ["connection-replaced", "does another agent run with a copy of this key?"],
+  ["fork", "was this key or this journal copied? this device needs a new key"],
+]);
+
 /** A refusal as the node sent it, for the log. */
 export function refusedBy(code: string, message: string): Problem {
-  return new Problem(`node-refused:${code}`, `the node refused: ${message}`);
+  const hint = REFUSAL_HINTS.get(code);
+  const detail = hint === undefined ? {} : { hint };
+  return new Problem(`node-refused:${code}`, `the node refused: ${message}`, detail);
 }

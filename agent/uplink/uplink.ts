@@ -1,8 +1,7 @@
 import { WebSocket } from "ws";
-import { equalBytes, toHex } from "../../attest/bytes.ts";
-import { openCheckpoint } from "../../attest/checkpoint.ts";
+import { toHex } from "../../attest/bytes.ts";
 import { STREAM_SUBPROTOCOL } from "../../attest/hello.ts";
-import { type LogIdentity, logIdOf } from "../../attest/identity.ts";
+import type { LogIdentity } from "../../attest/identity.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -16,7 +15,8 @@ import { openReceipt, type Receipt } from "../../attest/receipt.ts";
 import { Backoff } from "../../runtime/limits.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Journal } from "../journal/journal.ts";
-import { connectProblem } from "./connect-problem.ts";
+import { connectProblem, nodeSilent, receiptLate } from "./connect-problem.ts";
+import { requireOurs } from "./own-receipt.ts";
 import { refusedBy, Session, type SessionOptions } from "./session.ts";
 
 /** What the uplink asks of the agent. */
@@ -34,6 +34,22 @@ export interface UplinkOptions {
   readonly session: SessionOptions;
   readonly host: UplinkHost;
   readonly logger: Logger;
+  /** Other waits than those of the field, ms. */
+  readonly timing?: Partial<UplinkTiming>;
+  /** Uniform in [0, 1); spreads the waits between attempts. */
+  readonly random?: () => number;
+}
+
+/** How long an uplink waits for what, ms. */
+export interface UplinkTiming {
+  /** From connecting to the welcome. */
+  readonly handshakeMs: number;
+  /** Without any sign of life. */
+  readonly silenceMs: number;
+  /** For the next receipt while batches are out. */
+  readonly receiptMs: number;
+  readonly firstWaitMs: number;
+  readonly mostWaitMs: number;
 }
 
 /** How one node stands, for people and for tests. */
@@ -48,23 +64,30 @@ export interface UplinkStatus {
 
 const WINDOW_BATCHES = 4;
 const BATCH_LEAVES = 1024;
-const FIRST_WAIT_MS = 500;
-const MOST_WAIT_MS = 300_000;
-const HANDSHAKE_MS = 15_000;
-/** The node pings every 20 s; a line silent for three of them is dead. */
-const SILENCE_MS = 65_000;
+const TIMING: UplinkTiming = {
+  handshakeMs: 15_000,
+  // The node pings every 20 s; a line silent for three of them is dead.
+  silenceMs: 65_000,
+  receiptMs: 120_000,
+  firstWaitMs: 500,
+  mostWaitMs: 300_000,
+};
 
 /** Streams the journal to one node: connects, proves itself, resumes, sends within a window, keeps receipts. */
 export class Uplink {
   readonly #options: UplinkOptions;
-  readonly #backoff = new Backoff({ firstMs: FIRST_WAIT_MS, mostMs: MOST_WAIT_MS });
+  readonly #timing: UplinkTiming;
+  readonly #backoff: Backoff;
   #socket: WebSocket | undefined;
   #session: Session | undefined;
   #retry: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
+  #receiptDeadline: NodeJS.Timeout | undefined;
   #queue: Promise<void> = Promise.resolve();
+  #welcomedMs = 0;
   #sentSize = 0;
-  #unreceipted = 0;
+  /** Sizes of the batches that are out, in order. */
+  #unreceipted: number[] = [];
   #receiptedSize = 0;
   #lastReceiptMs: number | undefined;
   #problem: string | undefined;
@@ -72,6 +95,10 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#timing = { ...TIMING, ...options.timing };
+    const { firstWaitMs, mostWaitMs } = this.#timing;
+    const { random = Math.random } = options;
+    this.#backoff = new Backoff({ firstMs: firstWaitMs, mostMs: mostWaitMs, random });
   }
 
   get status(): UplinkStatus {
@@ -95,13 +122,14 @@ export class Uplink {
   kick(): void {
     if (this.#session?.welcomed !== true) return;
     const { journal, identity } = this.#options.host.log();
-    while (this.#unreceipted < WINDOW_BATCHES) {
+    while (this.#unreceipted.length < WINDOW_BATCHES) {
       const batch = journal.batchAfter(identity.epoch, this.#sentSize, BATCH_LEAVES);
       if (batch === undefined) return;
       const { firstSeq, leaves, checkpoint } = batch;
       this.#send({ type: "batch", epoch: identity.epoch, firstSeq, leaves, checkpoint });
       this.#sentSize = batch.size;
-      this.#unreceipted += 1;
+      this.#unreceipted.push(batch.size);
+      if (this.#unreceipted.length === 1) this.#awaitReceipt();
     }
   }
 
@@ -114,14 +142,14 @@ export class Uplink {
   /** Waits up to `graceMs` for receipts of what was sent, then closes. */
   async stop(graceMs: number): Promise<void> {
     const end = performance.now() + graceMs;
-    while (this.#unreceipted > 0 && this.#session?.welcomed === true && performance.now() < end)
+    while (this.#unreceipted.length > 0 && this.#session?.welcomed === true && performance.now() < end)
       await sleep(20);
     this.#stopped = true;
     clearTimeout(this.#retry);
-    clearTimeout(this.#watchdog);
     this.#socket?.close(1001);
     await this.#queue;
     this.#socket?.terminate();
+    this.#clearDeadlines();
   }
 
   #connect(): void {
@@ -130,13 +158,13 @@ export class Uplink {
     const socket = new WebSocket(this.#options.url, STREAM_SUBPROTOCOL, {
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE_BYTES,
-      handshakeTimeout: HANDSHAKE_MS,
+      handshakeTimeout: this.#timing.handshakeMs,
     });
     this.#socket = socket;
     this.#session = session;
-    this.#watch(HANDSHAKE_MS);
+    this.#watch(this.#timing.handshakeMs);
     socket.on("open", () => this.#send(session.first()));
-    socket.on("ping", () => this.#watch(SILENCE_MS));
+    socket.on("ping", () => this.#alive());
     socket.on("message", (data: Buffer) => this.#enqueue(socket, new Uint8Array(data)));
     socket.on("error", (cause) => this.#fail(connectProblem(this.#options.url, cause)));
     socket.on("close", (code, reason) => this.#closed(socket, code, reason.toString()));
@@ -144,13 +172,15 @@ export class Uplink {
 
   /** One message after the other: the handshake signs asynchronously. */
   #enqueue(socket: WebSocket, bytes: Uint8Array): void {
-    this.#watch(SILENCE_MS);
+    this.#alive();
     this.#queue = this.#queue.then(async () => {
       if (socket !== this.#socket || this.#stopped) return;
       try {
         await this.#take(decodeMessage(bytes));
       } catch (cause) {
         this.#fail(cause);
+        // Nothing more is taken from this connection, however long its other end takes to close it.
+        this.#session = undefined;
         socket.close(1008);
       }
     });
@@ -171,26 +201,36 @@ export class Uplink {
   }
 
   #welcome(welcome: WelcomeMessage): void {
+    this.#unreceipted = [];
     this.#sentSize = this.#options.host.welcomed(this.#options.session.nodeKey, welcome);
-    this.#unreceipted = 0;
+    this.#welcomedMs = performance.now();
+    this.#alive();
     this.#problem = undefined;
     this.#options.logger.info("node-connected", { url: this.#options.url, size: this.#sentSize });
-    if (welcome.receipt !== undefined && this.#sentSize > 0) this.#takeReceipt(welcome.receipt);
-    this.#unreceipted = 0;
-    this.#backoff.reset();
+    if (welcome.receipt !== undefined && this.#sentSize > 0) this.#keepReceipt(welcome.receipt);
     this.kick();
   }
 
   #takeReceipt(bytes: Uint8Array): void {
+    const { size, fresh } = this.#keepReceipt(bytes);
+    // A receipt that comes twice opens the window once.
+    this.#unreceipted = this.#unreceipted.filter((sent) => sent > size);
+    this.#awaitReceipt();
+    // A welcome alone is no success: a node that refuses every batch must not be asked twice a second.
+    if (fresh) this.#backoff.reset();
+    this.kick();
+  }
+
+  #keepReceipt(bytes: Uint8Array): { readonly size: number; readonly fresh: boolean } {
     const { nodeKey } = this.#options.session;
     const { journal, identity } = this.#options.host.log();
     const receipt = openReceipt(nativeSuite, bytes, nodeKey);
     requireOurs(receipt, journal, identity);
-    this.#unreceipted = Math.max(0, this.#unreceipted - 1);
+    const fresh = receipt.size > this.#receiptedSize;
     this.#receiptedSize = Math.max(this.#receiptedSize, receipt.size);
     this.#lastReceiptMs = performance.timeOrigin + performance.now();
     this.#options.host.receipted(nodeKey, receipt, bytes);
-    this.kick();
+    return { size: receipt.size, fresh };
   }
 
   #send(message: Message): void {
@@ -198,6 +238,7 @@ export class Uplink {
   }
 
   #fail(cause: unknown): void {
+    if (this.#stopped) return;
     const problem = cause instanceof Error ? cause : new Error(String(cause));
     // One line when the reason changes, not one per attempt.
     if (problem.message !== this.#problem)
@@ -205,48 +246,47 @@ export class Uplink {
     this.#problem = problem.message;
   }
 
+  /** Before the welcome only the handshake's own deadline counts: a node that just pings is of no use. */
+  #alive(): void {
+    if (this.#session?.welcomed === true) this.#watch(this.#timing.silenceMs);
+  }
+
   #watch(ms: number): void {
     clearTimeout(this.#watchdog);
+    this.#watchdog = this.#deadline(ms, () => nodeSilent(this.#options.url, ms));
+  }
+
+  #awaitReceipt(): void {
+    const { receiptMs } = this.#timing;
+    clearTimeout(this.#receiptDeadline);
+    if (this.#unreceipted.length === 0) return;
+    this.#receiptDeadline = this.#deadline(receiptMs, () => receiptLate(this.#options.url, receiptMs));
+  }
+
+  #deadline(ms: number, problem: () => Problem): NodeJS.Timeout {
     const socket = this.#socket;
-    this.#watchdog = setTimeout(() => {
-      this.#fail(
-        new Problem("node-silent", "the node is silent", {
-          where: this.#options.url,
-          expected: `a sign of life within ${ms} ms`,
-        }),
-      );
+    return setTimeout(() => {
+      this.#fail(problem());
       socket?.terminate();
     }, ms);
   }
 
+  #clearDeadlines(): void {
+    clearTimeout(this.#watchdog);
+    clearTimeout(this.#receiptDeadline);
+  }
+
   #closed(socket: WebSocket, code: number, reason: string): void {
     if (socket !== this.#socket) return;
-    clearTimeout(this.#watchdog);
+    this.#clearDeadlines();
     if (this.#session?.welcomed === true && !this.#stopped) {
       this.#options.logger.warn("node-disconnected", { url: this.#options.url, code, reason });
+      if (performance.now() - this.#welcomedMs > this.#timing.silenceMs) this.#backoff.reset();
     }
     this.#session = undefined;
     this.#socket = undefined;
     if (!this.#stopped) this.#retry = setTimeout(() => this.#connect(), this.#backoff.next());
   }
-}
-
-/** A receipt counts only over a checkpoint of ours with that very root. */
-function requireOurs(receipt: Receipt, journal: Journal, identity: LogIdentity): void {
-  const logId = logIdOf(nativeSuite, identity);
-  const own = journal.checkpointAt(identity.epoch, receipt.size);
-  if (!equalBytes(receipt.logId, logId) || own === undefined) {
-    throw new Problem(
-      "receipt-foreign",
-      "the node sent a receipt over something this device has not signed",
-      { got: `size ${receipt.size}` },
-    );
-  }
-  const checkpoint = openCheckpoint(nativeSuite, own, { deviceKey: identity.deviceKey, logId });
-  if (equalBytes(checkpoint.root, receipt.root)) return;
-  throw new Problem("receipt-foreign", "the node's receipt is over another root than the one signed here", {
-    where: `size ${receipt.size}`,
-  });
 }
 
 function sleep(ms: number): Promise<void> {

@@ -45,10 +45,19 @@ export function describeMeter(block: Block, channel: MeterChannel): ChannelDescr
   return present<ChannelDescription>({
     name: channel.name,
     role: channel.role,
-    quantities: ["import", "export", "power"],
+    quantities: [...seenRegisters(block), "power"],
     ...registerSteps(block, "TotWhImp"),
     signSource: channel.sign.source,
   });
+}
+
+/**
+ * The registers that the meter counts in now. An accumulator of 0 is "not accumulated", so a house that never
+ * exported shows no export register; when it does, the reading carries more than was described.
+ */
+function seenRegisters(block: Block): ("import" | "export")[] {
+  const has = (point: string): boolean => block.milli(point) !== undefined;
+  return [...(has("TotWhImp") ? ["import" as const] : []), ...(has("TotWhExp") ? ["export" as const] : [])];
 }
 
 export function readMeter(block: Block, channel: ChannelDescription, sign: MeterPowerSign): MeterReading {
