@@ -12,6 +12,11 @@ if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
   );
   process.exitCode = 1;
 } else {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on("error", (error) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
   const source = new URL("./main.ts", import.meta.url);
   const built = new URL("../dist/bin/main.js", import.meta.url);
   const { main } = await import((existsSync(source) ? source : built).href);
