@@ -1,6 +1,7 @@
 import { fromHex, toHex } from "../attest/bytes.ts";
 import type { WelcomeMessage } from "../attest/messages.ts";
 import { nativeSigner } from "../attest/native.ts";
+import { Problem } from "../attest/problem.ts";
 import type { Receipt } from "../attest/receipt.ts";
 import type { LocalSigner } from "../attest/signature.ts";
 import { type KeyFile, loadOrCreateKey } from "../runtime/key-file.ts";
@@ -312,11 +313,12 @@ export class Agent {
   #sayClock(): void {
     const { timeQuality } = this.#clock.now();
     if (timeQuality > 1) return;
-    this.#options.logger.warn("clock-unknown", {
-      got: new Date().toISOString(),
+    const problem = new Problem("clock-unknown", "the clock has not been set", {
       expected: "a time after this version was made",
+      got: new Date().toISOString(),
       hint: "readings are sealed with the time since boot until the clock is set: connect the gateway to the internet or set its clock",
     });
+    this.#options.logger.problem("clock-unknown", problem);
   }
 
   #every(ms: number, run: () => void): void {

@@ -22,7 +22,7 @@ export interface Supervised {
  */
 export async function supervise(what: Supervised): Promise<number> {
   const backoff = new Backoff({ firstMs: FIRST_WAIT_MS, mostMs: MOST_WAIT_MS });
-  const stop = stopRequest();
+  const stop = new StopRequest();
   for (;;) {
     const startedMs = performance.now();
     const code = await runOnce(what, stop);
@@ -31,41 +31,56 @@ export async function supervise(what: Supervised): Promise<number> {
     if (performance.now() - startedMs > HEALTHY_MS) backoff.reset();
     const waitMs = FIRST_WAIT_MS + backoff.next();
     what.logger.warn("agent-restarts", { code, waitMs });
-    await Promise.race([sleep(waitMs), stop.promise]);
+    await stop.orAfter(waitMs);
     if (stop.requested) return code;
   }
 }
 
-interface StopRequest {
-  readonly promise: Promise<void>;
-  readonly requested: boolean;
-}
+/** Whether and when the supervisor itself was asked to stop. */
+class StopRequest {
+  requested = false;
+  readonly #waiting = new Set<() => void>();
 
-function stopRequest(): StopRequest {
-  let requested = false;
-  const promise = new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.on(signal, () => {
-        requested = true;
+  constructor() {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => this.#request());
+  }
+
+  /** Calls `stop` when asked to stop; returns how to take it back. */
+  onRequest(stop: () => void): () => void {
+    this.#waiting.add(stop);
+    return () => this.#waiting.delete(stop);
+  }
+
+  /** Resolves after `ms`, or earlier when asked to stop. */
+  orAfter(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        forget();
         resolve();
-      });
-    }
-  });
-  return {
-    promise,
-    get requested() {
-      return requested;
-    },
-  };
+      };
+      const timer = setTimeout(end, ms);
+      const forget = this.onRequest(end);
+    });
+  }
+
+  #request(): void {
+    this.requested = true;
+    for (const stop of this.#waiting) stop();
+    this.#waiting.clear();
+  }
 }
 
 function runOnce(what: Supervised, stop: StopRequest): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(what.command, what.args, { stdio: "inherit" });
     let killer: NodeJS.Timeout | undefined;
-    let ended = false;
+    const forget = stop.onRequest(() => {
+      child.kill("SIGTERM");
+      killer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    });
     const end = (code: number): void => {
-      ended = true;
+      forget();
       clearTimeout(killer);
       resolve(code);
     };
@@ -77,14 +92,5 @@ function runOnce(what: Supervised, stop: StopRequest): Promise<number> {
       if (signal !== null) what.logger.warn("agent-killed", { signal });
       end(code ?? 1);
     });
-    void stop.promise.then(() => {
-      if (ended) return;
-      child.kill("SIGTERM");
-      killer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
-    });
   });
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

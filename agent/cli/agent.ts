@@ -15,7 +15,10 @@ interface AgentCommandOptions {
 
 const HELP = `
 Readings are sealed into the journal named in the configuration and streamed to the nodes named there. The device key
-is made on first start. Logs go to standard error, one JSON object a line. SIGTERM stops it cleanly.
+is made on first start. Logs go to standard error, one JSON object a line. SIGTERM stops it cleanly. One agent at a time
+may use a journal; kilowitness prove reads it meanwhile.
+
+Exit status: 0 stopped cleanly, 1 it could not start or failed, 2 the configuration is wrong.
 
 Before the first start: kilowitness probe --config FILE`;
 

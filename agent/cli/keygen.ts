@@ -1,9 +1,17 @@
 import { Command } from "commander";
 import { toHex } from "../../attest/bytes.ts";
 import { nativeSigner, nativeSuite } from "../../attest/native.ts";
-import { describeProblem } from "../../attest/problem.ts";
 import { fingerprint } from "../../attest/verdict.ts";
 import { createKey } from "../../runtime/key-file.ts";
+import { runCommand } from "./run.ts";
+
+interface KeygenOptions {
+  readonly json?: boolean;
+}
+
+const HELP = `
+The public key is what others get: a node's operator lists it under \`devices\`, whoever checks a proof trusts it with
+kilowitness verify FILE --trust device:KEY. Name the key file as \`key\` in the configuration.`;
 
 /** `kilowitness keygen FILE`: a fresh key file, 0600, never over an existing one. */
 export function keygenCommand(): Command {
@@ -13,16 +21,14 @@ export function keygenCommand(): Command {
     )
     .argument("<file>", "where to write the key; must not exist")
     .option("--json", "print one JSON object")
-    .action((file: string, options: { readonly json?: boolean }) => {
-      try {
-        const { publicKey } = nativeSigner(createKey(file).seed);
-        const print = fingerprint(nativeSuite, publicKey);
-        const words = `public key  ${toHex(publicKey)}\nfingerprint ${print}\nkey file    ${file} (keep it secret; a lost key is a new device)`;
-        const json = JSON.stringify({ file, publicKey: toHex(publicKey), fingerprint: print });
-        process.stdout.write(`${options.json === true ? json : words}\n`);
-      } catch (cause) {
-        process.stderr.write(`kilowitness keygen: ${describeProblem(cause).message}\n`);
-        process.exitCode = 1;
-      }
-    });
+    .addHelpText("after", HELP)
+    .action((file: string, options: KeygenOptions) => runCommand("keygen", () => keygen(file, options)));
+}
+
+function keygen(file: string, options: KeygenOptions): void {
+  const { publicKey } = nativeSigner(createKey(file).seed);
+  const print = fingerprint(nativeSuite, publicKey);
+  const words = `public key  ${toHex(publicKey)}\nfingerprint ${print}\nkey file    ${file} (keep it secret; a lost key is a new device)`;
+  const json = JSON.stringify({ file, publicKey: toHex(publicKey), fingerprint: print });
+  process.stdout.write(`${options.json === true ? json : words}\n`);
 }

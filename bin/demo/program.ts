@@ -57,6 +57,8 @@ export class Program {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(this.#silent()), READY_MS);
+      // The child keeps this process alive; when it is gone there is nothing to wait for.
+      timer.unref();
     });
     const line = new Promise<string>((resolve) => createInterface({ input: stdout }).once("line", resolve));
     try {

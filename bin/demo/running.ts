@@ -80,6 +80,8 @@ export class RunningAgent {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(this.#silent()), FIRST_READING_MS);
+      // The programs keep this process alive; when they are gone there is nothing to wait for.
+      timer.unref();
     });
     try {
       await Promise.race([this.#firstReading, late, this.program.died, this.#node.program.died]);
