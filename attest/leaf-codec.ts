@@ -1,6 +1,6 @@
 import { type CborMap, type CborValue, decodeCborAt, encodeCbor } from "./cbor.ts";
 import { checkField, type Field } from "./field.ts";
-import { LEAF_KINDS, type Leaf, type LeafKind, type OpaqueLeaf } from "./leaf.ts";
+import { LEAF_KINDS, type Leaf, type LeafKind, type OpaqueLeaf, TIME_QUALITY } from "./leaf.ts";
 import { COMMON_FIELDS, KIND_FIELDS } from "./leaf-fields.ts";
 import { Problem } from "./problem.ts";
 
@@ -44,6 +44,7 @@ const kindByNumber: ReadonlyMap<number, LeafKind> = new Map(
  */
 export function encodeLeaf(leaf: Leaf): Uint8Array {
   if (leaf.status === 0) throw zeroStatus();
+  requireQuality(leaf.timeQuality);
   const map = new Map<number, CborValue>();
   const number = leaf.kind === "opaque" ? leaf.number : LEAF_KINDS[leaf.kind];
   if (number !== LEAF_KINDS.reading) map.set(KIND_KEY, number);
@@ -116,6 +117,7 @@ function leafOfMap(map: CborMap): Leaf {
     leaf.set(name, checkField(name, field, value));
   }
   if (leaf.get("status") === 0) throw zeroStatus();
+  requireQuality(leaf.get("timeQuality"));
   const rest = [...map].filter(([key]) => !known.has(key));
   const extensions = rest.filter(([key]) => key >= FIRST_EXTENSION_KEY);
   if (extensions.length > 0) leaf.set("extensions", extensionMap(extensions));
@@ -124,6 +126,14 @@ function leafOfMap(map: CborMap): Leaf {
   else if (body[0] !== undefined) throw unknownKey(body[0][0], kind);
   // Every property has just been checked against the table that mirrors the interfaces.
   return Object.fromEntries(leaf) as unknown as Leaf;
+}
+
+function requireQuality(quality: unknown): void {
+  if (typeof quality === "number" && quality <= TIME_QUALITY.anchored) return;
+  throw new Problem("leaf-time-quality", "time quality is out of range", {
+    expected: "0 to 4",
+    got: String(quality),
+  });
 }
 
 function zeroStatus(): Problem {

@@ -66,7 +66,7 @@ export function verifyProof(suite: Suite, bytes: Uint8Array): ProvenInterval {
   const segments = provenSegments(sorted, proof, leaves);
   const borders = provenBorders(segments, sorted.discontinuities);
   const witnesses = (proof.receipts ?? []).map((receipt) => witness(suite, receipt, { logId, checkpoint }));
-  requireDistinct(witnesses);
+  requireDistinct(witnesses, proof.deviceKey);
   const anchoredBy = provenAnchor(suite, {
     proof,
     logId,
@@ -256,8 +256,14 @@ function checkedReceipt(
   throw new Problem("receipt-mismatch", "a receipt is over another log");
 }
 
-/** Two receipts of one node are one witness; sending both could only be meant to look like two. */
-function requireDistinct(witnesses: readonly Witness[]): void {
+/**
+ * Two receipts of one node are one witness; sending both could only be meant to look like two. Nor does a device
+ * witness for itself.
+ */
+function requireDistinct(witnesses: readonly Witness[], deviceKey: Uint8Array): void {
+  if (witnesses.some(({ nodeKey }) => equalBytes(nodeKey, deviceKey))) {
+    throw new Problem("receipt-own", "a receipt is signed by the device itself");
+  }
   const keys = new Set(witnesses.map(({ nodeKey }) => toHex(nodeKey)));
   if (keys.size !== witnesses.length) throw new Problem("receipt-twice", "two receipts come from one node");
 }

@@ -1,14 +1,17 @@
 import { readFileSync, renameSync } from "node:fs";
 import { equalBytes, toHex } from "../../attest/bytes.ts";
+import { openCheckpoint } from "../../attest/checkpoint.ts";
 import type { LogIdentity } from "../../attest/identity.ts";
 import type { LogManifest } from "../../attest/leaf.ts";
 import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { LogRules, restoreRules } from "../../attest/log-rules.ts";
 import { nativeSuite } from "../../attest/native.ts";
+import { rangeHash } from "../../attest/node-source.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { leafHash } from "../../attest/tree.ts";
 import { replaceDurably } from "../../runtime/files.ts";
 import { Journal, SUBTREE_LEAVES } from "./journal.ts";
+import { journalTree } from "./proof-source.ts";
 
 /** The journal of a device, ready to be appended to. */
 export interface OpenedLog {
@@ -126,13 +129,27 @@ function orClose<T>(journal: Journal, work: () => T): T {
 /** Rules as of the last leaf: from the saved state and what came after it, or from all leaves if that fails. */
 function replay(journal: Journal, identity: LogIdentity): LogRules {
   requireOwn(journal, identity);
-  const saved = journal.note("rules") ?? "";
-  if (saved === "") return replayAll(journal, identity);
+  const saved = restored(journal, identity);
+  if (saved === undefined) return replayAll(journal, identity);
+  if (saved.size > journal.size(identity.epoch))
+    throw damagedAt(journal.path, new Problem("journal-gap", `the leaves up to ${saved.size} are missing`));
   try {
-    return replayOnto(restoreRules(nativeSuite, identity, saved), journal);
+    return replayOnto(saved, journal);
   } catch {
-    // The state is only a shortcut, and may be of an older version; the leaves decide.
+    // The saved state is only a shortcut: what is wrong with it, and what with the leaves, all leaves show.
     return replayAll(journal, identity);
+  }
+}
+
+/** The saved state; undefined when there is none, or one of another version. */
+function restored(journal: Journal, identity: LogIdentity): LogRules | undefined {
+  const saved = journal.note("rules") ?? "";
+  if (saved === "") return undefined;
+  try {
+    return restoreRules(nativeSuite, identity, saved);
+  } catch {
+    // The leaves have it all.
+    return undefined;
   }
 }
 
@@ -150,11 +167,32 @@ function replayOnto(rules: LogRules, journal: Journal): LogRules {
   const size = journal.size(epoch);
   while (rules.size < size) {
     const leaves = journal.leaves(epoch, rules.size, rules.size + SUBTREE_LEAVES);
-    if (leaves.length === 0) break;
+    if (leaves.length === 0) throw new Problem("journal-gap", "leaves are missing");
     for (const bytes of leaves) rules.apply(decodeLeaf(bytes), bytes);
   }
-  if (rules.size === size) return rules;
-  throw new Problem("journal-gap", "leaves are missing", { where: `leaf ${Math.min(rules.size, size)}` });
+  requireRoots(rules, journal);
+  return rules;
+}
+
+/**
+ * One changed bit in a leaf is still a leaf, and going on behind it would sign a second history of the log. Stored
+ * subtrees stand for their leaves here: reading them all at every start would take too long.
+ */
+function requireRoots(rules: LogRules, journal: Journal): void {
+  const { epoch, deviceKey } = rules.identity;
+  const tree = journalTree(journal, epoch);
+  if (rules.size > 0) requireRoot(rangeHash(tree, 0, rules.size), rules.root(), "the leaves");
+  const signed = journal.lastCheckpoint(epoch);
+  if (signed === undefined) return;
+  const { size, root } = openCheckpoint(nativeSuite, signed.bytes, { deviceKey, logId: rules.logId });
+  if (size > rules.size)
+    throw new Problem("journal-gap", `the leaves up to ${size}, which were signed, are missing`);
+  requireRoot(rangeHash(tree, 0, size), root, `the checkpoint over ${size} leaves`);
+}
+
+function requireRoot(got: Uint8Array, expected: Uint8Array, of: string): void {
+  if (equalBytes(got, expected)) return;
+  throw new Problem("journal-root", `the tree does not have the root of ${of}`);
 }
 
 /** A log is of one key and one network; going on in it as somebody else would make every proof of it worthless. */

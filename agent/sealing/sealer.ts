@@ -47,6 +47,7 @@ export interface SealerOptions {
 const MAX_PENDING = 20_000;
 /** How many leaves may have to be replayed at the next start. */
 const SNAPSHOT_LEAVES = 2048;
+const NO_SALT = new Uint8Array(16);
 /** How long a due close waits for a reading that is being re-read, at most half an interval. */
 const HELD_WAIT_MS = 30_000;
 
@@ -149,10 +150,13 @@ export class Sealer {
   /** Seals an accepted reading, behind the closes and the discontinuity that must come before it. */
   sealReading(channel: number, reading: MeterReading, classification?: number): void {
     const at = this.#options.clock.now();
+    const leaf = readingLeaf(channel, reading, at);
+    // A discontinuity announces the reading that follows; one that cannot be written must not be announced.
+    encodeLeaf({ ...leaf, seq: this.#rules.size, salt: NO_SALT });
     this.#closeDue(channel, at.timeMs, at);
     const cause = classification ?? this.#breakCause(channel, at);
     if (cause !== undefined) this.#breakBefore(channel, reading, { at, classification: cause });
-    this.#append(readingLeaf(channel, reading, at));
+    this.#append(leaf);
   }
 
   sealFlexibility(channel: number, flexibility: FlexibilityReading): void {

@@ -81,19 +81,45 @@ export async function playDemo(settings: DemoSettings, tools: DemoTools): Promis
   const { narrator, interrupt } = tools;
   requireWritable(settings.out);
   const { site, node, agent } = await interrupt.orFirst(start(settings, tools));
-  const frames = setInterval(() => narrator.frame(agent.frame()), FRAME_MS);
-  tools.cleanups.add(async () => clearInterval(frames));
-  const died = Promise.race([agent.program.died, node.program.died]);
+  const frames = new Frames(narrator, agent);
+  tools.cleanups.add(async () => frames.stop());
+  const died = Promise.race([agent.failed, node.program.died, frames.failed]);
   await Promise.race([interrupt.first, died, pause((settings.seconds ?? LONGEST_SECONDS) * 1000)]);
   narrator.ending();
   const ending = lastIntervals(site, node, agent);
   await interrupt.orSecond(Promise.race([ending, died]));
-  clearInterval(frames);
+  frames.stop();
   narrator.frame(agent.frame());
   const { elapsedMs } = agent;
   await interrupt.orSecond(agent.stop());
   const concluded = conclude(settings, { site, node, agent });
   return { ...(await interrupt.orSecond(concluded)), seconds: Math.round(elapsedMs / 1000) };
+}
+
+/** Shows the running demo twice a second. */
+class Frames {
+  /** Rejects when there is something that cannot be shown. */
+  readonly failed: Promise<never>;
+  readonly #timer: NodeJS.Timeout;
+  #reject: (thrown: unknown) => void = () => {};
+
+  constructor(narrator: Narrator, agent: RunningAgent) {
+    this.failed = new Promise((_resolve, reject) => {
+      this.#reject = reject;
+    });
+    this.#timer = setInterval(() => {
+      try {
+        narrator.frame(agent.frame());
+      } catch (thrown) {
+        this.stop();
+        this.#reject(thrown);
+      }
+    }, FRAME_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
 }
 
 interface Stage {

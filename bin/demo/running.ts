@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { AgentStatus } from "../../agent/status.ts";
+import type { AgentEvent, AgentStatus } from "../../agent/status.ts";
 import { fromHex } from "../../attest/bytes.ts";
-import { describeProblem, Problem } from "../../attest/problem.ts";
+import { Problem } from "../../attest/problem.ts";
 import { parseAgentEvent } from "./agent-events.ts";
 import type { Cleanups } from "./cleanups.ts";
 import type { Frame } from "./frame.ts";
@@ -55,11 +55,14 @@ export class RunningAgent {
   /** Every reading that the agent said it accepted. */
   readonly accepted: Tally = new Tally();
   readonly program: Program;
+  /** Rejects when the process ends by itself, or says what cannot be understood. */
+  readonly failed: Promise<never>;
   readonly #site: DemoSite;
   readonly #node: RunningNode;
   readonly #journalPath: string;
   readonly #firstReading: Promise<void>;
   #resolveFirstReading: () => void = () => {};
+  #rejectGarbled: (thrown: unknown) => void = () => {};
   #status: AgentStatus | undefined;
   #startedMs = performance.now();
   #live: SealedCount | undefined;
@@ -72,7 +75,13 @@ export class RunningAgent {
       this.#resolveFirstReading = resolve;
     });
     const args = ["agent", "--config", workspace.writeAgentConfig(site.devices, node)];
-    this.program = new Program("agent", { args, onMessage: (message) => this.#take(message) });
+    const garbled = new Promise<never>((_resolve, reject) => {
+      this.#rejectGarbled = reject;
+    });
+    this.program = new Program("agent", { args, onMessage: (message) => this.#hear(message) });
+    this.failed = Promise.race([this.program.died, garbled]);
+    // Raced where it matters; nobody may be racing when it comes.
+    this.failed.catch(() => {});
   }
 
   /** Waits until a device has been read. Throws `demo-child` when the agent ends, `demo-silent` when nothing comes. */
@@ -84,7 +93,7 @@ export class RunningAgent {
       timer.unref();
     });
     try {
-      await Promise.race([this.#firstReading, late, this.program.died, this.#node.program.died]);
+      await Promise.race([this.#firstReading, late, this.failed, this.#node.program.died]);
     } finally {
       clearTimeout(timer);
     }
@@ -145,8 +154,15 @@ export class RunningAgent {
     this.#live = undefined;
   }
 
-  #take(message: unknown): void {
-    const event = parseAgentEvent(message);
+  #hear(message: unknown): void {
+    try {
+      this.#take(parseAgentEvent(message));
+    } catch (thrown) {
+      this.#rejectGarbled(thrown);
+    }
+  }
+
+  #take(event: AgentEvent): void {
     if (event.event === "status") {
       this.#status = event;
       return;
@@ -160,11 +176,7 @@ export class RunningAgent {
     const last = device === undefined ? this.program.lastProblem : `${device.id}: ${device.problem}`;
     return new Problem("demo-silent", "no device was read", {
       expected: `a reading within ${FIRST_READING_MS / 1000} s`,
-      got: describeLast(last),
+      got: last ?? "none, and no word why",
     });
   }
-}
-
-function describeLast(last: string | undefined): string {
-  return last === undefined ? "none, and no word why" : describeProblem(last).message;
 }

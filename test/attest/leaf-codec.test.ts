@@ -36,6 +36,7 @@ function leafOf(kind: keyof typeof KIND_FIELDS): fc.Arbitrary<Leaf> {
   const optional: Record<string, fc.Arbitrary<unknown>> = { extensions };
   for (const [name, field] of Object.entries<Field>({ ...COMMON_FIELDS, ...KIND_FIELDS[kind] }))
     (field.optional ? optional : required)[name] = anyOf[field.type];
+  required["timeQuality"] = fc.nat(4);
   optional["status"] = fc.integer({ min: 1, max: 0xffff_ffff });
   // The record mirrors the table, which mirrors the interfaces.
   return fc
@@ -68,6 +69,14 @@ const readingMap: [number, CborValue][] = [...common, [4, 1], [6, 1000]];
 const encoded = (...pairs: [number, CborValue][]): Uint8Array => encodeCbor(new Map(pairs));
 
 describe("leaf codec", () => {
+  it("knows time qualities 0 to 4 and no other, both ways", () => {
+    const pairs = readingMap.filter(([key]) => key !== 3);
+    expect(decodeLeaf(encoded(...pairs, [3, 4])).timeQuality).toBe(4);
+    expect(refusalOf(() => decodeLeaf(encoded(...pairs, [3, 5])))).toBe("leaf-time-quality");
+    const leaf = decodeLeaf(encoded(...readingMap));
+    expect(refusalOf(() => encodeLeaf({ ...leaf, timeQuality: 5 }))).toBe("leaf-time-quality");
+  });
+
   it("knows twelve kinds with fields, and assigns nineteen", () => {
     expect(definedKinds).toHaveLength(12);
     expect(Object.values(LEAF_KINDS)).toEqual(Array.from({ length: 19 }, (_, number) => number));

@@ -101,6 +101,7 @@ describe("a proof file, changed", () => {
     expect(code({ receipts: [own, await signReceipt(nodeB, about)] })).toBeUndefined();
     expect(code({ receipts: [own, await signReceipt(nodeA, about)] })).toBe("receipt-twice");
     expect(code({ receipts: [own, own] })).toBe("receipt-twice");
+    expect(code({ receipts: [await signReceipt(log.signer, about)] })).toBe("receipt-own");
     expect(code({ receipts: [await signReceipt(nodeB, { ...about, size: size + 1 })] })).toBe(
       "receipt-mismatch",
     );
