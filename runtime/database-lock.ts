@@ -9,6 +9,8 @@ export interface DatabaseLock {
 
 /** A program that is just being ended by its supervisor may still hold the lock. */
 const PATIENCE_MS = 2000;
+/** Keeps the garbage collector from closing, and thereby releasing, a lock that nobody looks at. */
+const held = new Set<Database.Database>();
 
 /**
  * Makes this process the only writer of the database at `path`; readers are not kept out. The lock is the kernel's, by
@@ -16,18 +18,28 @@ const PATIENCE_MS = 2000;
  * Throws `database-locked`, or `database-open` when the folder cannot be used.
  */
 export function lockDatabase(path: string): DatabaseLock {
+  const database = openLockFile(path);
+  held.add(database);
+  return {
+    release: () => {
+      held.delete(database);
+      database.close();
+    },
+  };
+}
+
+function openLockFile(path: string): Database.Database {
   let database: Database.Database | undefined;
   try {
     database = new Database(`${path}.lock`, { timeout: PATIENCE_MS });
     // Nothing is ever written: the open transaction alone holds the lock.
     database.exec("BEGIN EXCLUSIVE");
+    return database;
   } catch (cause) {
     database?.close();
     if (cause instanceof Database.SqliteError && cause.code === "SQLITE_BUSY") throw locked(path, cause);
     throw openProblem(path, cause);
   }
-  const held = database;
-  return { release: () => held.close() };
 }
 
 function locked(path: string, cause: unknown): Problem {

@@ -1,11 +1,11 @@
 import { Command } from "commander";
 import { toHex } from "../../attest/bytes.ts";
+import { leaveParent, runCommand, stopRequested } from "../../runtime/command.ts";
 import { openLogger } from "../../runtime/log.ts";
 import { Agent } from "../agent.ts";
 import { loadAgentConfig } from "../config/config.ts";
 import type { AgentEvent } from "../status.ts";
 import { supervise } from "../supervisor.ts";
-import { runCommand } from "./run.ts";
 
 interface AgentCommandOptions {
   readonly config: string;
@@ -38,15 +38,14 @@ export function agentCommand(): Command {
 async function runAgent(options: AgentCommandOptions): Promise<void> {
   const config = loadAgentConfig(options.config);
   const logger = openLogger("agent", config.logLevel);
-  const stopped = stopSignal();
+  const stopped = stopRequested();
   const listener = parentListener();
   const agent = new Agent({ config, logger, ...(listener === undefined ? {} : { listener }) });
   agent.start();
   process.stdout.write(`${readyLine(agent, options.json === true)}\n`);
   await stopped;
   await agent.stop();
-  // The channel to a parent would keep the process alive.
-  if (process.connected) process.disconnect();
+  leaveParent();
 }
 
 async function superviseAgent(options: AgentCommandOptions): Promise<void> {
@@ -72,13 +71,4 @@ function parentListener(): ((event: AgentEvent) => void) | undefined {
   return (event) => {
     if (process.connected) process.send?.(event);
   };
-}
-
-/** Resolves at SIGTERM or SIGINT, or when the parent that listened is gone. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
-    process.once("disconnect", () => resolve());
-  });
 }

@@ -2,8 +2,8 @@ import { Command } from "commander";
 import { toHex } from "../../attest/bytes.ts";
 import { nativeSigner, nativeSuite } from "../../attest/native.ts";
 import { fingerprint } from "../../attest/verdict.ts";
+import { runCommand } from "../../runtime/command.ts";
 import { createKey } from "../../runtime/key-file.ts";
-import { runCommand } from "./run.ts";
 
 interface KeygenOptions {
   readonly json?: boolean;

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
+import { runCommand } from "../../runtime/command.ts";
 import { loadAgentConfig } from "../config/config.ts";
 import { type ProbeResult, probeDevice } from "./probe-device.ts";
 import { probeJson, probeText } from "./probe-report.ts";
-import { runCommand } from "./run.ts";
 
 interface ProbeOptions {
   readonly config: string;

@@ -6,11 +6,11 @@ import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { nativeSigner } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
 import { buildProof } from "../../attest/proof-build.ts";
+import { runCommand } from "../../runtime/command.ts";
 import { readKey } from "../../runtime/key-file.ts";
 import { loadAgentConfig } from "../config/config.ts";
 import { openLogForReading } from "../journal/open-log.ts";
 import { journalProofSource } from "../journal/proof-source.ts";
-import { runCommand } from "./run.ts";
 
 interface ProveOptions {
   readonly config: string;

@@ -1,12 +1,10 @@
 import { Command } from "commander";
 import { toHex } from "../../attest/bytes.ts";
-import { describeProblem } from "../../attest/problem.ts";
+import { leaveParent, runCommand, stopRequested } from "../../runtime/command.ts";
 import { readConfigFile } from "../../runtime/config-file.ts";
 import { type Logger, openLogger } from "../../runtime/log.ts";
 import { nodeConfigSchema } from "../config.ts";
 import { type RunningNode, startNode } from "../node.ts";
-
-const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 interface NodeOptions {
   readonly config: string;
@@ -22,24 +20,19 @@ export function nodeCommand(): Command {
     .description("run a verifying node: takes batches of devices, checks every leaf, gives receipts")
     .requiredOption("--config <file>", "configuration, YAML (see examples/node.yaml)")
     .option("--json", "print what happens as JSON lines")
-    .action(runNode);
+    .action((options: NodeOptions) => runCommand("node", () => runNode(options)));
 }
 
 async function runNode(options: NodeOptions): Promise<void> {
-  try {
-    const config = readConfigFile(options.config, nodeConfigSchema);
-    const logger = openLogger("node", config.log);
-    const stopped = stopSignal();
-    const node = await startNode(config, logger);
-    process.on("SIGHUP", () => reload(node, logger, options.config));
-    process.stdout.write(readyLine(node, options.json === true));
-    await stopped;
-    await node.close();
-  } catch (thrown) {
-    const { code, message } = describeProblem(thrown);
-    process.stderr.write(`kilowitness node: ${message} (${code})\n`);
-    process.exitCode = code.startsWith("config-") ? 2 : 1;
-  }
+  const config = readConfigFile(options.config, nodeConfigSchema);
+  const logger = openLogger("node", config.log);
+  const stopped = stopRequested();
+  const node = await startNode(config, logger);
+  process.on("SIGHUP", () => reload(node, logger, options.config));
+  process.stdout.write(readyLine(node, options.json === true));
+  await stopped;
+  await node.close();
+  leaveParent();
 }
 
 /** Only the list of devices changes while the node runs; a file that is wrong changes nothing. */
@@ -57,15 +50,4 @@ function readyLine(node: RunningNode, json: boolean): string {
   if (json)
     return `${JSON.stringify({ event: "node-ready", ws: node.wsUrl, http: node.httpUrl, nodeKey })}\n`;
   return `node ready: devices ${node.wsUrl}, questions ${node.httpUrl}, node key ${nodeKey}\n`;
-}
-
-/** Resolves at the first SIGTERM or SIGINT. A second one ends the process at once, as if there were no handler. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      for (const signal of STOP_SIGNALS) process.off(signal, stop);
-      resolve();
-    };
-    for (const signal of STOP_SIGNALS) process.on(signal, stop);
-  });
 }
