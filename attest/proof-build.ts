@@ -46,12 +46,18 @@ export function buildProof(source: ProofSource, request: ProofRequest): Uint8Arr
     leaves: concatBytes(...seqs.map((seq) => source.leaf(seq))),
     hashes: joinHashes(buildMultiproof(source.tree(), size, seqs)),
     ...(anchor === undefined ? {} : { anchoredReceipt: anchor.receipt }),
+    manifests: concatBytes(...manifestSeqs(closes).map((seq) => source.leaf(seq))),
   });
 }
 
-/** Every leaf that the proof shows: closes, what broke their chains, both manifests, the anchor. */
+/** The log's manifest and those that were in force in the channel. */
+function manifestSeqs(closes: readonly IntervalClose[]): number[] {
+  return [...new Set([0, ...closes.map((close) => close.manifestSeq)])].sort((a, b) => a - b);
+}
+
+/** Every leaf that the multiproof holds: closes, what broke their chains, the anchor. */
 function leafSeqs(source: ProofSource, closes: readonly IntervalClose[], anchorSeq?: number): number[] {
-  const seqs = new Set([0, ...closes.map((close) => close.seq), ...closes.map((close) => close.manifestSeq)]);
+  const seqs = new Set(closes.map((close) => close.seq));
   if (anchorSeq !== undefined) seqs.add(anchorSeq);
   const stop = closes[0]?.lastDiscontinuitySeq;
   for (let seq = closes.at(-1)?.lastDiscontinuitySeq; seq !== undefined && seq !== stop; ) {

@@ -62,8 +62,9 @@ export function verifyProof(suite: Suite, bytes: Uint8Array): ProvenInterval {
   const checkpoint = openCheckpoint(suite, proof.checkpoint, { deviceKey: proof.deviceKey, logId });
   const leaves = provenLeaves(suite, proof, checkpoint);
   const sorted = sortLeaves(leaves.map(({ leaf }) => leaf));
-  const logManifest = checkLogManifest(sorted.logManifest, proof, checkpoint, leaves);
-  const segments = provenSegments(sorted, proof, leaves);
+  const manifests = hashedLeaves(suite, proof.manifests);
+  const logManifest = checkLogManifest(manifests[0], proof, checkpoint);
+  const segments = provenSegments(sorted, proof, manifests.slice(1));
   const borders = provenBorders(segments, sorted.discontinuities);
   const witnesses = (proof.receipts ?? []).map((receipt) => witness(suite, receipt, { logId, checkpoint }));
   requireDistinct(witnesses, proof.deviceKey);
@@ -93,8 +94,6 @@ interface HashedLeaf {
 }
 
 interface SortedLeaves {
-  readonly logManifest: LogManifest | undefined;
-  readonly manifests: ReadonlyMap<number, ChannelManifest>;
   readonly closes: readonly IntervalClose[];
   readonly discontinuities: ReadonlyMap<number, Discontinuity>;
   readonly anchor: Anchor | undefined;
@@ -108,12 +107,7 @@ function checkKey(suite: Suite, key: Uint8Array, name: string): void {
 }
 
 function provenLeaves(suite: Suite, proof: Proof, checkpoint: Checkpoint): HashedLeaf[] {
-  const leaves: HashedLeaf[] = [];
-  for (let at = 0; at < proof.leaves.length; ) {
-    const { leaf, end } = decodeLeafAt(proof.leaves, at);
-    leaves.push({ leaf, hash: leafHash(suite, proof.leaves.subarray(at, end)) });
-    at = end;
-  }
+  const leaves = hashedLeaves(suite, proof.leaves);
   const root = rootFromMultiproof(suite, {
     size: checkpoint.size,
     leaves: leaves.map(({ leaf, hash }) => ({ index: leaf.seq, hash })),
@@ -123,17 +117,24 @@ function provenLeaves(suite: Suite, proof: Proof, checkpoint: Checkpoint): Hashe
   throw new Problem("proof-root", "the leaves are not in the log that the checkpoint signs");
 }
 
+/** The leaves that stand back to back in `bytes`, each with its hash. */
+function hashedLeaves(suite: Suite, bytes: Uint8Array): HashedLeaf[] {
+  const leaves: HashedLeaf[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const { leaf, end } = decodeLeafAt(bytes, at);
+    leaves.push({ leaf, hash: leafHash(suite, bytes.subarray(at, end)) });
+    at = end;
+  }
+  return leaves;
+}
+
 /** Sorts the leaves by what they are for; a leaf that no claim of this kind needs is refused. */
 function sortLeaves(leaves: readonly Leaf[]): SortedLeaves {
-  const manifests = new Map<number, ChannelManifest>();
   const discontinuities = new Map<number, Discontinuity>();
   const closes: IntervalClose[] = [];
-  let logManifest: LogManifest | undefined;
   let anchor: Anchor | undefined;
   for (const leaf of leaves) {
-    if (leaf.kind === "logManifest") logManifest = leaf;
-    else if (leaf.kind === "channelManifest") manifests.set(leaf.seq, leaf);
-    else if (leaf.kind === "discontinuity") discontinuities.set(leaf.seq, leaf);
+    if (leaf.kind === "discontinuity") discontinuities.set(leaf.seq, leaf);
     else if (leaf.kind === "intervalClose") closes.push(leaf);
     else if (leaf.kind === "anchor" && anchor === undefined) anchor = leaf;
     else
@@ -142,17 +143,13 @@ function sortLeaves(leaves: readonly Leaf[]): SortedLeaves {
         got: leaf.kind,
       });
   }
-  return { logManifest, manifests, closes, discontinuities, anchor };
+  return { closes, discontinuities, anchor };
 }
 
-function checkLogManifest(
-  manifest: LogManifest | undefined,
-  proof: Proof,
-  checkpoint: Checkpoint,
-  leaves: readonly HashedLeaf[],
-): LogManifest {
-  const first = leaves[0];
-  if (manifest === undefined || manifest.seq !== 0 || first === undefined)
+/** The checkpoint signs the hash of the log's manifest. */
+function checkLogManifest(first: HashedLeaf | undefined, proof: Proof, checkpoint: Checkpoint): LogManifest {
+  const manifest = first?.leaf;
+  if (first === undefined || manifest?.kind !== "logManifest" || manifest.seq !== 0)
     throw new Problem("proof-manifest", "the log manifest is missing");
   const same =
     manifest.network === proof.network &&
@@ -165,7 +162,7 @@ function checkLogManifest(
 function provenSegments(
   sorted: SortedLeaves,
   proof: Proof,
-  leaves: readonly HashedLeaf[],
+  manifests: readonly HashedLeaf[],
 ): (Segment & { manifest: ChannelManifest })[] {
   const stray = [...sorted.closes, ...sorted.discontinuities.values()].find(
     (leaf) => leaf.channel !== proof.channel,
@@ -174,28 +171,25 @@ function provenSegments(
     throw new Problem("proof-channel", `a ${stray.kind} is of another channel`, {
       where: `leaf ${stray.seq}`,
     });
-  const hashes = new Map(leaves.map(({ leaf, hash }) => [leaf.seq, hash]));
-  const used = new Set<number>();
-  const segments = arrangeSegments(sorted.closes, proof.fromMs, proof.toMs).map((segment) => {
-    const { manifestSeq, manifestHash } = segment.last;
-    const manifest = sorted.manifests.get(manifestSeq);
-    const hash = hashes.get(manifestSeq);
-    if (
-      manifest === undefined ||
-      hash === undefined ||
-      !equalBytes(hash, manifestHash) ||
-      manifest.channel !== proof.channel
-    ) {
-      throw new Problem("proof-manifest", "the channel manifest in force is missing or another one", {
-        where: `close ${segment.last.seq}`,
-      });
-    }
-    used.add(manifestSeq);
-    return { ...segment, manifest };
-  });
-  if (used.size !== sorted.manifests.size)
-    throw new Problem("proof-leaf", "the proof holds a channel manifest that is not in force");
+  const segments = arrangeSegments(sorted.closes, proof.fromMs, proof.toMs).map((segment) => ({
+    ...segment,
+    manifest: manifestInForce(segment.last, manifests),
+  }));
+  const inForce = [...new Set(segments.map(({ manifest }) => manifest.seq))].sort((a, b) => a - b);
+  if (String(inForce) !== String(manifests.map(({ leaf }) => leaf.seq)))
+    throw new Problem("proof-leaf", "the proof holds other manifests than those in force, in order");
   return segments;
+}
+
+/** Each close names its channel's manifest by place and hash. */
+function manifestInForce(close: IntervalClose, manifests: readonly HashedLeaf[]): ChannelManifest {
+  for (const { leaf, hash } of manifests) {
+    const named = leaf.seq === close.manifestSeq && equalBytes(hash, close.manifestHash);
+    if (named && leaf.kind === "channelManifest" && leaf.channel === close.channel) return leaf;
+  }
+  throw new Problem("proof-manifest", "the channel manifest in force is missing or another one", {
+    where: `close ${close.seq}`,
+  });
 }
 
 type Borders = Pick<ProvenInterval, "gaps" | "clockSteps">;

@@ -12,9 +12,13 @@ import { HASH_BYTES } from "./tree.ts";
  *       4: channel, 5: t0, 6: t1,                     what is claimed, compared with the closes
  *       7: checkpoint (COSE_Sign1),
  *       8: [receipts over that checkpoint],           absent when there is none
- *       9: leaves, back to back, by ascending seq,
+ *       9: leaves, back to back, by ascending seq: closes, discontinuities, an anchor,
  *      10: hashes of the multiproof, back to back,
- *      11: receipt that the anchor leaf among 9 names }   absent when there is none
+ *      11: receipt that the anchor leaf among 9 names,    absent when there is none
+ *      12: manifests, back to back, by ascending seq }
+ *
+ * Manifests need no place in the multiproof: the checkpoint signs the hash of the log's, each close names the hash of
+ * its channel's.
  */
 export interface Proof {
   readonly network: string;
@@ -28,6 +32,7 @@ export interface Proof {
   readonly leaves: Uint8Array;
   readonly hashes: Uint8Array;
   readonly anchoredReceipt?: Uint8Array;
+  readonly manifests: Uint8Array;
 }
 
 const FORMAT = "kilowitness/1 proof";
@@ -47,6 +52,7 @@ const codec: RecordCodec<Proof> = recordCodec<Proof>("proof", {
   leaves: must(9, "bytes"),
   hashes: must(10, "bytes"),
   anchoredReceipt: may(11, "bytes"),
+  manifests: must(12, "bytes"),
 });
 
 /** The bytes of a proof file. */

@@ -82,7 +82,7 @@ describe("a proof file, changed", () => {
     expect(code({ hashes: proof.hashes.slice(32) })).toBe("proof-shape");
     expect(code({ hashes: proof.hashes.slice(1) })).toBe("proof-format");
     expect(code({ hashes: concatBytes(proof.hashes, new Uint8Array(32)) })).toBe("proof-shape");
-    const seqs = [0, 1, leafOf(log, "anchor").seq, leafOf(log, "intervalClose", 2).seq];
+    const seqs = [leafOf(log, "anchor").seq, leafOf(log, "intervalClose", 2).seq];
     const leaves = seqs.map((seq) => log.leaves[seq]?.bytes ?? new Uint8Array(0));
     expect(concatBytes(...leaves)).toEqual(proof.leaves);
     for (const at of seqs.keys()) {
@@ -90,6 +90,24 @@ describe("a proof file, changed", () => {
       expect(["proof-root", "proof-shape"]).toContain(code({ leaves: fewer }));
     }
     expect(code({ leaves: concatBytes(...leaves.toReversed()) })).toBe("proof-shape");
+  });
+
+  it("is refused with manifests left out, doubled, exchanged, or of another channel or log", () => {
+    const [own, channel] = [log.leaves[0]?.bytes, log.leaves[1]?.bytes];
+    if (own === undefined || channel === undefined) throw new Error("no manifests");
+    expect(concatBytes(own, channel)).toEqual(proof.manifests);
+    expect(code({ manifests: new Uint8Array(0) })).toBe("proof-manifest");
+    expect(code({ manifests: own })).toBe("proof-manifest");
+    expect(code({ manifests: channel })).toBe("proof-manifest");
+    expect(code({ manifests: concatBytes(channel, own) })).toBe("proof-manifest");
+    expect(code({ manifests: concatBytes(own, channel, channel) })).toBe("proof-leaf");
+    expect(code({ manifests: concatBytes(own, own, channel) })).toBe("proof-leaf");
+    const other = openedLog({ network: "other" });
+    expect(code({ manifests: concatBytes(other.leaves[0]?.bytes ?? own, channel) })).toBe("proof-manifest");
+    log.manifest({ channel: 2, name: "another" });
+    const stranger = log.leaves.at(-1)?.bytes ?? channel;
+    expect(code({ manifests: concatBytes(own, stranger) })).toBe("proof-manifest");
+    expect(code({ manifests: concatBytes(own, channel, stranger) })).toBe("proof-leaf");
   });
 
   it("is refused with receipts that are not over this checkpoint, or twice from one node", async () => {

@@ -126,7 +126,7 @@ describe("a log that no rules have checked", () => {
   });
 
   it("is refused when its closes do not cover the claim", async () => {
-    expect(await codeOf()).toBe("proof-cover");
+    expect(await codeOf()).toBe("proof-shape");
     expect(await codeOf(close({ t0Ms: EPOCH_MS + 1 }))).toBe("proof-cover");
     expect(await codeOf(close({ t1Ms: quarter(2) }))).toBe("proof-cover");
   });

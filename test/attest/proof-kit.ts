@@ -1,8 +1,9 @@
 import { concatBytes, toHex } from "../../attest/bytes.ts";
 import { signCheckpoint } from "../../attest/checkpoint.ts";
 import type { Leaf, Unplaced } from "../../attest/leaf.ts";
+import { buildMultiproof } from "../../attest/multiproof.ts";
 import { nativeSuite } from "../../attest/native.ts";
-import { encodeProof, type Proof } from "../../attest/proof.ts";
+import { encodeProof, joinHashes, type Proof } from "../../attest/proof.ts";
 import { buildProof } from "../../attest/proof-build.ts";
 import type { Suite } from "../../attest/suite.ts";
 import { Frontier, leafHash } from "../../attest/tree.ts";
@@ -66,10 +67,7 @@ function isKind<K extends Leaf["kind"]>(leaf: Leaf, kind: K): leaf is Extract<Le
   return leaf.kind === kind;
 }
 
-/**
- * A log that asks no rules: the device signs whatever it says. The proof shows all its leaves, so that it needs no
- * other hash.
- */
+/** A log that asks no rules: the device signs whatever it says. The proof shows all its leaves. */
 export async function dishonestProof(
   leaves: readonly Unplaced[],
   changes: Partial<Proof> = {},
@@ -87,10 +85,18 @@ export async function dishonestProof(
     ...{ size: tree.size, root: tree.root(), manifestHash: manifest.hash, ...log.time() },
     ...{ lastLeafMs: log.timeMs, issuedAtMs: log.timeMs, bootCount: 1 },
   });
+  const isManifest = ({ leaf }: { leaf: Leaf }): boolean => leaf.kind.endsWith("Manifest");
+  const shown = log.leaves.filter((placed) => !isManifest(placed));
+  const seqs = shown.map(({ leaf }) => leaf.seq);
   return encodeProof({
     ...log.rules.identity,
     ...{ channel: 1, fromMs: quarter(0), toMs: quarter(1), checkpoint },
-    ...{ leaves: concatBytes(...log.leaves.map(({ bytes }) => bytes)), hashes: new Uint8Array(0) },
+    leaves: concatBytes(...shown.map(({ bytes }) => bytes)),
+    hashes:
+      seqs.length === 0
+        ? new Uint8Array(0)
+        : joinHashes(buildMultiproof(log.proofSource().tree(), tree.size, seqs)),
+    manifests: concatBytes(...log.leaves.filter(isManifest).map(({ bytes }) => bytes)),
     ...changes,
   });
 }
