@@ -8,6 +8,7 @@ const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 60_000;
 /** An agent that ran this long is healthy: the next crash begins with a short wait again. */
 const HEALTHY_MS = 300_000;
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /** A command that is run and run again. */
 export interface Supervised {
@@ -21,8 +22,16 @@ export interface Supervised {
  * and ends with the child's own exit code. It holds no socket, no line and no key.
  */
 export async function supervise(what: Supervised): Promise<number> {
-  const backoff = new Backoff({ firstMs: FIRST_WAIT_MS, mostMs: MOST_WAIT_MS });
   const stop = new StopRequest();
+  try {
+    return await runUntilDone(what, stop);
+  } finally {
+    stop.close();
+  }
+}
+
+async function runUntilDone(what: Supervised, stop: StopRequest): Promise<number> {
+  const backoff = new Backoff({ firstMs: FIRST_WAIT_MS, mostMs: MOST_WAIT_MS });
   for (;;) {
     const startedMs = performance.now();
     const code = await runOnce(what, stop);
@@ -40,9 +49,18 @@ export async function supervise(what: Supervised): Promise<number> {
 class StopRequest {
   requested = false;
   readonly #waiting = new Set<() => void>();
+  readonly #request = (): void => {
+    this.requested = true;
+    for (const stop of this.#waiting) stop();
+    this.#waiting.clear();
+  };
 
   constructor() {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => this.#request());
+    for (const signal of STOP_SIGNALS) process.on(signal, this.#request);
+  }
+
+  close(): void {
+    for (const signal of STOP_SIGNALS) process.off(signal, this.#request);
   }
 
   /** Calls `stop` when asked to stop; returns how to take it back. */
@@ -62,12 +80,6 @@ class StopRequest {
       const timer = setTimeout(end, ms);
       const forget = this.onRequest(end);
     });
-  }
-
-  #request(): void {
-    this.requested = true;
-    for (const stop of this.#waiting) stop();
-    this.#waiting.clear();
   }
 }
 

@@ -43,13 +43,16 @@ export function openDatabase(options: DatabaseOptions): SqliteDatabase {
  * Throws `database-…` as {@link openDatabase} does.
  */
 export function openDatabaseForReading(path: string): SqliteDatabase {
+  let database: SqliteDatabase | undefined;
   try {
-    const database = new Database(path, { readonly: true, fileMustExist: true });
+    database = new Database(path, { readonly: true, fileMustExist: true });
     database.pragma(`busy_timeout = ${BUSY_MS}`);
-    // Reads the header and the schema, so that a file that is no database shows here.
-    database.pragma("user_version");
+    // Reads the header, so that a file that is no database shows here, and one that has no tables yet.
+    const version = database.pragma("user_version", { simple: true });
+    if (version === 0) throw new Error("nothing has been written yet");
     return database;
   } catch (cause) {
+    database?.close();
     throw openProblem(path, cause, "check the path, and that this user may read it and its folder");
   }
 }

@@ -77,6 +77,11 @@ export class Journal {
     })();
   }
 
+  /** Reads the journal as it stands at one instant, although its owner may be writing. */
+  atOnce<T>(read: () => T): T {
+    return this.#database.transaction(read)();
+  }
+
   note(name: string): string | undefined {
     return this.#one<{ value: string }>("getNote", { name })?.value;
   }

@@ -55,11 +55,12 @@ export function openLogForReading(
   location: Omit<LogLocation, "nowMs">,
 ): Pick<OpenedLog, "journal" | "identity" | "rules"> {
   const journal = new Journal(location.path, "reader");
-  return orClose(journal, () => {
+  const read = (): Pick<OpenedLog, "journal" | "identity" | "rules"> => {
     const epoch = Number(journal.note("epoch") ?? 1);
     const identity = { network: location.network, deviceKey: location.deviceKey, epoch };
     return { journal, identity, rules: replay(journal, identity) };
-  });
+  };
+  return orClose(journal, () => journal.atOnce(read));
 }
 
 /** Begins epoch `epoch` in a journal that holds earlier ones: durable in the file beside it before it is used. */

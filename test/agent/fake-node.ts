@@ -21,6 +21,8 @@ export interface Script {
   /** The subprotocol that the node picks; false: none. */
   readonly subprotocol?: string | false;
   readonly key?: LocalSigner;
+  /** How many connections it leaves without an answer, before it begins to speak. */
+  readonly silentConnections?: number;
   /** Instead of its hello. */
   opened?(peer: Peer): void;
   /** What the node says it holds. */
@@ -134,6 +136,7 @@ export class FakeNode {
 
   async #open(peer: Peer, open: OpenMessage): Promise<HelloTerms | undefined> {
     peer.open = open;
+    if (peer.number < (this.#script.silentConnections ?? 0)) return undefined;
     if (this.#script.opened !== undefined) {
       this.#script.opened(peer);
       return undefined;

@@ -127,6 +127,21 @@ describe("journal", () => {
     expect(contents()).toEqual(before);
   });
 
+  it("stands still for a reader who looks at it at once, while its owner goes on", () => {
+    bench.sealer.commit();
+    const reader = new Journal(path, "reader");
+    const sizes = reader.atOnce(() => {
+      const before = reader.size(1);
+      sealReadings(bench, 5);
+      bench.sealer.commit();
+      return [before, reader.size(1)];
+    });
+    expect(sizes[1]).toBe(sizes[0]);
+    expect(reader.size(1)).toBe(bench.sealer.rules.size);
+    expect(reader.size(1)).toBeGreaterThan(sizes[0] ?? 0);
+    reader.close();
+  });
+
   it("has one owner at a time, and readers beside it", () => {
     bench.sealer.commit();
     expect(() => new Journal(path)).toThrow(expect.objectContaining({ code: "database-locked" }));

@@ -118,6 +118,8 @@ describe("openDatabase", () => {
   it("never makes a database for a reader", () => {
     expect(() => openDatabaseForReading(path)).toThrow(coded("database-open"));
     expect(readdirSync(folder)).toEqual([]);
+    writeFileSync(path, "");
+    expect(() => openDatabaseForReading(path)).toThrow("nothing has been written yet");
   });
 });
 
