@@ -85,7 +85,10 @@ class StopRequest {
 
 function runOnce(what: Supervised, stop: StopRequest): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(what.command, what.args, { stdio: "inherit" });
+    const child = spawn(what.command, what.args, {
+      // The channel tells the agent when its parent is gone, kill -9 included: it then stops by itself.
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
+    });
     let killer: NodeJS.Timeout | undefined;
     const forget = stop.onRequest(() => {
       child.kill("SIGTERM");

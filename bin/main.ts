@@ -22,13 +22,14 @@ Anywhere else:
   kilowitness verify hour.kwp               check a proof somebody gave you
   kilowitness demo                          see the whole path on simulated devices`;
 
+const HELP_HINT = "(add --help for what it takes)";
+
 /** Runs the command line; sets the exit status: 0 done, 1 it failed, 2 the command line or configuration is wrong. */
 export async function main(args: readonly string[]): Promise<void> {
   const program = new Command("kilowitness")
     .description("a witness for kilowatt-hours: reads meters, seals every reading, proves any interval")
     .version(VERSION)
-    .addHelpText("after", HELP)
-    .showHelpAfterError("(add --help for what it takes)");
+    .addHelpText("after", HELP);
   for (const load of wanted(args[0])) program.addCommand(exitTwo(await load()));
   exitTwo(program);
   try {
@@ -47,5 +48,5 @@ function wanted(name: string | undefined): (() => Promise<Command>)[] {
 
 /** Commander has printed its sentence already; the process ends by itself. */
 function exitTwo(command: Command): Command {
-  return command.exitOverride();
+  return command.showHelpAfterError(HELP_HINT).exitOverride();
 }

@@ -192,6 +192,17 @@ describe("the whole path, over real sockets and processes", () => {
     expect(await parent.kill("SIGTERM")).toBe(0);
   });
 
+  it("stops by itself when its supervisor is killed with kill -9", async () => {
+    await site.startNode();
+    site.writeAgentConfig();
+    const parent = site.startAgent("--supervise");
+    await parent.event("agent-ready");
+    const pid = childOf(parent);
+    parent.child.kill("SIGKILL");
+    await eventually("the end of the agent", 15_000, () => (isAlive(pid) ? undefined : true));
+    await parent.event("agent-stopped");
+  });
+
   it("reads a P1 meter on a serial line", async (context) => {
     if (spawnSync("socat", ["-V"]).status !== 0)
       context.skip("socat is not installed: no pty to stand in for a serial port");
@@ -219,4 +230,13 @@ describe("the whole path, over real sockets and processes", () => {
 function childOf(parent: Program): number {
   const children = spawnSync("pgrep", ["-P", String(parent.child.pid)], { encoding: "utf8" }).stdout.trim();
   return Number(children.split("\n")[0]);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    // ESRCH: no such process.
+    return false;
+  }
 }
