@@ -1,8 +1,10 @@
 // What ships is compiled: Node strips no types under node_modules. Run by 'npm run build', and by npm before it packs.
+// 'node packaging/build.js --out FOLDER' builds elsewhere, in a new folder.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, extname, join, relative } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, extname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 /** Files that rooms read at run time, found there again through `import.meta.url`. */
 const DATA = new Set([".sql", ".yaml", ".json", ".html", ".css", ".svg"]);
@@ -10,7 +12,8 @@ const DATA = new Set([".sql", ".yaml", ".json", ".html", ".css", ".svg"]);
 const NOT_SHIPPED = new Set([".ts", ".js", ".md"]);
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const out = join(root, "dist");
+const { values: options } = parseArgs({ options: { out: { type: "string" } } });
+const out = options.out === undefined ? join(root, "dist") : resolve(options.out);
 
 function fail(line) {
   rmSync(out, { recursive: true, force: true }); // half a build must not be packed
@@ -18,18 +21,22 @@ function fail(line) {
   process.exit(1);
 }
 
+function readJson(...path) {
+  return JSON.parse(readFileSync(join(root, ...path), "utf8"));
+}
+
 function rooms() {
-  return JSON.parse(readFileSync(join(root, "tsconfig.build.json"), "utf8")).include;
+  return readJson("tsconfig.build.json").include;
 }
 
 function compile() {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  const done = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], {
+  const done = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", out], {
     cwd: root,
     stdio: "inherit",
   });
   if (done.error) fail(`the compiler did not start: ${done.error.message}; run 'npm ci' first`);
-  if (done.status !== 0) fail("the compiler reported errors; dist/ is removed");
+  if (done.status !== 0) fail(`the compiler reported errors; ${out} is removed`);
 }
 
 function filesOf(room) {
@@ -56,6 +63,30 @@ function copyData() {
   return copied;
 }
 
+/**
+ * Makes the compiled attest/ a package of its own, for 'npm pack ./dist/attest'. Versions are chosen once, in the
+ * root's package.json, and filled in here.
+ */
+function completeAttest() {
+  const project = readJson("package.json");
+  const { name, ...rest } = readJson("attest", "package.json");
+  const manifest = { name, version: project.version, ...rest };
+  for (const needed of Object.keys(manifest.dependencies)) {
+    const version = project.dependencies[needed];
+    if (version === undefined) fail(`attest/package.json: ${needed} is no dependency of the project`);
+    manifest.dependencies[needed] = version;
+  }
+  writeFileSync(join(out, "attest", "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  cpSync(join(root, "attest", "README.md"), join(out, "attest", "README.md"));
+  cpSync(join(root, "LICENSE"), join(out, "attest", "LICENSE"));
+}
+
+if (options.out !== undefined && existsSync(out)) {
+  process.stderr.write(`build: ${out} is there already; name a new folder\n`);
+  process.exit(1);
+}
 rmSync(out, { recursive: true, force: true });
 compile();
-process.stdout.write(`build: dist/ compiled, ${copyData()} data files copied\n`);
+const copied = copyData();
+completeAttest();
+process.stdout.write(`build: ${relative(root, out)}/ compiled, ${copied} data files copied\n`);

@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
 import { Problem } from "../attest/problem.ts";
-import { openProblem } from "./database.ts";
+import { type DatabaseOptions, openDatabase, openProblem, type SqliteDatabase } from "./database.ts";
 
 /** The right to write a database, held until it is released or the process ends, however it ends. */
 export interface DatabaseLock {
@@ -26,6 +26,34 @@ export function lockDatabase(path: string): DatabaseLock {
       database.close();
     },
   };
+}
+
+/** A database that this process alone writes. */
+export interface OwnedDatabase {
+  readonly database: SqliteDatabase;
+  /** Closes the database and gives the right to write it back. */
+  close(): void;
+}
+
+/**
+ * Opens a database as its only writer. The lock comes first: one that somebody else is writing must not even be looked
+ * at for damage. Throws what {@link lockDatabase} and `openDatabase` throw.
+ */
+export function openOwnedDatabase(options: DatabaseOptions): OwnedDatabase {
+  const lock = lockDatabase(options.path);
+  try {
+    const database = openDatabase(options);
+    return {
+      database,
+      close: () => {
+        database.close();
+        lock.release();
+      },
+    };
+  } catch (cause) {
+    lock.release();
+    throw cause;
+  }
 }
 
 function openLockFile(path: string): Database.Database {

@@ -4,8 +4,8 @@ import { concatBytes } from "../../attest/bytes.ts";
 import type { Leaf } from "../../attest/leaf.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
-import { openDatabase, openDatabaseForReading, type SqliteDatabase } from "../../runtime/database.ts";
-import { type DatabaseLock, lockDatabase } from "../../runtime/database-lock.ts";
+import { openDatabaseForReading, type SqliteDatabase } from "../../runtime/database.ts";
+import { type OwnedDatabase, openOwnedDatabase } from "../../runtime/database-lock.ts";
 import { readStatements } from "../../runtime/sql.ts";
 
 /** A leaf on its way into the journal. */
@@ -53,15 +53,15 @@ interface SizedRow {
 export class Journal {
   readonly path: string;
   readonly #database: SqliteDatabase;
-  readonly #lock: DatabaseLock | undefined;
+  readonly #close: () => void;
   readonly #sql: (name: string) => string;
   readonly #prepared = new Map<string, Statement>();
 
   constructor(path: string, access: "owner" | "reader" = "owner") {
     this.path = path;
-    const { database, lock } = access === "owner" ? openOwn(path) : openToRead(path);
+    const { database, close } = access === "owner" ? openOwn(path) : openToRead(path);
     this.#database = database;
-    this.#lock = lock;
+    this.#close = close;
     this.#sql = readStatements(new URL("./statements.sql", import.meta.url));
   }
 
@@ -178,8 +178,7 @@ export class Journal {
   }
 
   close(): void {
-    this.#database.close();
-    this.#lock?.release();
+    this.#close();
   }
 
   #receiptsAt(epoch: number, size: number): Uint8Array[] {
@@ -210,25 +209,14 @@ export class Journal {
   }
 }
 
-interface Opened {
-  readonly database: SqliteDatabase;
-  readonly lock: DatabaseLock | undefined;
+function openOwn(path: string): OwnedDatabase {
+  const migrations = MIGRATIONS.map((url) => readFileSync(url, "utf8"));
+  return openOwnedDatabase({ path, migrations, maxBytes: MAX_BYTES });
 }
 
-/** The lock comes first: a database that somebody else is writing must not even be looked at for damage. */
-function openOwn(path: string): Opened {
-  const lock = lockDatabase(path);
-  try {
-    const migrations = MIGRATIONS.map((url) => readFileSync(url, "utf8"));
-    return { database: openDatabase({ path, migrations, maxBytes: MAX_BYTES }), lock };
-  } catch (cause) {
-    lock.release();
-    throw cause;
-  }
-}
-
-function openToRead(path: string): Opened {
-  return { database: openDatabaseForReading(path), lock: undefined };
+function openToRead(path: string): OwnedDatabase {
+  const database = openDatabaseForReading(path);
+  return { database, close: () => void database.close() };
 }
 
 /** How many leaves one stored subtree covers. */

@@ -5,7 +5,7 @@ import { Problem } from "../../attest/problem.ts";
 import type { ProofSource } from "../../attest/proof-source.ts";
 import type { Suite } from "../../attest/suite.ts";
 import { bitLength } from "../../attest/tree.ts";
-import { openDatabase } from "../../runtime/database.ts";
+import { type OwnedDatabase, openOwnedDatabase } from "../../runtime/database-lock.ts";
 import { appendBatch } from "./append.ts";
 import { BatchReader, type BatchRow, leafOf } from "./batch-reader.ts";
 import { closesOf, plain, sqliteProofSource, treeOf } from "./sqlite-proof-source.ts";
@@ -39,11 +39,11 @@ export interface SqliteStoreOptions {
 /** Opens the embedded store. Throws `database-…`, or `store-network` when it belongs to another network. */
 export function openSqliteStore(suite: Suite, options: SqliteStoreOptions): SqliteStore {
   const { path, maxBytes, network } = options;
-  const database = openDatabase({ path, maxBytes, migrations: MIGRATIONS.map(readSql) });
-  const statements = new Statements(database);
+  const owned = openOwnedDatabase({ path, maxBytes, migrations: MIGRATIONS.map(readSql) });
+  const statements = new Statements(owned.database);
   const other = statements.get<{ network: string }>("other-network", [network]);
-  if (other === undefined) return new SqliteStore(suite, statements);
-  database.close();
+  if (other === undefined) return new SqliteStore(suite, statements, owned);
+  owned.close();
   throw new Problem("store-network", "the store holds logs of another network", {
     where: path,
     expected: network,
@@ -56,10 +56,12 @@ export function openSqliteStore(suite: Suite, options: SqliteStoreOptions): Sqli
 export class SqliteStore implements Store, Archive {
   readonly #suite: Suite;
   readonly #statements: Statements;
+  readonly #owned: OwnedDatabase;
 
-  constructor(suite: Suite, statements: Statements) {
+  constructor(suite: Suite, statements: Statements, owned: OwnedDatabase) {
     this.#suite = suite;
     this.#statements = statements;
+    this.#owned = owned;
   }
 
   async newestHead(deviceKey: Uint8Array): Promise<LogHead | undefined> {
@@ -117,7 +119,7 @@ export class SqliteStore implements Store, Archive {
 
   async close(): Promise<void> {
     this.#statements.database.pragma("wal_checkpoint(TRUNCATE)");
-    this.#statements.database.close();
+    this.#owned.close();
   }
 
   async devices(after: Uint8Array, limit: number): Promise<readonly DeviceRecord[]> {
