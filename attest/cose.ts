@@ -27,9 +27,14 @@ const NOTHING = new Uint8Array(0);
 
 /** The registered text types. A signature over one type can never be taken for another. */
 export const OBJECT_TYPES = {
+  acceptance: "kilowitness/1 rotation-acceptance",
   checkpoint: "kilowitness/1 checkpoint",
+  countersignature: "kilowitness/1 enrolment-countersignature",
+  enrolment: "kilowitness/1 enrolment",
   hello: "kilowitness/1 hello",
   receipt: "kilowitness/1 receipt",
+  revocation: "kilowitness/1 revocation",
+  rotation: "kilowitness/1 rotation",
 } as const;
 export type ObjectType = keyof typeof OBJECT_TYPES;
 

@@ -22,6 +22,16 @@ export function problemOf(run: () => unknown): Problem {
   throw new Error("nothing was refused");
 }
 
+/** What `run` returns, or the code and words with which it is refused. */
+export function outcomeOf(run: () => unknown): unknown {
+  try {
+    return { returned: run() };
+  } catch (thrown) {
+    if (thrown instanceof Problem) return { code: thrown.code, message: thrown.message };
+    throw thrown;
+  }
+}
+
 /** Every copy of `bytes` in which one bit is another one. */
 export function* flippedBits(bytes: Uint8Array): Generator<Uint8Array> {
   for (let bit = 0; bit < bytes.length * 8; bit++) {
