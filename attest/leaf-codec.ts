@@ -3,6 +3,7 @@ import { checkField, type Field } from "./field.ts";
 import { LEAF_KINDS, type Leaf, type LeafKind, type OpaqueLeaf, TIME_QUALITY } from "./leaf.ts";
 import { COMMON_FIELDS, KIND_FIELDS } from "./leaf-fields.ts";
 import { Problem } from "./problem.ts";
+import { decodeReadingAt, encodeReading, endOfReading } from "./reading-codec.ts";
 
 /** Largest encoded leaf. */
 export const MAX_LEAF_BYTES = 4096;
@@ -43,6 +44,11 @@ const kindByNumber: ReadonlyMap<number, LeafKind> = new Map(
  * Throws `field` for a property outside its type and `leaf-size` above {@link MAX_LEAF_BYTES}.
  */
 export function encodeLeaf(leaf: Leaf): Uint8Array {
+  return (leaf.kind === "reading" ? encodeReading(leaf) : undefined) ?? encodeAnyLeaf(leaf);
+}
+
+/** {@link encodeLeaf} by the field tables alone: every kind, and every refusal. */
+export function encodeAnyLeaf(leaf: Leaf): Uint8Array {
   if (leaf.status === 0) throw zeroStatus();
   requireQuality(leaf.timeQuality);
   const map = new Map<number, CborValue>();
@@ -89,6 +95,15 @@ export function decodeLeaf(bytes: Uint8Array): Leaf {
 
 /** Decodes the leaf that begins at `offset` of a sequence of leaves (RFC 8742); `end` is the offset behind it. */
 export function decodeLeafAt(
+  bytes: Uint8Array,
+  offset: number,
+): { readonly leaf: Leaf; readonly end: number } {
+  const reading = decodeReadingAt(bytes, offset);
+  return reading === undefined ? decodeAnyLeafAt(bytes, offset) : { leaf: reading, end: endOfReading() };
+}
+
+/** {@link decodeLeafAt} by the field tables alone: every kind, and every refusal. */
+export function decodeAnyLeafAt(
   bytes: Uint8Array,
   offset: number,
 ): { readonly leaf: Leaf; readonly end: number } {

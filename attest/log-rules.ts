@@ -10,8 +10,9 @@ import {
 import { type ChannelState, openChannel } from "./channel-state.ts";
 import { type LogIdentity, logIdOf } from "./identity.ts";
 import { fromJson, toJson } from "./json.ts";
-import { type ChannelManifest, KNOWN_TIME, type Leaf, type LogManifest } from "./leaf.ts";
+import { type ChannelManifest, KNOWN_TIME, type Leaf, type LogManifest, type ReadingLeaf } from "./leaf.ts";
 import { Problem } from "./problem.ts";
+import { ReadingRun } from "./reading-run.ts";
 import type { Suite } from "./suite.ts";
 import { Frontier, leafHash } from "./tree.ts";
 
@@ -31,15 +32,21 @@ export class LogRules {
   readonly #suite: Suite;
   readonly #frontier: Frontier;
   readonly #channels: Map<number, ChannelState>;
+  /** Readings that `#channels` does not tell of yet; {@link LogRules.#settle} before it is read. */
+  readonly #runs = new Map<number, ReadingRun>();
   #head: Head | undefined;
+  #timeMs: number;
+  #timeQuality: number;
 
   constructor(suite: Suite, identity: LogIdentity, saved?: SavedRules) {
     this.#suite = suite;
     this.identity = identity;
-    this.logId = logIdOf(suite, identity);
+    this.logId = saved?.logId ?? logIdOf(suite, identity);
     this.#frontier = new Frontier(suite, saved?.size ?? 0, saved?.peaks ?? []);
     this.#channels = new Map(saved?.channels.map((channel) => [channel.manifest.channel, channel]));
     this.#head = saved?.head;
+    this.#timeMs = saved?.head?.timeMs ?? 0;
+    this.#timeQuality = saved?.head?.timeQuality ?? 0;
   }
 
   get size(): number {
@@ -57,14 +64,17 @@ export class LogRules {
 
   /** Time and quality of the last leaf. */
   get lastTime(): { readonly timeMs: number; readonly timeQuality: number } {
-    return this.#opened();
+    this.#opened();
+    return { timeMs: this.#timeMs, timeQuality: this.#timeQuality };
   }
 
   get bootCount(): number {
     return this.#opened().bootCount;
   }
 
+  /** As they are now; ask again after the next leaf. */
   get channels(): ReadonlyMap<number, ChannelState> {
+    this.#settle();
     return this.#channels;
   }
 
@@ -73,7 +83,7 @@ export class LogRules {
   }
 
   clone(): LogRules {
-    return new LogRules(this.#suite, this.identity, this.#saved());
+    return new LogRules(this.#suite, this.identity, { ...this.#saved(), logId: this.logId });
   }
 
   /**
@@ -100,7 +110,9 @@ export class LogRules {
   }
 
   #saved(): SavedRules {
-    const head = this.#head === undefined ? {} : { head: this.#head };
+    this.#settle();
+    const now = { timeMs: this.#timeMs, timeQuality: this.#timeQuality };
+    const head = this.#head === undefined ? {} : { head: { ...this.#head, ...now } };
     return { size: this.size, peaks: this.#frontier.hashes, channels: [...this.#channels.values()], ...head };
   }
 
@@ -126,6 +138,8 @@ export class LogRules {
       timeQuality: leaf.timeQuality,
       bootCount: leaf.bootCount,
     };
+    this.#timeMs = leaf.timeMs;
+    this.#timeQuality = leaf.timeQuality;
   }
 
   #checkIdentity(leaf: LogManifest): void {
@@ -138,20 +152,52 @@ export class LogRules {
   }
 
   #follow(leaf: Leaf, hash: Uint8Array): void {
-    const head = this.#opened();
+    const { intervalMs } = this.#opened();
     if (leaf.kind === "clockStep") this.#stepClock(leaf);
-    else if (isKnown(leaf.timeQuality) !== isKnown(head.timeQuality)) {
+    else if (isKnown(leaf.timeQuality) !== isKnown(this.#timeQuality)) {
       throw new Problem("time-quality", "the clock became known or unknown without a clock step");
     }
+    if (leaf.kind === "reading") this.#applyReading(leaf, intervalMs);
+    else this.#applyOther(leaf, hash);
+    this.#timeMs = leaf.timeMs;
+    this.#timeQuality = leaf.timeQuality;
+  }
+
+  #applyReading(leaf: ReadingLeaf, intervalMs: number): void {
+    if (this.#runs.get(leaf.channel)?.take(leaf) === true) return;
+    const state = applyReading(this.#channel(leaf.channel), leaf, intervalMs);
+    this.#channels.set(leaf.channel, state);
+    const run = ReadingRun.after(state, intervalMs);
+    if (run !== undefined) this.#runs.set(leaf.channel, run);
+  }
+
+  /** Brings all channels up to the last leaf. */
+  #settle(): void {
+    for (const [number, run] of this.#runs) this.#channels.set(number, run.state());
+    this.#runs.clear();
+  }
+
+  /** The state of one channel behind the last leaf. */
+  #channel(number: number): ChannelState {
+    const run = this.#runs.get(number);
+    const channel = run === undefined ? this.#channels.get(number) : run.state();
+    if (channel === undefined) throw new Problem("channel-unknown", `channel ${number} has no manifest`);
+    this.#channels.set(number, channel);
+    this.#runs.delete(number);
+    return channel;
+  }
+
+  #applyOther(leaf: Exclude<Leaf, ReadingLeaf>, hash: Uint8Array): void {
     if (leaf.kind === "logManifest") throw new Problem("manifest-twice", "a log has one manifest, at seq 0");
     if (leaf.kind === "channelManifest") this.#applyManifest(leaf, hash);
-    else if ("channel" in leaf && leaf.channel !== undefined) this.#applyToChannel(leaf, leaf.channel);
-    this.#head = { ...head, timeMs: leaf.timeMs, timeQuality: leaf.timeQuality };
+    else if ("channel" in leaf && leaf.channel !== undefined)
+      this.#channels.set(leaf.channel, applyToChannel(this.#channel(leaf.channel), leaf, this.intervalMs));
   }
 
   #stepClock(leaf: Extract<Leaf, { kind: "clockStep" }>): void {
-    if (leaf.beforeQuality !== this.#opened().timeQuality)
+    if (leaf.beforeQuality !== this.#timeQuality)
       throw new Problem("clock-step", "the clock step names another quality than the leaf before it");
+    this.#settle();
     const moved = [...this.#channels].map(
       ([number, channel]) => [number, applyClockStep(channel, leaf)] as const,
     );
@@ -159,24 +205,17 @@ export class LogRules {
   }
 
   #applyManifest(leaf: ChannelManifest, hash: Uint8Array): void {
-    const channel = this.#channels.get(leaf.channel);
-    if (channel === undefined && this.#channels.size >= MAX_CHANNELS) {
-      throw new Problem("channels", "too many channels", { expected: `at most ${MAX_CHANNELS}` });
+    if (this.#channels.has(leaf.channel)) {
+      this.#channels.set(leaf.channel, applyManifest(this.#channel(leaf.channel), leaf, hash));
+      return;
     }
-    this.#channels.set(
-      leaf.channel,
-      channel === undefined ? openChannel(leaf, hash) : applyManifest(channel, leaf, hash),
-    );
-  }
-
-  #applyToChannel(leaf: Exclude<Leaf, ChannelManifest>, number: number): void {
-    const channel = this.#channels.get(number);
-    if (channel === undefined) throw new Problem("channel-unknown", `channel ${number} has no manifest`);
-    this.#channels.set(number, applyToChannel(channel, leaf, this.intervalMs));
+    if (this.#channels.size >= MAX_CHANNELS)
+      throw new Problem("channels", "too many channels", { expected: `at most ${MAX_CHANNELS}` });
+    this.#channels.set(leaf.channel, openChannel(leaf, hash));
   }
 }
 
-/** What a log's rules remember beside its channels. */
+/** What a log's rules remember beside its channels: its manifest, and the time of the last leaf when saved. */
 interface Head {
   readonly manifestHash: Uint8Array;
   readonly intervalMs: number;
@@ -190,12 +229,14 @@ interface SavedRules {
   readonly peaks: readonly Uint8Array[];
   readonly channels: readonly ChannelState[];
   readonly head?: Head;
+  /** Known when the rules are a clone; never in a text. */
+  readonly logId?: Uint8Array;
 }
 
 /** Rules as {@link LogRules.toText} saved them. Throws `rules-version` for text of another version. */
 export function restoreRules(suite: Suite, identity: LogIdentity, text: string): LogRules {
   const saved = fromJson(text);
-  if (isSaved(saved)) return new LogRules(suite, identity, saved);
+  if (isSaved(saved)) return new LogRules(suite, identity, { ...saved, logId: logIdOf(suite, identity) });
   throw new Problem("rules-version", "saved state of a log is of another version", {
     expected: `version ${SAVED_VERSION}`,
   });
@@ -219,8 +260,6 @@ function isKnown(timeQuality: number): boolean {
 
 function applyToChannel(channel: ChannelState, leaf: Leaf, intervalMs: number): ChannelState {
   switch (leaf.kind) {
-    case "reading":
-      return applyReading(channel, leaf, intervalMs);
     case "intervalClose":
       return applyClose(channel, leaf, intervalMs);
     case "discontinuity":

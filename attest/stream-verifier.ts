@@ -44,7 +44,9 @@ export function verifyBatch(suite: Suite, rules: LogRules, batch: Batch): Verifi
   return { rules: next, checkpoint, leaves };
 }
 
-function applyLeaves(rules: LogRules, bytes: Uint8Array): VerifiedLeaf[] {
+function applyLeaves(rules: LogRules, sent: Uint8Array): VerifiedLeaf[] {
+  // One copy, of which every leaf shows its part: what the caller does with its buffer later changes nothing.
+  const bytes = new Uint8Array(sent);
   const leaves: VerifiedLeaf[] = [];
   for (let at = 0; at < bytes.length; ) {
     if (leaves.length === MAX_BATCH_LEAVES) {
@@ -52,13 +54,26 @@ function applyLeaves(rules: LogRules, bytes: Uint8Array): VerifiedLeaf[] {
         expected: `at most ${MAX_BATCH_LEAVES}`,
       });
     }
-    const where = `leaf ${rules.size}`;
-    const { leaf, end } = named(where, () => decodeLeafAt(bytes, at));
-    const own = bytes.slice(at, end);
-    leaves.push({ leaf, bytes: own, hash: named(where, () => rules.apply(leaf, own)) });
-    at = end;
+    at = applyNext(rules, bytes, { at, leaves });
   }
   return leaves;
+}
+
+/** Applies the leaf that begins at `at` and adds it to `leaves`; returns the offset behind it. */
+function applyNext(
+  rules: LogRules,
+  bytes: Uint8Array,
+  { at, leaves }: { readonly at: number; readonly leaves: VerifiedLeaf[] },
+): number {
+  try {
+    const { leaf, end } = decodeLeafAt(bytes, at);
+    const own = new Uint8Array(bytes.buffer, at, end - at);
+    leaves.push({ leaf, bytes: own, hash: rules.apply(leaf, own) });
+    return end;
+  } catch (cause) {
+    if (!(cause instanceof Problem)) throw cause;
+    throw new Problem(cause.code, cause.message, { where: `leaf ${rules.size}`, cause });
+  }
 }
 
 function checkRoot(rules: LogRules, checkpoint: Checkpoint): void {
@@ -78,14 +93,5 @@ function checkRoot(rules: LogRules, checkpoint: Checkpoint): void {
       expected: String(rules.lastTime.timeMs),
       got: String(checkpoint.lastLeafMs),
     });
-  }
-}
-
-function named<T>(where: string, run: () => T): T {
-  try {
-    return run();
-  } catch (cause) {
-    if (!(cause instanceof Problem)) throw cause;
-    throw new Problem(cause.code, cause.message, { where, cause });
   }
 }

@@ -19,12 +19,22 @@ export const MAX_TREE_DEPTH = 53;
 const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES);
 nodeInput[0] = 1;
 const leafInput = new Uint8Array(1 + 4096);
+/** Views of `leafInput` by the length of the leaf, made once each. */
+const leafViews = new Array<Uint8Array | undefined>(leafInput.length);
 
 /** Hash of one leaf's bytes, of any length: 32 bytes. */
 export function leafHash(suite: Suite, leaf: Uint8Array): Uint8Array {
   if (leaf.length >= leafInput.length) return suite.sha256(concatBytes(Uint8Array.of(0), leaf));
   leafInput.set(leaf, 1);
-  return suite.sha256(leafInput.subarray(0, 1 + leaf.length));
+  return suite.sha256(leafView(leaf.length));
+}
+
+function leafView(length: number): Uint8Array {
+  const known = leafViews[length];
+  if (known !== undefined) return known;
+  const view = leafInput.subarray(0, 1 + length);
+  leafViews[length] = view;
+  return view;
 }
 
 /** Hash over two hashes of 32 bytes: 32 bytes. */
