@@ -2,6 +2,7 @@ import { equalBytes, toHex } from "./bytes.ts";
 import { encodeCbor } from "./cbor.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { logIdOf } from "./identity.ts";
+import { requireKey } from "./key-checks.ts";
 import type { Anchor, ChannelManifest, Discontinuity, IntervalClose, Leaf, LogManifest } from "./leaf.ts";
 import { decodeLeafAt } from "./leaf-codec.ts";
 import { rootFromMultiproof } from "./multiproof.ts";
@@ -57,7 +58,7 @@ export interface ProvenInterval {
  */
 export function verifyProof(suite: Suite, bytes: Uint8Array): ProvenInterval {
   const proof = decodeProof(bytes);
-  checkKey(suite, proof.deviceKey, "device key");
+  requireKey(suite, proof.deviceKey, "device key");
   const logId = logIdOf(suite, proof);
   const checkpoint = openCheckpoint(suite, proof.checkpoint, { deviceKey: proof.deviceKey, logId });
   const leaves = provenLeaves(suite, proof, checkpoint);
@@ -97,13 +98,6 @@ interface SortedLeaves {
   readonly closes: readonly IntervalClose[];
   readonly discontinuities: ReadonlyMap<number, Discontinuity>;
   readonly anchor: Anchor | undefined;
-}
-
-function checkKey(suite: Suite, key: Uint8Array, name: string): void {
-  if (suite.checkPublicKey(key)) return;
-  throw new Problem("key-invalid", `${name} is not a canonical Ed25519 key of prime order`, {
-    got: toHex(key),
-  });
 }
 
 function provenLeaves(suite: Suite, proof: Proof, checkpoint: Checkpoint): HashedLeaf[] {
@@ -244,7 +238,7 @@ function checkedReceipt(
   logId: Uint8Array,
 ): { nodeKey: Uint8Array; receipt: Receipt } {
   const nodeKey = receiptKeyHint(bytes);
-  checkKey(suite, nodeKey, "a receipt's node key");
+  requireKey(suite, nodeKey, "a receipt's node key");
   const receipt = openReceipt(suite, bytes, nodeKey);
   if (equalBytes(receipt.logId, logId)) return { nodeKey, receipt };
   throw new Problem("receipt-mismatch", "a receipt is over another log");

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
-import { LineCounter, parseDocument } from "yaml";
+import { type Document, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { Problem } from "../attest/problem.ts";
+import { configProblem, issuesOf } from "./config-issues.ts";
 
 /**
  * Reads a YAML file through a strict schema. Throws `config-read`, `config-syntax` or `config-invalid`; the last
- * one names the first wrong key by its path, what was expected, and where unknown keys are concerned the known ones.
+ * one names the first wrong key by its path, what was expected and got, and for a misspelt key the nearest one.
  */
 export function readConfigFile<Schema extends z.ZodType>(path: string, schema: Schema): z.output<Schema> {
   return parseConfig(readText(path), path, schema);
@@ -28,9 +29,24 @@ export function parseConfig<Schema extends z.ZodType>(
       hint: "check indentation, colons and brackets on that line and the one before",
     });
   }
-  const result = schema.safeParse(document.toJS());
+  const value = plainValue(document, path);
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw invalid(path, result.error);
+  throw configProblem(path, issuesOf(result.error, { schema, value, at: [] }));
+}
+
+/** Aliases within aliases can stand for more than any memory holds; the library refuses them. */
+function plainValue(document: Document, path: string): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    throw new Problem("config-syntax", "not valid YAML", {
+      where: path,
+      got: cause instanceof Error ? firstLine(cause.message) : String(cause),
+      hint: "write the values out instead of using aliases",
+      cause,
+    });
+  }
 }
 
 function readText(path: string): string {
@@ -44,16 +60,6 @@ function readText(path: string): string {
       cause,
     });
   }
-}
-
-function invalid(path: string, error: z.ZodError): Problem {
-  const [issue] = error.issues;
-  const key = issue?.path.map(String).join(".") ?? "";
-  const more = error.issues.length > 1 ? ` (and ${error.issues.length - 1} more)` : "";
-  const unknown = issue?.code === "unrecognized_keys" ? "; remove the key or correct its spelling" : "";
-  return new Problem("config-invalid", `${issue?.message ?? "invalid"}${unknown}${more}`, {
-    where: `${path}: ${key === "" ? "top level" : key}`,
-  });
 }
 
 function firstLine(text: string): string {

@@ -4,8 +4,8 @@ import { Problem } from "../../attest/problem.ts";
 import { COMMON_DEVICE_KEYS, type DriverCatalogue, driverCatalogue } from "../../drivers/catalogue.ts";
 import type { ChannelDescription, DriverDefinition } from "../../drivers/driver.ts";
 import { readConfigFile } from "../../runtime/config-file.ts";
-import { type ConfigIssue, configProblem, issuesOf } from "./issues.ts";
-import { nearest } from "./nearest.ts";
+import { type ConfigIssue, configProblem, issuesOf } from "../../runtime/config-issues.ts";
+import { nearest } from "../../runtime/nearest.ts";
 import { type ChannelConfig, configSchema, type RawConfig, type RawDevice } from "./schema.ts";
 
 /** A device to read: which driver, with which options, how often. */

@@ -108,7 +108,7 @@ nodes:
 
     it("of the node", async () => {
       const path = file("node.yaml", "network: test\nkey: k\nstore: s\ndevices: open\nlisten: { prot: 1 }\n");
-      const says = [path, "listen", "prot", "correct its spelling"];
+      const says = [path, "listen.prot", 'did you mean "port"?'];
       expectRefusal(await run(["node", "--config", path]), {
         command: "node",
         exit: 2,

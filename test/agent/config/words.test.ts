@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nearest } from "../../../agent/config/nearest.ts";
 import { kilowattsToMw } from "../../../agent/config/units.ts";
 import {
   durationText,
@@ -12,6 +11,7 @@ import {
   stepText,
   voltageText,
 } from "../../../agent/words.ts";
+import { nearest } from "../../../runtime/nearest.ts";
 
 describe("values in words", () => {
   it.each([

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Problem, type ProblemDetail } from "../../attest/problem.ts";
+import { Problem, type ProblemDetail } from "../attest/problem.ts";
 import { nearest } from "./nearest.ts";
 
 /** One wrong place of a configuration. */
