@@ -12,6 +12,7 @@ import type { AgentConfig } from "./config/config.ts";
 import { Guard } from "./guard.ts";
 import { Intake } from "./intake.ts";
 import { countBoot } from "./journal/boot-count.ts";
+import { lastReceipted } from "./journal/last-receipted.ts";
 import { type OpenedLog, openLog, startEpoch } from "./journal/open-log.ts";
 import { type Sampling, startSampling } from "./sampling/sampler.ts";
 import { Sealer } from "./sealing/sealer.ts";
@@ -164,6 +165,7 @@ export class Agent {
       return sealer;
     }
     const { name, ...site } = config.site;
+    const { reason } = this.#log;
     sealer.open(
       {
         network: config.network,
@@ -176,7 +178,7 @@ export class Agent {
         ...(name === undefined ? {} : { site: name }),
         ...site,
       },
-      this.#log.reason,
+      reason === undefined ? undefined : { reason, ...lastReceipted(this.#log.journal) },
     );
     sealer.commit();
     return sealer;

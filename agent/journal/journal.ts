@@ -160,6 +160,12 @@ export class Journal {
     return row === undefined ? undefined : new Uint8Array(row.bytes);
   }
 
+  /** The receipt over the most leaves of the newest epoch that has any. */
+  newestReceipt(): Uint8Array | undefined {
+    const row = this.#one<{ bytes: Uint8Array }>("newestReceipt", {});
+    return row === undefined ? undefined : new Uint8Array(row.bytes);
+  }
+
   closeSeqs(epoch: number, span: { channel: number; fromMs: number; toMs: number }): number[] {
     return this.#all<{ seq: number }>("closes", { epoch, ...span }).map(({ seq }) => seq);
   }

@@ -54,6 +54,9 @@ SELECT bytes FROM receipt WHERE hash = :hash
 -- name: receiptedSize
 SELECT coalesce(max(size), 0) AS size FROM receipt WHERE epoch = :epoch AND node_key = :nodeKey
 
+-- name: newestReceipt
+SELECT bytes FROM receipt ORDER BY epoch DESC, size DESC LIMIT 1
+
 -- name: receiptNodes
 SELECT DISTINCT node_key AS nodeKey FROM receipt
 

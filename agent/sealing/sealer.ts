@@ -6,6 +6,7 @@ import { longestPauseMs } from "../../attest/intervals.ts";
 import {
   type ClockStep,
   DISCONTINUITY,
+  type EpochOpen,
   KNOWN_TIME,
   type Leaf,
   type LogManifest,
@@ -99,11 +100,14 @@ export class Sealer {
     return this.#closedSinceCheckpoint;
   }
 
-  /** Opens a new log with its manifest and, from the second epoch on, with the reason for it. */
-  open(manifest: Omit<Unplaced<LogManifest>, "kind" | "timeMs" | "timeQuality">, reason?: string): void {
+  /** Opens a new log with its manifest and, from the second epoch on, with what it continues and why. */
+  open(
+    manifest: Omit<Unplaced<LogManifest>, "kind" | "timeMs" | "timeQuality">,
+    continued?: Omit<Unplaced<EpochOpen>, "kind" | "timeMs" | "timeQuality">,
+  ): void {
     const at = this.#options.clock.now();
     this.#append({ kind: "logManifest", ...at, ...manifest });
-    if (reason !== undefined) this.#append({ kind: "epochOpen", ...at, reason });
+    if (continued !== undefined) this.#append({ kind: "epochOpen", ...at, ...continued });
   }
 
   /** After a start: states that the clock shows less, or knows less or more, than the log's last leaf. */

@@ -93,7 +93,10 @@ export function openBench(path: string, options: BenchOptions = {}): Bench {
   else {
     const { epoch } = log.identity;
     const manifest = { network, epoch, deviceKey: signer.publicKey, agentVersion: "t" };
-    sealer.open({ ...manifest, assuranceTier: 0, bootCount: 1, intervalMs: INTERVAL_MS }, log.reason);
+    sealer.open(
+      { ...manifest, assuranceTier: 0, bootCount: 1, intervalMs: INTERVAL_MS },
+      log.reason === undefined ? undefined : { reason: log.reason },
+    );
   }
   return { log, sealer, time };
 }

@@ -106,7 +106,7 @@ describe("sealer and journal", () => {
           bootCount: 1,
           intervalMs: INTERVAL_MS,
         },
-        log.reason,
+        log.reason === undefined ? undefined : { reason: log.reason },
       );
     }
     return { sealer, log };

@@ -4,9 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { toHex } from "../../attest/bytes.ts";
+import { openLogForReading } from "../../agent/journal/open-log.ts";
+import { fromHex, toHex } from "../../attest/bytes.ts";
+import { logIdOf } from "../../attest/identity.ts";
+import { decodeLeaf } from "../../attest/leaf-codec.ts";
+import { nativeSuite } from "../../attest/native.ts";
 import { eventually, jsonLines, type Program, run } from "../kit/programs.ts";
-import { Site } from "./site.ts";
+import { bytesOf, Site } from "./site.ts";
 
 /** What the node holds, straight out of its database: all leaf bytes of the only log, in hexadecimal. */
 function storedBytes(site: Site): string {
@@ -177,6 +181,16 @@ describe("the whole path, over real sockets and processes", () => {
       return body.includes('"epoch":2') ? true : undefined;
     });
     expect(await restored.kill("SIGTERM")).toBe(0);
+    const opening = decodeLeaf(bytesOf(site.journalLeaves()[1] ?? ""));
+    const held = openLogForReading({
+      path: site.path("journal.sqlite"),
+      network: "path-test",
+      deviceKey: site.deviceKey,
+    });
+    const receipted = held.journal.receiptedSize(1, fromHex(site.nodeKey, "node key"));
+    held.journal.close();
+    const oldLogId = logIdOf(nativeSuite, { network: "path-test", deviceKey: site.deviceKey, epoch: 1 });
+    expect(opening).toMatchObject({ kind: "epochOpen", oldLogId, oldSize: receipted });
   });
 
   it("starts again under its supervisor after kill -9 and stops with it", async () => {
