@@ -69,6 +69,10 @@ function readyLine(agent: Agent, json: boolean): string {
 function parentListener(): ((event: AgentEvent) => void) | undefined {
   if (process.send === undefined) return undefined;
   return (event) => {
-    if (process.connected) process.send?.(event);
+    // A parent that dies in between is no fault of the agent's: `disconnect` follows and stops it in order.
+    if (process.connected) process.send?.(event, undefined, undefined, ignoreLostParent);
   };
 }
+
+/** Given to `send`, this keeps a broken channel from becoming an unhandled error. */
+function ignoreLostParent(): void {}
