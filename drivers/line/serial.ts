@@ -16,6 +16,9 @@ export interface SerialSettings extends SerialFormat {
   readonly path: string;
 }
 
+/** How often it is looked whether the adapter is still there. */
+const PRESENCE_MS = 1000;
+
 /** A serial port, opened for this process alone. A pulled adapter is reported as `line-closed`. */
 export class SerialLine implements ByteLine {
   readonly name: string;
@@ -23,6 +26,7 @@ export class SerialLine implements ByteLine {
   readonly #openTimeoutMs: number;
   #port: SerialPort | undefined;
   #closing = false;
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(settings: SerialSettings, openTimeoutMs: number = DEFAULT_OPEN_TIMEOUT_MS) {
     this.name = settings.path;
@@ -43,6 +47,20 @@ export class SerialLine implements ByteLine {
     this.#port = port;
     this.#listen(port, listener);
     await this.#opened(port);
+    if (this.#closing) return;
+    this.#watch = setInterval(() => void this.#checkThere(port, listener), PRESENCE_MS);
+  }
+
+  /**
+   * A port that was hung up reads as empty for ever, and the binding then neither reports nor closes it: what shows a
+   * pulled adapter in every case is that its device node is gone.
+   */
+  async #checkThere(port: SerialPort, listener: LineListener): Promise<void> {
+    try {
+      await access(this.#settings.path);
+    } catch {
+      if (!this.#closing) this.#lost(port, () => listener.onClosed(closedProblem(this.name)));
+    }
   }
 
   #listen(port: SerialPort, listener: LineListener): void {
@@ -60,6 +78,7 @@ export class SerialLine implements ByteLine {
 
   #lost(port: SerialPort, report: () => void): void {
     this.#closing = true;
+    clearInterval(this.#watch);
     if (port.isOpen) port.close();
     report();
   }
@@ -100,6 +119,7 @@ export class SerialLine implements ByteLine {
 
   close(): Promise<void> {
     this.#closing = true;
+    clearInterval(this.#watch);
     const port = this.#port;
     if (port === undefined || !port.isOpen) return Promise.resolve();
     return new Promise((resolve) => {
