@@ -231,8 +231,9 @@ export class Agent {
     this.#guard.run("commit-failed", () => this.#sealer.commit());
     startEpoch(journal, journal.path, next.epoch);
     journal.close();
-    const { path, network, deviceKey } = { path: journal.path, ...identity };
-    this.#log = { ...openLog({ path, network, deviceKey, nowMs: Date.now() }), reason: next.reason };
+    const { network, deviceKey } = identity;
+    const reopened = openLog({ path: journal.path, network, deviceKey, nowMs: Date.now() });
+    this.#log = { ...reopened, reason: next.reason };
     this.#sealer = this.#openSealer();
     this.#gate = this.#openGate();
     this.#intake.redeclare();

@@ -1,5 +1,6 @@
 import { concatBytes } from "./bytes.ts";
 import { openCheckpointSize } from "./checkpoint.ts";
+import { isoTime } from "./iso-time.ts";
 import type { IntervalClose, Leaf } from "./leaf.ts";
 import { decodeLeaf } from "./leaf-codec.ts";
 import { buildMultiproof } from "./multiproof.ts";
@@ -94,16 +95,11 @@ function noInterval(closes: readonly IntervalClose[], request: ProofRequest): Pr
   const to = closes.at(-1)?.t1Ms;
   return new Problem("proof-no-interval", "no closed interval begins and ends there", {
     where: `channel ${request.channel}`,
-    expected: `${iso(request.fromMs)} to ${iso(request.toMs)}`,
+    expected: `${isoTime(request.fromMs)} to ${isoTime(request.toMs)}`,
     got:
       from === undefined || to === undefined
         ? "no close in that span"
-        : `closes from ${iso(from)} to ${iso(to)}`,
+        : `closes from ${isoTime(from)} to ${isoTime(to)}`,
     hint: "list the closed intervals first and use their ends",
   });
-}
-
-function iso(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }

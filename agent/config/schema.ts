@@ -157,7 +157,7 @@ const nodeSchema = z
       .describe("address of the node, wss:// or ws://"),
     key: z
       .string()
-      .regex(/^[0-9a-fA-F]{64}$/, { error: "64 hexadecimal digits, as the node's own key command prints" })
+      .regex(/^[0-9a-fA-F]{64}$/, { error: "64 hexadecimal digits, as the node prints when it starts" })
       .transform((hex) => hex.toLowerCase())
       .describe("public key of the node, 64 hexadecimal digits"),
     allowPlain: z

@@ -7,11 +7,12 @@ import type {
   PushMeter,
   Snapshot,
 } from "../../drivers/driver.ts";
+import { Backoff } from "../../runtime/limits.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { DeviceConfig } from "../config/config.ts";
 import { DeviceCondition, type SamplingStatistics } from "./condition.ts";
 import { Pause, type Waker, withinDeadline } from "./pause.ts";
-import { backOffMs, Schedule, Thinning } from "./schedule.ts";
+import { Schedule, Thinning } from "./schedule.ts";
 
 /** Where snapshots go. What it throws is logged and goes no further. */
 export interface SampleSink {
@@ -71,12 +72,14 @@ class Sampler {
   readonly #condition: DeviceCondition;
   readonly #pause = new Pause();
   #meter: MeterDriver | undefined;
-  #attempts = 0;
+  readonly #backoff: Backoff;
   #rereads = 0;
 
   constructor(options: SamplingOptions) {
     const { id, definition } = options.device;
     this.#options = options;
+    const { random = Math.random } = options;
+    this.#backoff = new Backoff({ firstMs: FIRST_RETRY_MS, mostMs: LONGEST_RETRY_MS, random });
     this.#now = options.now ?? (() => performance.now());
     this.#condition = new DeviceCondition({ id, driver: definition.name }, options.logger);
   }
@@ -96,7 +99,7 @@ class Sampler {
       await this.#close();
       if (this.#pause.stopped) return;
       this.#condition.count("reopened");
-      await this.#pause.wait(this.#retryMs());
+      await this.#pause.wait(this.#backoff.next());
     }
   }
 
@@ -196,7 +199,7 @@ class Sampler {
   /** Hands a snapshot on; true when the sink wants another one soon. */
   #taken(snapshot: Snapshot): boolean {
     if (this.#pause.stopped) return false;
-    this.#attempts = 0;
+    this.#backoff.reset();
     this.#condition.good();
     const reread = this.#guarded(() => this.#options.sink.take(this.#options.device.id, snapshot))?.reread;
     if (reread !== true) this.#rereads = 0;
@@ -221,12 +224,6 @@ class Sampler {
       this.#options.logger.problem("sample-sink-failed", error, { device: this.#options.device.id });
       return undefined;
     }
-  }
-
-  #retryMs(): number {
-    this.#attempts += 1;
-    const random = this.#options.random ?? Math.random;
-    return backOffMs(this.#attempts, { firstMs: FIRST_RETRY_MS, longestMs: LONGEST_RETRY_MS, random });
   }
 
   async #close(): Promise<void> {

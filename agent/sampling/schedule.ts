@@ -41,12 +41,3 @@ export class Thinning {
     return !early;
   }
 }
-
-/** Full-jitter back-off: a random time up to a ceiling that doubles with each failure in a row. */
-export function backOffMs(
-  failures: number,
-  { firstMs, longestMs, random }: { firstMs: number; longestMs: number; random: () => number },
-): number {
-  const ceilingMs = Math.min(longestMs, firstMs * 2 ** Math.min(Math.max(failures - 1, 0), 30));
-  return Math.ceil(random() * ceilingMs);
-}

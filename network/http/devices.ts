@@ -1,5 +1,6 @@
 import { toHex } from "../../attest/bytes.ts";
 import type { ChannelState } from "../../attest/channel-state.ts";
+import { isoTime } from "../../attest/iso-time.ts";
 import { CHANNEL_ROLES } from "../../attest/reading.ts";
 import type { DeviceRecord } from "../store/store.ts";
 import { type ChannelLog, logsOf, type Questions } from "./device-logs.ts";
@@ -26,8 +27,8 @@ export async function describeDevice(questions: Questions, record: DeviceRecord)
     key: toHex(record.key),
     network: questions.network,
     agentVersion: record.agentVersion,
-    firstSeen: iso(record.firstSeenMs),
-    lastSeen: iso(record.lastSeenMs),
+    firstSeen: isoTime(record.firstSeenMs),
+    lastSeen: isoTime(record.lastSeenMs),
     receipts: logs.reduce((sum, log) => sum + log.record.receipts, 0),
     faults: logs.reduce((sum, log) => sum + log.record.faults, 0),
     logs: logs.map(describeLog),
@@ -44,7 +45,7 @@ export async function listFaults(questions: Questions, deviceKey: Uint8Array): P
       logId: toHex(fault.logId),
       ours: toHex(fault.ours),
       theirs: toHex(fault.theirs),
-      found: iso(fault.foundMs),
+      found: isoTime(fault.foundMs),
     })),
   };
 }
@@ -54,9 +55,9 @@ function describeLog({ record }: ChannelLog): object {
     epoch: record.epoch,
     logId: toHex(record.logId),
     size: record.size,
-    opened: iso(record.openedMs),
+    opened: isoTime(record.openedMs),
     receipts: record.receipts,
-    newestCheckpoint: iso(record.receivedMs),
+    newestCheckpoint: isoTime(record.receivedMs),
     faults: record.faults,
   };
 }
@@ -65,10 +66,4 @@ function describeChannel(channel: number, { manifest }: ChannelState): object {
   const { name, make, model, serial, role, driver, samplingMs } = manifest;
   const roleName = Object.entries(CHANNEL_ROLES).find(([, number]) => number === role)?.[0] ?? String(role);
   return { channel, name, make, model, serial, role: roleName, driver, samplingMs };
-}
-
-/** ISO 8601 in UTC; a time that no calendar has stays a number of ms. */
-export function iso(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }

@@ -1,7 +1,7 @@
 import { toHex } from "../../attest/bytes.ts";
+import { isoTime } from "../../attest/iso-time.ts";
 import { CLOSE_SHAPE, type IntervalClose, type ReadingLeaf } from "../../attest/leaf.ts";
 import { type LogChannel, logsOf, logsWithChannel, type Questions } from "./device-logs.ts";
-import { iso } from "./devices.ts";
 import { type Cursor, cursorOf, limitOf, type Query, requiredText, requireKnown, timeOf } from "./query.ts";
 
 const MAX_INTERVALS = 1000;
@@ -84,7 +84,7 @@ function describeClose(epoch: number, close: IntervalClose): object {
   const { openingImportMwh, closingImportMwh, openingExportMwh, closingExportMwh } = close;
   const { seq, channel, t0Ms, t1Ms, count, minPowerMw, maxPowerMw, statusUnion } = close;
   return {
-    ...{ epoch, seq, channel, t0: iso(t0Ms), t1: iso(t1Ms), t0Ms, t1Ms },
+    ...{ epoch, seq, channel, t0: isoTime(t0Ms), t1: isoTime(t1Ms), t0Ms, t1Ms },
     ...{ openingImportMwh, closingImportMwh, openingExportMwh, closingExportMwh },
     importWh: wattHours(openingImportMwh, closingImportMwh),
     exportWh: wattHours(openingExportMwh, closingExportMwh),
@@ -106,6 +106,6 @@ function shapeWords(shape: number): string[] {
 
 function describeReading(epoch: number, reading: ReadingLeaf): object {
   const { seq, timeMs, timeQuality, importMwh, exportMwh, activePowerMw, status } = reading;
-  const time = iso(timeMs);
+  const time = isoTime(timeMs);
   return { epoch, seq, time, timeMs, timeQuality, importMwh, exportMwh, activePowerMw, status };
 }

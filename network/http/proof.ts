@@ -1,7 +1,7 @@
+import { isoTime } from "../../attest/iso-time.ts";
 import { Problem } from "../../attest/problem.ts";
 import { buildProof } from "../../attest/proof-build.ts";
 import { type LogChannel, logsOf, logsWithChannel, type Questions } from "./device-logs.ts";
-import { iso } from "./devices.ts";
 import { type Query, requiredText, requiredTime, requireKnown } from "./query.ts";
 
 interface Span {
@@ -61,11 +61,11 @@ function noSpan(found: readonly Ends[], span: Span): Problem {
   }
   return new Problem("proof-boundary", "no closed interval begins and ends there", {
     expected: `from one of ${list(begins)} to one of ${list(ends)}`,
-    got: `${iso(span.fromMs)} to ${iso(span.toMs)}`,
+    got: `${isoTime(span.fromMs)} to ${isoTime(span.toMs)}`,
     hint: "list the closed intervals and use their ends",
   });
 }
 
 function list(times: readonly number[]): string {
-  return times.length === 0 ? "(no close yet)" : times.map(iso).join(", ");
+  return times.length === 0 ? "(no close yet)" : times.map(isoTime).join(", ");
 }

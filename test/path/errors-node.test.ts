@@ -1,8 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { eventually, jsonLines, run } from "../kit/programs.ts";
 import {
   complaint,
@@ -13,18 +11,12 @@ import {
   expectSealing,
   stops,
 } from "./complaints.ts";
-import { Site } from "./site.ts";
+import { eachOnFreshSite, type Site } from "./site.ts";
 
 describe("what a user sees when it goes wrong with a node", () => {
   let site: Site;
-
-  beforeEach(async () => {
-    site = new Site(mkdtempSync(join(tmpdir(), "kw-errors-")));
-    await site.startDevices();
-  });
-  afterEach(async () => {
-    await site.close();
-    rmSync(site.folder, { recursive: true, force: true });
+  eachOnFreshSite((fresh) => {
+    site = fresh;
   });
 
   it("nobody there: says so once, keeps sealing, and connects when it comes", async () => {

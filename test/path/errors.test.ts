@@ -1,8 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Journal } from "../../agent/journal/journal.ts";
 import { fromHex } from "../../attest/bytes.ts";
 import { TIME_QUALITY } from "../../attest/leaf.ts";
@@ -22,18 +21,12 @@ import {
   stops,
   whyNotAsNobody,
 } from "./complaints.ts";
-import { Site } from "./site.ts";
+import { eachOnFreshSite, type Site } from "./site.ts";
 
 describe("what a user sees when it goes wrong", () => {
   let site: Site;
-
-  beforeEach(async () => {
-    site = new Site(mkdtempSync(join(tmpdir(), "kw-errors-")));
-    await site.startDevices();
-  });
-  afterEach(async () => {
-    await site.close();
-    rmSync(site.folder, { recursive: true, force: true });
+  eachOnFreshSite((fresh) => {
+    site = fresh;
   });
 
   const config = (): string[] => ["--config", site.path("agent.yaml")];

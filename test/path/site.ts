@@ -1,5 +1,7 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterEach, beforeEach } from "vitest";
 import { openLogForReading } from "../../agent/journal/open-log.ts";
 import { fromHex, toHex } from "../../attest/bytes.ts";
 import { nativeSigner } from "../../attest/native.ts";
@@ -139,6 +141,20 @@ nodes:
   async close(): Promise<void> {
     for (const close of this.closers.reverse()) await close();
   }
+}
+
+/** Gives each test of the surrounding suite a fresh site with its devices, and leaves nothing of it behind. */
+export function eachOnFreshSite(take: (site: Site) => void): void {
+  let site: Site | undefined;
+  beforeEach(async () => {
+    site = new Site(mkdtempSync(join(tmpdir(), "kw-path-")));
+    take(site);
+    await site.startDevices();
+  });
+  afterEach(async () => {
+    await site?.close();
+    if (site !== undefined) rmSync(site.folder, { recursive: true, force: true });
+  });
 }
 
 /** Bytes of hexadecimal text. */

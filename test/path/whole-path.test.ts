@@ -1,16 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openLogForReading } from "../../agent/journal/open-log.ts";
 import { fromHex, toHex } from "../../attest/bytes.ts";
 import { logIdOf } from "../../attest/identity.ts";
 import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { eventually, jsonLines, type Program, run } from "../kit/programs.ts";
-import { bytesOf, Site } from "./site.ts";
+import { bytesOf, eachOnFreshSite, type Site } from "./site.ts";
 
 /** What the node holds, straight out of its database: all leaf bytes of the only log, in hexadecimal. */
 function storedBytes(site: Site): string {
@@ -40,14 +38,8 @@ async function proofOf(site: Site, channel: string): Promise<{ file: string; fro
 
 describe("the whole path, over real sockets and processes", () => {
   let site: Site;
-
-  beforeEach(async () => {
-    site = new Site(mkdtempSync(join(tmpdir(), "kw-path-")));
-    await site.startDevices();
-  });
-  afterEach(async () => {
-    await site.close();
-    rmSync(site.folder, { recursive: true, force: true });
+  eachOnFreshSite((fresh) => {
+    site = fresh;
   });
 
   it("reads, seals, streams, receipts and proves; a stranger with the keys agrees", async () => {

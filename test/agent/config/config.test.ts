@@ -201,7 +201,7 @@ describe("a wrong configuration is one line that", () => {
     [
       "refuses a short node key",
       [...HEAD, ...METER, "nodes:", "  - url: wss://n.example.org", "    key: abcd"],
-      'agent.yaml: nodes.0.key: value is not allowed; expected 64 hexadecimal digits, as the node\'s own key command prints, got "abcd"',
+      'agent.yaml: nodes.0.key: value is not allowed; expected 64 hexadecimal digits, as the node prints when it starts, got "abcd"',
     ],
     [
       "refuses an id that is no slug",
