@@ -126,3 +126,13 @@ function requireLeft(bytes: Uint8Array, offset: number, length: number): void {
     got: `${Math.max(0, bytes.length - offset)}`,
   });
 }
+
+/** Order of two byte strings, byte by byte, the shorter first: below 0, 0 or above. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}

@@ -19,6 +19,7 @@ import {
   type ReadingLeaf,
 } from "./leaf.ts";
 import { KIND_FIELDS } from "./leaf-fields.ts";
+import type { FlexibilityLeaf } from "./leaf-flexibility.ts";
 import { Problem } from "./problem.ts";
 
 const CLOSE_PROPERTIES = Object.keys(KIND_FIELDS.intervalClose).filter((name) => name !== "channel");
@@ -121,6 +122,12 @@ function announcedBy(state: ChannelState, leaf: Discontinuity): Pick<ChannelStat
   if (mask === 0) return {};
   requireRegisters(state, mask, "discontinuity");
   return { announced: { ...values("importMwh", importMwh), ...values("exportMwh", exportMwh) } };
+}
+
+/** A flexibility reading names the manifest under which it is to be understood. */
+export function applyFlexibility(state: ChannelState, leaf: FlexibilityLeaf): ChannelState {
+  requireSame(leaf, { manifestSeq: state.manifest.seq, manifestHash: state.manifestHash });
+  return applyOther(state, leaf.timeMs);
 }
 
 /** Any other leaf of the channel: only its order in time matters. */

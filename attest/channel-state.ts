@@ -33,6 +33,7 @@ export interface ChannelState {
   readonly lastDiscontinuitySeq?: number;
   readonly lastCloseSeq?: number;
   readonly lastClockStepSeq?: number;
+  readonly lastOpaqueSeq?: number;
 }
 
 /** The state of a channel that its first manifest opens. */
@@ -71,7 +72,12 @@ export function closeReferences(
   state: ChannelState,
 ): Pick<
   IntervalClose,
-  "manifestSeq" | "manifestHash" | "lastDiscontinuitySeq" | "previousCloseSeq" | "lastClockStepSeq"
+  | "manifestSeq"
+  | "manifestHash"
+  | "lastDiscontinuitySeq"
+  | "previousCloseSeq"
+  | "lastClockStepSeq"
+  | "lastOpaqueSeq"
 > {
   return {
     manifestSeq: state.manifest.seq,
@@ -79,6 +85,7 @@ export function closeReferences(
     ...(state.lastDiscontinuitySeq === undefined ? {} : { lastDiscontinuitySeq: state.lastDiscontinuitySeq }),
     ...(state.lastCloseSeq === undefined ? {} : { previousCloseSeq: state.lastCloseSeq }),
     ...(state.lastClockStepSeq === undefined ? {} : { lastClockStepSeq: state.lastClockStepSeq }),
+    ...(state.lastOpaqueSeq === undefined ? {} : { lastOpaqueSeq: state.lastOpaqueSeq }),
   };
 }
 

@@ -17,12 +17,14 @@ export type FieldType =
   | "bytes32"
   | "bytes"
   | "byteStrings"
-  | "uints";
+  | "uints"
+  | "dayOfInts";
 
-/** Longest text, in UTF-8 bytes, and longest list. */
+/** Longest text, in UTF-8 bytes, and longest list; the longest day has 100 quarters of an hour. */
 const MAX_TEXT_BYTES = 128;
 const MAX_LONG_TEXT_BYTES = 1024;
 const MAX_LIST = 8;
+const MAX_DAY = 100;
 
 /** A field that is always there. */
 export function must(key: number, type: FieldType): Field {
@@ -107,9 +109,13 @@ export function checkField(name: string, field: Field, value: unknown): CborValu
     case "bytes":
       return checkAnyBytes(name, value);
     case "uints":
-      return checkList(name, value).map((item) => checkInteger(name, item, 0));
+      return checkList(name, value, MAX_LIST).map((item) => checkInteger(name, item, 0));
+    case "dayOfInts":
+      return checkList(name, value, MAX_DAY).map((item) =>
+        checkInteger(name, item, -Number.MAX_SAFE_INTEGER),
+      );
     case "byteStrings":
-      return checkList(name, value).map((item) => checkAnyBytes(name, item));
+      return checkList(name, value, MAX_LIST).map((item) => checkAnyBytes(name, item));
   }
 }
 
@@ -137,9 +143,9 @@ function checkAnyBytes(name: string, value: unknown): Uint8Array {
   throw wrong(name, "a byte string", value);
 }
 
-function checkList(name: string, value: unknown): readonly unknown[] {
-  if (Array.isArray(value) && value.length > 0 && value.length <= MAX_LIST) return value;
-  throw wrong(name, `a list of 1 to ${MAX_LIST}`, value);
+function checkList(name: string, value: unknown, most: number): readonly unknown[] {
+  if (Array.isArray(value) && value.length > 0 && value.length <= most) return value;
+  throw wrong(name, `a list of 1 to ${most}`, value);
 }
 
 function wrong(name: string, expected: string, value: unknown): Problem {

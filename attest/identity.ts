@@ -17,10 +17,13 @@ export interface LogIdentity {
  *
  *     SHA-256( "kilowitness/1 log" 00 || network || 00 || key (32 bytes) || epoch (u32, big-endian) )
  *
- * Throws `network-name` unless the network is 1 to 64 printable ASCII characters without space.
+ * Throws `network-name` unless the network is 1 to 64 printable ASCII characters without space, and
+ * `bytes-integer` unless the epoch is 1 to 2^32-1.
  */
 export function logIdOf(suite: Suite, log: LogIdentity): Uint8Array {
   checkNetworkName(log.network);
+  if (log.epoch < 1)
+    throw new Problem("bytes-integer", "epochs are counted from 1", { got: String(log.epoch) });
   const network = asciiBytes(`${LOG_TAG}${log.network}\0`, "network");
   return suite.sha256(concatBytes(network, log.deviceKey, u32be(log.epoch)));
 }

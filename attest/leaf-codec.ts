@@ -174,15 +174,10 @@ function kindNumber(map: CborMap): number {
 
 function definedKind(number: number): DefinedKind {
   const kind = kindByNumber.get(number);
-  if (kind === undefined) throw new Problem("leaf-kind", `kind ${number} is not assigned`);
-  if (isDefined(kind)) return kind;
-  throw new Problem("leaf-kind", `kind ${number} (${kind}) has no fields in this version`, {
+  if (kind !== undefined) return kind;
+  throw new Problem("leaf-kind", `kind ${number} is not assigned`, {
     hint: "verify it with a newer version",
   });
-}
-
-function isDefined(kind: LeafKind): kind is DefinedKind {
-  return propertiesOf.has(kind);
 }
 
 function leafProperties(kind: Leaf["kind"]): readonly Property[] {

@@ -5,8 +5,19 @@
  */
 
 import type { CborValue } from "./cbor.ts";
+import type { LeafCommon } from "./leaf-common.ts";
+import type {
+  Acknowledgement,
+  Actuation,
+  Challenge,
+  Commitment,
+  Dispatch,
+  FlexibilityLeaf,
+  Offer,
+  Settlement,
+} from "./leaf-flexibility.ts";
 
-/** All kind numbers, also of those whose fields are not defined yet. 32-63 are free for others to use. */
+/** All kind numbers. 32-63 are free for others to use. */
 export const LEAF_KINDS = {
   reading: 0,
   logManifest: 1,
@@ -57,20 +68,6 @@ export const DISCONTINUITY = {
   gap: 5,
   counterDowntime: 6,
 } as const;
-
-export interface LeafCommon {
-  /** Index in the log. */
-  readonly seq: number;
-  /** ms since 1970 UTC, or since boot below {@link KNOWN_TIME}. */
-  readonly timeMs: number;
-  readonly timeQuality: number;
-  /** OR of status bits, absent when none is set. */
-  readonly status?: number;
-  /** 16 bytes that make the leaf's hash unguessable. */
-  readonly salt: Uint8Array;
-  /** Keys from 64 up: hashed, never interpreted. */
-  readonly extensions?: ReadonlyMap<number, Uint8Array>;
-}
 
 export interface ReadingLeaf extends LeafCommon {
   readonly kind: "reading";
@@ -159,6 +156,8 @@ export interface IntervalClose extends LeafCommon {
   readonly previousCloseSeq?: number;
   /** The last clock step of the log before this close, if there was one. */
   readonly lastClockStepSeq?: number;
+  /** The last leaf of a kind from 32 to 63 since the channel was opened, of whatever channel. */
+  readonly lastOpaqueSeq?: number;
   /** OR of {@link CLOSE_SHAPE}. */
   readonly shape?: number;
 }
@@ -214,6 +213,11 @@ export interface EpochOpen extends LeafCommon {
   readonly oldLogId?: Uint8Array;
   readonly oldSize?: number;
   readonly oldRoot?: Uint8Array;
+  /**
+   * The largest size that the device ever signed in the old log, where it knows that for sure: a checkpoint above it
+   * shows that the closed log lived on. Absent after a restore, when nobody can know.
+   */
+  readonly oldSignedSize?: number;
   readonly reason: string;
 }
 
@@ -221,28 +225,6 @@ export interface OperatorAction extends LeafCommon {
   readonly kind: "operatorAction";
   readonly action: string;
   readonly subject?: Uint8Array;
-}
-
-export interface FlexibilityLeaf extends LeafCommon {
-  readonly kind: "flexibility";
-  readonly channel: number;
-  /** 1 the device, 2 the site. */
-  readonly boundary: number;
-  readonly averagePowerMw?: number;
-  readonly reducePowerMw?: number;
-  readonly reduceEnergyMwh?: number;
-  readonly increasePowerMw?: number;
-  readonly increaseEnergyMwh?: number;
-  readonly stateOfChargePpm?: number;
-  readonly usableEnergyMwh?: number;
-  readonly reserveEnergyMwh?: number;
-  readonly capacityMwh?: number;
-  readonly importLimitMw?: number;
-  readonly exportLimitMw?: number;
-  readonly setpointMw?: number;
-  /** 1 available, 2 not. */
-  readonly availability: number;
-  readonly evidence?: Uint8Array;
 }
 
 /** Kinds 32-63, unknown to this version: hashed and receipted, never interpreted. */
@@ -267,6 +249,13 @@ export type Leaf =
   | EpochOpen
   | OperatorAction
   | FlexibilityLeaf
+  | Offer
+  | Commitment
+  | Dispatch
+  | Challenge
+  | Acknowledgement
+  | Actuation
+  | Settlement
   | OpaqueLeaf;
 
 /** A leaf before the log has given it its place: no seq and no salt yet. */

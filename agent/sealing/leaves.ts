@@ -1,11 +1,12 @@
+import type { ChannelState } from "../../attest/channel-state.ts";
 import {
   type ChannelManifest,
   type Discontinuity,
-  type FlexibilityLeaf,
   REGISTER,
   type ReadingLeaf,
   type Unplaced,
 } from "../../attest/leaf.ts";
+import { BOUNDARY, type FlexibilityLeaf } from "../../attest/leaf-flexibility.ts";
 import { CHANNEL_ROLES, type FlexibilityReading, type MeterReading } from "../../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity } from "../../drivers/driver.ts";
 import type { Instant } from "../clock/clock.ts";
@@ -34,7 +35,6 @@ export interface ChannelSource {
 
 /** First 16 bytes of the digest: what the leaf has room for. */
 const EVIDENCE_BYTES = 16;
-const DEVICE_BOUNDARY = 1;
 const AVAILABLE = 1;
 const UNAVAILABLE = 2;
 
@@ -94,7 +94,7 @@ export function readingLeaf(channel: number, reading: MeterReading, at: Instant)
 
 /** The leaf of what a controllable device could do now. */
 export function flexibilityLeaf(
-  channel: number,
+  { manifest, manifestHash }: Pick<ChannelState, "manifest" | "manifestHash">,
   flexibility: FlexibilityReading,
   at: Instant,
 ): Unplaced<FlexibilityLeaf> {
@@ -102,11 +102,13 @@ export function flexibilityLeaf(
   return defined({
     kind: "flexibility" as const,
     ...at,
-    channel,
-    boundary: DEVICE_BOUNDARY,
+    channel: manifest.channel,
+    boundary: BOUNDARY.device,
     availability: available ? AVAILABLE : UNAVAILABLE,
     ...values,
     evidence: evidence.slice(0, EVIDENCE_BYTES),
+    manifestSeq: manifest.seq,
+    manifestHash,
   });
 }
 

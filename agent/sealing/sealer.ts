@@ -165,7 +165,7 @@ export class Sealer {
 
   sealFlexibility(channel: number, flexibility: FlexibilityReading): void {
     const at = this.#options.clock.now();
-    this.#append(flexibilityLeaf(channel, flexibility, at));
+    this.#append(flexibilityLeaf(this.#state(channel), flexibility, at));
   }
 
   /** Takes a node's receipt up into the log; at most one per checkpoint. */

@@ -12,6 +12,7 @@ const TYPES: Readonly<Record<FieldType, string>> = {
   bytes: "bstr",
   byteStrings: "[1*8 bstr]",
   uints: "[1*8 uint53]",
+  dayOfInts: "[1*100 int53]",
 };
 
 /** The CDDL (RFC 8610) of every leaf kind that has fields, from the tables that the codec runs on. */

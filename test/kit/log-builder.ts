@@ -3,16 +3,8 @@ import { breakClose, type ChannelState, closeReferences, dueClose } from "../../
 import { type Checkpoint, signCheckpoint } from "../../attest/checkpoint.ts";
 import { leafSalt } from "../../attest/identity.ts";
 import { type CloseBody, longestPauseMs } from "../../attest/intervals.ts";
-import {
-  type ChannelManifest,
-  DISCONTINUITY,
-  type Leaf,
-  type LogManifest,
-  REGISTER,
-  type ReadingLeaf,
-  TIME_QUALITY,
-  type Unplaced,
-} from "../../attest/leaf.ts";
+import { type ChannelManifest, DISCONTINUITY, type Leaf, type LogManifest, REGISTER, type ReadingLeaf, TIME_QUALITY, type Unplaced } from "../../attest/leaf.ts";
+import { BOUNDARY, type FlexibilityLeaf } from "../../attest/leaf-flexibility.ts";
 import { decodeLeaf, encodeLeaf } from "../../attest/leaf-codec.ts";
 import { LogRules } from "../../attest/log-rules.ts";
 import type { NodeSource } from "../../attest/node-source.ts";
@@ -138,6 +130,15 @@ export class LogBuilder {
     return this.append({ kind: "reading", channel, ...this.time(), ...values });
   }
 
+  /** What the device could take off or put onto the grid now. */
+  flexibility(values: Partial<FlexibilityLeaf> = {}, channel = 1): PlacedLeaf {
+    const { manifest, manifestHash } = this.state(channel);
+    return this.append({
+      ...{ kind: "flexibility", channel, ...this.time(), boundary: BOUNDARY.device, availability: 1 },
+      ...{ manifestSeq: manifest.seq, manifestHash, ...values },
+    });
+  }
+
   /** `count` readings, `stepMs` apart, the import register `risesMwh` higher each time. */
   readMany(count: number, every: { readonly stepMs: number; readonly risesMwh: number }): this {
     let importMwh = this.state().last?.importMwh ?? 1_000_000;
@@ -209,9 +210,9 @@ export class LogBuilder {
   /** A node's receipt over the newest checkpoint, kept with it. */
   async receive(node: LocalSigner, receivedAtMs: number): Promise<Uint8Array> {
     const newest = this.checkpoints.at(-1) ?? (await this.checkpoint());
-    const { size, root } = newest.checkpoint;
-    const { logId } = this.rules;
-    const bytes = await signReceipt(node, { logId, size, root, receivedAtMs, ruleVersion: RULE_VERSION });
+    const { manifestHash, size, root } = newest.checkpoint;
+    const receipt = { manifestHash, size, root, receivedAtMs, ruleVersion: RULE_VERSION };
+    const bytes = await signReceipt(node, receipt);
     newest.receipts.push(bytes);
     return bytes;
   }
@@ -253,6 +254,7 @@ export class LogBuilder {
         const covering = this.checkpoints.filter(({ checkpoint }) => checkpoint.size > seq);
         return covering.find(({ receipts }) => receipts.length > 0) ?? covering[0];
       },
+      checkpointAt: (size) => this.checkpoints.find(({ checkpoint }) => checkpoint.size === size),
       anchorBelow: (seq) => this.#anchors.findLast((anchor) => anchor.seq < seq),
       tree: () => this.#tree(),
     };
