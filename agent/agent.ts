@@ -178,7 +178,7 @@ export class Agent {
         ...(name === undefined ? {} : { site: name }),
         ...site,
       },
-      reason === undefined ? undefined : { reason, ...lastReceipted(this.#log.journal) },
+      reason === undefined ? undefined : { reason, ...lastReceipted(this.#log.journal, this.#log.identity) },
     );
     sealer.commit();
     return sealer;

@@ -12,9 +12,17 @@ import { HASH_BYTES, isLeafIndex, isTreeSize, MAX_TREE_DEPTH, nodeHash, splitPoi
  *     [0,2) [2,4)
  *     first
  *
- * Which ranges these are follows from the size and the indices alone, so nothing but hashes is carried.
+ * Which ranges these are follows from the size, the indices and the cuts alone, so nothing but hashes is carried.
+ *
+ * A *cut* is an earlier size of the same log, whose root the proof then gives, too: a range that a cut divides is
+ * split as one that holds a leaf. The root at a cut is folded from the parts on its left:
+ *
+ *     root [from, cut) = left                                 cut in the middle
+ *                        nodeHash(left, root [middle, cut))   cut behind the middle
+ *                        root [from, cut) of the left part    cut before the middle
  */
 export const MAX_MULTIPROOF_LEAVES = 4096;
+export const MAX_MULTIPROOF_CUTS = 16;
 
 /** A leaf that the proof is about, by its hash. */
 export interface MultiproofLeaf {
@@ -29,16 +37,40 @@ export interface MultiproofClaim {
   /** 1 to {@link MAX_MULTIPROOF_LEAVES}, indices strictly ascending. */
   readonly leaves: readonly MultiproofLeaf[];
   readonly proof: readonly Uint8Array[];
+  /** Up to {@link MAX_MULTIPROOF_CUTS} earlier sizes, strictly ascending, 1 or more and below size. */
+  readonly cuts?: readonly number[];
+}
+
+/** What a multiproof leads to. */
+export interface MultiproofRoots {
+  /** 32 bytes, to be compared with a signed one. */
+  readonly root: Uint8Array;
+  /** The root of each earlier size that was asked for. */
+  readonly atCut: ReadonlyMap<number, Uint8Array>;
+}
+
+/** Which leaves a multiproof is for, in the tree of which size, and which earlier sizes. */
+export interface MultiproofTargets {
+  readonly size: number;
+  /** 1 to {@link MAX_MULTIPROOF_LEAVES}, strictly ascending, below size. */
+  readonly indices: readonly number[];
+  readonly cuts?: readonly number[];
+}
+
+/** {@link buildCutMultiproof} without cuts. */
+export function buildMultiproof(source: NodeSource, size: number, indices: readonly number[]): Uint8Array[] {
+  return buildCutMultiproof(source, { size, indices });
 }
 
 /**
  * The multiproof for leaves of the tree of that size, which may be an earlier one of the source.
- * @param indices 1 to {@link MAX_MULTIPROOF_LEAVES}, strictly ascending, below size
  * @throws Problem `proof-shape`; `tree-range` if the source is smaller; what the source throws
  */
-export function buildMultiproof(source: NodeSource, size: number, indices: readonly number[]): Uint8Array[] {
+export function buildCutMultiproof(source: NodeSource, targets: MultiproofTargets): Uint8Array[] {
+  const { size, indices, cuts = [] } = targets;
   requireTargets(size, indices);
-  const build: Build = { source, indices, next: 0, proof: [] };
+  requireCuts(size, cuts);
+  const build: Build = { source, indices, cuts, next: 0, proof: [] };
   collect(build, 0, size);
   return build.proof;
 }
@@ -46,6 +78,7 @@ export function buildMultiproof(source: NodeSource, size: number, indices: reado
 interface Build {
   readonly source: NodeSource;
   readonly indices: readonly number[];
+  readonly cuts: readonly number[];
   /** Position in indices of the first target that was not yet passed. */
   next: number;
   readonly proof: Uint8Array[];
@@ -53,7 +86,8 @@ interface Build {
 
 function collect(build: Build, from: number, to: number): void {
   const target = build.indices[build.next];
-  if (target === undefined || target >= to) build.proof.push(rangeHash(build.source, from, to));
+  const held = target !== undefined && target < to;
+  if (!held && !isCut(build.cuts, from, to)) build.proof.push(rangeHash(build.source, from, to));
   else if (to - from === 1) build.next += 1;
   else {
     const middle = from + splitPoint(to - from);
@@ -62,19 +96,30 @@ function collect(build: Build, from: number, to: number): void {
   }
 }
 
+function isCut(cuts: readonly number[], from: number, to: number): boolean {
+  return cuts.some((cut) => from < cut && cut < to);
+}
+
+/** The root of {@link rootsFromMultiproof}: 32 bytes, to be compared with a signed one. */
+export function rootFromMultiproof(suite: Suite, claim: MultiproofClaim): Uint8Array {
+  return rootsFromMultiproof(suite, claim).root;
+}
+
 /**
- * The root that the leaves and the proof lead to: 32 bytes, to be compared with a signed one.
+ * The roots that the leaves and the proof lead to.
  * @throws Problem `proof-shape` unless the indices are strictly ascending and below size, every hash has 32
  * bytes, and exactly all hashes are used
  */
-export function rootFromMultiproof(suite: Suite, claim: MultiproofClaim): Uint8Array {
-  const { size, leaves, proof } = claim;
+export function rootsFromMultiproof(suite: Suite, claim: MultiproofClaim): MultiproofRoots {
+  const { size, leaves, proof, cuts = [] } = claim;
   const indices = leaves.map((leaf) => leaf.index);
   requireTargets(size, indices);
-  requireHashes(leaves, proof);
-  const check: Check = { suite, leaves, proof, nextLeaf: 0, nextHash: 0 };
+  requireCuts(size, cuts);
+  requireHashes(claim);
+  const atCut = new Map<number, Uint8Array>();
+  const check: Check = { suite, leaves, proof, cuts, atCut, nextLeaf: 0, nextHash: 0 };
   const root = fold(check, 0, size);
-  if (check.nextHash === proof.length) return root;
+  if (check.nextHash === proof.length) return { root, atCut };
   throw shape("hashes left over", `${check.nextHash}`, `${proof.length}`);
 }
 
@@ -82,6 +127,8 @@ interface Check {
   readonly suite: Suite;
   readonly leaves: readonly MultiproofLeaf[];
   readonly proof: readonly Uint8Array[];
+  readonly cuts: readonly number[];
+  readonly atCut: Map<number, Uint8Array>;
   nextLeaf: number;
   nextHash: number;
 }
@@ -89,14 +136,30 @@ interface Check {
 /** The hash of the leaves from..to-1. At most 53 deep: each half is of a power of two or smaller than one. */
 function fold(check: Check, from: number, to: number): Uint8Array {
   const leaf = check.leaves[check.nextLeaf];
-  if (leaf === undefined || leaf.index >= to) return takeHash(check);
-  if (to - from === 1) {
+  const held = leaf !== undefined && leaf.index < to;
+  if (!held && !isCut(check.cuts, from, to)) return takeHash(check);
+  if (held && to - from === 1) {
     check.nextLeaf += 1;
     return leaf.hash;
   }
   const middle = from + splitPoint(to - from);
   const left = fold(check, from, middle);
-  return nodeHash(check.suite, left, fold(check, middle, to));
+  const right = fold(check, middle, to);
+  noteCuts(check, { from, middle, to }, left);
+  return nodeHash(check.suite, left, right);
+}
+
+/** What the root at each cut within [from, to) is, as far as this range goes; those on the left are noted already. */
+function noteCuts(
+  check: Check,
+  range: { readonly from: number; readonly middle: number; readonly to: number },
+  left: Uint8Array,
+): void {
+  for (const cut of check.cuts) {
+    if (cut === range.middle) check.atCut.set(cut, left);
+    const right = cut > range.middle && cut < range.to ? check.atCut.get(cut) : undefined;
+    if (right !== undefined) check.atCut.set(cut, nodeHash(check.suite, left, right));
+  }
 }
 
 function takeHash(check: Check): Uint8Array {
@@ -104,6 +167,17 @@ function takeHash(check: Check): Uint8Array {
   if (hash === undefined) throw shape("hashes missing", "more", `${check.proof.length}`);
   check.nextHash += 1;
   return hash;
+}
+
+function requireCuts(size: number, cuts: readonly number[]): void {
+  if (cuts.length > MAX_MULTIPROOF_CUTS)
+    throw shape("number of cuts", `at most ${MAX_MULTIPROOF_CUTS}`, `${cuts.length}`);
+  let least = 1;
+  for (const cut of cuts) {
+    if (!isTreeSize(cut) || cut >= size || cut < least)
+      throw shape("earlier size", `ascending sizes below ${size}`, `${cut}`);
+    least = cut + 1;
+  }
 }
 
 function requireTargets(size: number, indices: readonly number[]): void {
@@ -120,8 +194,8 @@ function requireTargets(size: number, indices: readonly number[]): void {
   }
 }
 
-function requireHashes(leaves: readonly MultiproofLeaf[], proof: readonly Uint8Array[]): void {
-  const most = leaves.length * MAX_TREE_DEPTH;
+function requireHashes({ leaves, proof, cuts = [] }: MultiproofClaim): void {
+  const most = (leaves.length + cuts.length) * MAX_TREE_DEPTH;
   if (proof.length > most) throw shape("number of hashes", `at most ${most}`, `${proof.length}`);
   for (const hash of [...leaves.map((leaf) => leaf.hash), ...proof]) {
     if (hash.length !== HASH_BYTES) throw shape("length of a hash", `${HASH_BYTES} bytes`, `${hash.length}`);

@@ -1,12 +1,14 @@
-import { concatBytes } from "./bytes.ts";
+import { compareBytes, concatBytes, equalBytes } from "./bytes.ts";
 import { openCheckpointSize } from "./checkpoint.ts";
 import { isoTime } from "./iso-time.ts";
 import type { IntervalClose, Leaf } from "./leaf.ts";
 import { decodeLeaf } from "./leaf-codec.ts";
-import { buildMultiproof } from "./multiproof.ts";
+import { buildCutMultiproof } from "./multiproof.ts";
 import { Problem } from "./problem.ts";
-import { encodeProof, joinHashes } from "./proof.ts";
-import type { ProofSource } from "./proof-source.ts";
+import { encodeProof, joinHashes, type ProofPart } from "./proof.ts";
+import { EPOCH_OPEN_SEQ } from "./proof-log.ts";
+import type { KeptCheckpoint, ProofSource } from "./proof-source.ts";
+import { openReceiptSize, receiptKeyHint } from "./receipt.ts";
 import { neededCloses } from "./segments.ts";
 
 /** "This channel, from t0 to t1": both are ends of closes. */
@@ -16,56 +18,168 @@ export interface ProofRequest {
   readonly toMs: number;
 }
 
-const MAX_RECEIPTS = 8;
+/** One epoch's part of a span: [fromMs, toMs) of the channel as that epoch numbers it. */
+export interface EpochRequest extends ProofRequest {
+  readonly source: ProofSource;
+}
+
+/** How many receipts one size, and how many one part may have. */
+const MAX_RECEIPTS_PER_EDGE = 4;
 
 /**
- * Builds the proof file of an interval. Throws `proof-no-interval` when no close begins at `fromMs` or ends at
- * `toMs`, naming the nearest ones, and `proof-unsigned` while no checkpoint covers the interval.
+ * Builds the proof file of an interval within one epoch. Throws `proof-no-interval` when no close begins at `fromMs`
+ * or ends at `toMs`, naming the nearest ones, and `proof-unsigned` while no checkpoint covers the interval.
  */
 export function buildProof(source: ProofSource, request: ProofRequest): Uint8Array {
-  const closes = neededCloses(
-    unbrokenRun(source.closes(request.channel, request.fromMs, request.toMs), request),
-  );
-  const lastSeq = closes.at(-1)?.seq ?? 0;
-  const checkpoint = source.checkpointOver(lastSeq);
-  if (checkpoint === undefined) {
-    throw new Problem("proof-unsigned", "no checkpoint covers this interval yet", {
-      hint: "ask again in a minute",
+  return encodeProof({ parts: [energyPart(source, request, covering(source))] });
+}
+
+/**
+ * Builds the proof file of a span that lies in several epochs of the key, oldest first. Throws as {@link buildProof}
+ * does, and `proof-epoch` where an epoch does not name the end of the one before it, or that was not kept.
+ */
+export function buildProofAcross(
+  epochs: readonly EpochRequest[],
+  enrolment?: readonly Uint8Array[],
+): Uint8Array {
+  const parts = epochs.map(({ source, ...request }, at) => {
+    const next = epochs[at + 1]?.source;
+    const choose = next === undefined ? covering(source) : closedBy(source, next);
+    return energyPart(source, request, choose, at > 0 ? [EPOCH_OPEN_SEQ] : []);
+  });
+  return encodeProof({ parts, ...(enrolment && { enrolment }) });
+}
+
+/** Builds the proof file of the flexibility reading at `seq`. Throws `proof-no-reading` or `proof-unsigned`. */
+export function buildFlexibilityProof(source: ProofSource, seq: number): Uint8Array {
+  const leaf = decodeLeaf(source.leaf(seq));
+  if (leaf.kind !== "flexibility")
+    throw new Problem("proof-no-reading", "the leaf is no flexibility reading", {
+      where: `leaf ${seq}`,
+      got: leaf.kind,
     });
-  }
-  const anchor = source.anchorBelow(closes[0]?.openingSeq ?? 0);
-  const seqs = leafSeqs(source, closes, anchor?.seq);
-  const size = openCheckpointSize(checkpoint.bytes);
-  const receipts = checkpoint.receipts.slice(0, MAX_RECEIPTS);
-  return encodeProof({
-    network: source.identity.network,
-    deviceKey: source.identity.deviceKey,
-    epoch: source.identity.epoch,
-    ...request,
-    checkpoint: checkpoint.bytes,
-    ...(receipts.length === 0 ? {} : { receipts }),
-    leaves: concatBytes(...seqs.map((seq) => source.leaf(seq))),
-    hashes: joinHashes(buildMultiproof(source.tree(), size, seqs)),
-    ...(anchor === undefined ? {} : { anchoredReceipt: anchor.receipt }),
-    manifests: concatBytes(...manifestSeqs(closes).map((seq) => source.leaf(seq))),
+  const edges = { opening: seq, closing: seq };
+  const part = partOf(source, {
+    ...{ edges, seqs: [seq], manifests: [leaf.manifestSeq] },
+    checkpoint: covering(source)(seq),
+  });
+  return encodeProof({ parts: [part] });
+}
+
+type CheckpointChoice = (lastSeq: number) => KeptCheckpoint;
+
+function energyPart(
+  source: ProofSource,
+  request: ProofRequest,
+  choose: CheckpointChoice,
+  also: readonly number[] = [],
+): ProofPart {
+  const all = source.closes(request.channel, request.fromMs, request.toMs);
+  const closes = neededCloses(unbrokenRun(all, request));
+  const last = closes.at(-1);
+  return partOf(source, {
+    edges: { opening: closes[0]?.openingSeq ?? 0, closing: last?.closingSeq ?? 0 },
+    seqs: [...also, ...closes.map(({ seq }) => seq), ...discontinuitySeqs(source, closes)],
+    manifests: closes.map(({ manifestSeq }) => manifestSeq),
+    checkpoint: choose(last?.seq ?? 0),
   });
 }
 
-/** The log's manifest and those that were in force in the channel. */
-function manifestSeqs(closes: readonly IntervalClose[]): number[] {
-  return [...new Set([0, ...closes.map((close) => close.manifestSeq)])].sort((a, b) => a - b);
+/** The smallest checkpoint that covers a leaf. */
+function covering(source: ProofSource): CheckpointChoice {
+  return (lastSeq) => {
+    const found = source.checkpointOver(lastSeq);
+    if (found !== undefined) return found;
+    throw new Problem("proof-unsigned", "no checkpoint covers what is to be proven yet", {
+      hint: "ask again in a minute; an epoch that is over will not be signed any more",
+    });
+  };
 }
 
-/** Every leaf that the multiproof holds: closes, what broke their chains, the anchor. */
-function leafSeqs(source: ProofSource, closes: readonly IntervalClose[], anchorSeq?: number): number[] {
-  const seqs = new Set(closes.map((close) => close.seq));
-  if (anchorSeq !== undefined) seqs.add(anchorSeq);
+/** The checkpoint of an earlier epoch that the next one names as its end. What lies above it is no part of the key's logs. */
+function closedBy(source: ProofSource, next: ProofSource): CheckpointChoice {
+  return (lastSeq) => {
+    const open = decodeLeaf(next.leaf(EPOCH_OPEN_SEQ));
+    const size = open.kind === "epochOpen" ? (open.oldSize ?? 0) : 0;
+    const found = size > lastSeq ? source.checkpointAt(size) : undefined;
+    if (found !== undefined) return found;
+    throw new Problem(
+      "proof-epoch",
+      "the epoch does not name an end of the one before it that covers this interval, or that was not kept",
+      { where: `epoch ${next.identity.epoch}`, hint: "ask for each part on its own" },
+    );
+  };
+}
+
+interface PartPlan {
+  /** Seqs of what the claim begins and ends with. */
+  readonly edges: { readonly opening: number; readonly closing: number };
+  readonly seqs: readonly number[];
+  readonly manifests: readonly number[];
+  readonly checkpoint: KeptCheckpoint;
+}
+
+/** The leaves with their proof, and for each edge the last receipt below it and the first ones above. */
+function partOf(source: ProofSource, plan: PartPlan): ProofPart {
+  const size = openCheckpointSize(plan.checkpoint.bytes);
+  const anchors = anchorsOf(source, plan.edges);
+  const receipts = receiptsOf(source, plan, size);
+  const seqs = ascending([...plan.seqs, ...anchors.map(({ seq }) => seq)]);
+  const spare = anchors.map(({ receipt }) => receipt).filter((bytes) => !includes(receipts, bytes));
+  const cuts = ascending(receipts.map(openReceiptSize)).filter((cut) => cut < size);
+  return {
+    checkpoint: plan.checkpoint.bytes,
+    manifests: leavesOf(source, ascending([0, ...plan.manifests])),
+    leaves: leavesOf(source, seqs),
+    hashes: joinHashes(buildCutMultiproof(source.tree(), { size, indices: seqs, cuts })),
+    ...(receipts.length === 0 ? {} : { receipts }),
+    ...(spare.length === 0 ? {} : { anchoredReceipts: spare }),
+  };
+}
+
+function anchorsOf(
+  source: ProofSource,
+  { opening, closing }: PartPlan["edges"],
+): { readonly seq: number; readonly receipt: Uint8Array }[] {
+  const first = source.anchorBelow(opening);
+  const last = source.anchorBelow(closing);
+  const found = [first, last].flatMap((anchor) => anchor ?? []);
+  return found.filter(({ seq }, at) => at === 0 || seq !== found[0]?.seq);
+}
+
+/** The first receipts above the opening edge, if they are not those over the checkpoint itself, and those. */
+function receiptsOf(source: ProofSource, { edges, checkpoint }: PartPlan, size: number): Uint8Array[] {
+  const early = source.checkpointOver(edges.opening);
+  const isEarlier = early !== undefined && openCheckpointSize(early.bytes) < size;
+  const first = isEarlier ? early.receipts.slice(0, MAX_RECEIPTS_PER_EDGE) : [];
+  return [...inOrder(first), ...inOrder(checkpoint.receipts.slice(0, MAX_RECEIPTS_PER_EDGE))];
+}
+
+function inOrder(receipts: readonly Uint8Array[]): Uint8Array[] {
+  return receipts.toSorted((a, b) => compareBytes(receiptKeyHint(a), receiptKeyHint(b)));
+}
+
+function includes(list: readonly Uint8Array[], bytes: Uint8Array): boolean {
+  return list.some((item) => equalBytes(item, bytes));
+}
+
+function ascending(seqs: readonly number[]): number[] {
+  return [...new Set(seqs)].sort((a, b) => a - b);
+}
+
+function leavesOf(source: ProofSource, seqs: readonly number[]): Uint8Array {
+  return concatBytes(...seqs.map((seq) => source.leaf(seq)));
+}
+
+/** What broke the chains between the closes. */
+function discontinuitySeqs(source: ProofSource, closes: readonly IntervalClose[]): number[] {
+  const seqs: number[] = [];
   const stop = closes[0]?.lastDiscontinuitySeq;
   for (let seq = closes.at(-1)?.lastDiscontinuitySeq; seq !== undefined && seq !== stop; ) {
-    seqs.add(seq);
+    seqs.push(seq);
     seq = previousDiscontinuity(decodeLeaf(source.leaf(seq)));
   }
-  return [...seqs].sort((a, b) => a - b);
+  return seqs;
 }
 
 function previousDiscontinuity(leaf: Leaf): number | undefined {

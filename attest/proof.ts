@@ -1,66 +1,76 @@
 import { concatBytes } from "./bytes.ts";
 import { type CborMap, type CborValue, decodeCborMap, encodeCbor } from "./cbor.ts";
-import { may, must, type RecordCodec, recordCodec } from "./field.ts";
+import { type Field, may, must, type RecordCodec, recordCodec } from "./field.ts";
 import { Problem } from "./problem.ts";
 import { HASH_BYTES } from "./tree.ts";
 
 /**
- * The proof of an interval, one self-contained file:
+ * A proof, one self-contained file:
  *
  *     { 0: "kilowitness/1 proof",
- *       1: network, 2: device key, 3: epoch,          whose log: hints, compared with what is signed
- *       4: channel, 5: t0, 6: t1,                     what is claimed, compared with the closes
- *       7: checkpoint (COSE_Sign1),
- *       8: [receipts over that checkpoint],           absent when there is none
- *       9: leaves, back to back, by ascending seq: closes, discontinuities, an anchor,
- *      10: hashes of the multiproof, back to back,
- *      11: receipt that the anchor leaf among 9 names,    absent when there is none
- *      12: manifests, back to back, by ascending seq }
+ *       1: [parts, each the CBOR of the map below],        one for each epoch of the key, ascending
+ *       2: [statement, countersignature, rotations...] }   how a node enrolled the key; absent when not shown
  *
- * Manifests need no place in the multiproof: the checkpoint signs the hash of the log's, each close names the hash of
- * its channel's.
+ *     { 1: checkpoint (COSE_Sign1),
+ *       2: manifests, back to back, by ascending seq: the log's first,
+ *       3: leaves, back to back, by ascending seq,
+ *       4: hashes of the multiproof, back to back,
+ *       5: [receipts over this log, by size and node key], absent when there is none
+ *       6: [receipts that only anchor leaves name] }       absent when there is none
+ *
+ * Manifests need no place in the multiproof: the checkpoint signs the hash of the log's, and each close and each
+ * flexibility leaf names the hash of its channel's.
  */
 export interface Proof {
-  readonly network: string;
-  readonly deviceKey: Uint8Array;
-  readonly epoch: number;
-  readonly channel: number;
-  readonly fromMs: number;
-  readonly toMs: number;
+  readonly parts: readonly ProofPart[];
+  readonly enrolment?: readonly Uint8Array[];
+}
+
+/** What the proof shows of one log. */
+export interface ProofPart {
   readonly checkpoint: Uint8Array;
-  readonly receipts?: readonly Uint8Array[];
+  readonly manifests: Uint8Array;
   readonly leaves: Uint8Array;
   readonly hashes: Uint8Array;
-  readonly anchoredReceipt?: Uint8Array;
-  readonly manifests: Uint8Array;
+  readonly receipts?: readonly Uint8Array[];
+  readonly anchoredReceipts?: readonly Uint8Array[];
 }
 
-const FORMAT = "kilowitness/1 proof";
+/** What a proof file begins with, under key 0. */
+export const PROOF_FORMAT = "kilowitness/1 proof";
 /** Largest proof file that is read. */
 export const MAX_PROOF_BYTES = 1_048_576;
-const LIMITS = { maxDepth: 3, maxLength: MAX_PROOF_BYTES };
+const LIMITS = { maxDepth: 2, maxLength: MAX_PROOF_BYTES };
 
-const codec: RecordCodec<Proof> = recordCodec<Proof>("proof", {
-  network: must(1, "text"),
-  deviceKey: must(2, "bytes32"),
-  epoch: must(3, "uint"),
-  channel: must(4, "uint"),
-  fromMs: must(5, "uint"),
-  toMs: must(6, "uint"),
-  checkpoint: must(7, "bytes"),
-  receipts: may(8, "byteStrings"),
-  leaves: must(9, "bytes"),
-  hashes: must(10, "bytes"),
-  anchoredReceipt: may(11, "bytes"),
-  manifests: must(12, "bytes"),
-});
-
-/** The bytes of a proof file. */
-export function encodeProof(proof: Proof): Uint8Array {
-  return encodeCbor(new Map<number, CborValue>([[0, FORMAT], ...codec.toMap(proof)]));
+interface ProofFile {
+  readonly parts: readonly Uint8Array[];
+  readonly enrolment?: readonly Uint8Array[];
 }
 
-/** Decodes a proof file strictly; verifies nothing. Throws `proof-format`, `cbor-…`, `field` or `unknown-key`. */
+const fileCodec: RecordCodec<ProofFile> = recordCodec<ProofFile>("proof", {
+  parts: must(1, "byteStrings"),
+  enrolment: may(2, "byteStrings"),
+});
+
+export const PART_FIELDS: Readonly<Record<keyof ProofPart, Field>> = {
+  checkpoint: must(1, "bytes"),
+  manifests: must(2, "bytes"),
+  leaves: must(3, "bytes"),
+  hashes: must(4, "bytes"),
+  receipts: may(5, "byteStrings"),
+  anchoredReceipts: may(6, "byteStrings"),
+};
+
+const partCodec: RecordCodec<ProofPart> = recordCodec<ProofPart>("part", PART_FIELDS);
+
+/** The bytes of a proof file. Throws `field` for a property outside its type. */
+export function encodeProof(proof: Proof): Uint8Array {
+  const parts = proof.parts.map((part) => encodeCbor(partCodec.toMap(part)));
+  const file = fileCodec.toMap({ ...proof, parts });
+  return encodeCbor(new Map<number, CborValue>([[0, PROOF_FORMAT], ...file]));
+}
+
+/** Decodes a proof file strictly; verifies nothing. Throws `proof-format`, `field` or `unknown-key`. */
 export function decodeProof(bytes: Uint8Array): Proof {
   if (bytes.length > MAX_PROOF_BYTES) {
     throw new Problem("proof-format", "file is too large for a proof", {
@@ -68,14 +78,17 @@ export function decodeProof(bytes: Uint8Array): Proof {
       got: String(bytes.length),
     });
   }
-  const map = new Map(decodeFile(bytes));
+  const map = new Map(decodeMap(bytes));
   const format = map.get(0);
   map.delete(0);
-  if (format === FORMAT) return codec.fromMap(map);
-  throw new Problem("proof-format", "not a proof of this format", {
-    expected: `"${FORMAT}"`,
-    got: typeof format === "string" ? JSON.stringify(format.slice(0, 64)) : typeof format,
-  });
+  if (format !== PROOF_FORMAT) {
+    throw new Problem("proof-format", "not a proof of this format", {
+      expected: `"${PROOF_FORMAT}"`,
+      got: typeof format === "string" ? JSON.stringify(format.slice(0, 64)) : typeof format,
+    });
+  }
+  const { parts, ...rest } = fileCodec.fromMap(map);
+  return { ...rest, parts: parts.map((part) => partCodec.fromMap(decodeMap(part))) };
 }
 
 /** The hashes of a multiproof as one byte string, and back. Throws `proof-format` unless whole hashes. */
@@ -95,7 +108,7 @@ export function splitHashes(bytes: Uint8Array): Uint8Array[] {
   );
 }
 
-function decodeFile(bytes: Uint8Array): CborMap {
+function decodeMap(bytes: Uint8Array): CborMap {
   try {
     return decodeCborMap(bytes, LIMITS);
   } catch (cause) {

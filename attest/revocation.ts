@@ -1,12 +1,12 @@
 import { equalBytes, toHex } from "./bytes.ts";
 import { openObject, signObject } from "./cose.ts";
-import { must, type RecordCodec, recordCodec } from "./field.ts";
+import { type Field, must, type RecordCodec, recordCodec } from "./field.ts";
 import { isLogOf, refuse, requireKey, signerHint } from "./key-checks.ts";
 import { Problem } from "./problem.ts";
-import type { Witness } from "./proof-verify.ts";
+import type { Witness } from "./proof-log.ts";
 import type { Signer } from "./signature.ts";
 import type { Suite } from "./suite.ts";
-import type { TrustPolicy } from "./verdict.ts";
+import type { TrustPolicy } from "./trust-policy.ts";
 
 /** The statement of the owner's recovery key, or of a registrar, that a device key is no longer to be believed. */
 export interface Revocation {
@@ -40,7 +40,8 @@ export interface ReceiptedEvidence {
   readonly witnesses: readonly Witness[];
 }
 
-const codec: RecordCodec<Revocation> = recordCodec<Revocation>("revocation", {
+/** The fields of the payload, by property name. */
+export const REVOCATION_FIELDS: Readonly<Record<keyof Revocation, Field>> = {
   network: must(1, "text"),
   deviceKey: must(2, "bytes32"),
   logId: must(3, "bytes32"),
@@ -48,7 +49,8 @@ const codec: RecordCodec<Revocation> = recordCodec<Revocation>("revocation", {
   cutSize: must(5, "uint"),
   revokedAtMs: must(6, "uint"),
   reason: must(7, "text"),
-});
+};
+const codec: RecordCodec<Revocation> = recordCodec<Revocation>("revocation", REVOCATION_FIELDS);
 
 /** Signs a revocation as COSE_Sign1 with kid = recovery or registrar key. Throws `revocation-log` or `revocation-own`. */
 export async function signRevocation(

@@ -8,12 +8,11 @@ export interface Segment {
 }
 
 /**
- * Arranges closes, by seq, into segments that cover [fromMs, toMs) with nothing left out: the first begins at
- * `fromMs`, the last ends at `toMs`, and each next one names the one before it as its previous close. Closes between
- * the two ends of a segment are not needed: within a chain, opening is always the previous closing. Throws
- * `proof-cover` or `proof-chain`.
+ * Arranges the closes of one log, by seq, into segments with nothing left out: each next one names the one before it
+ * as its previous close. Closes between the two ends of a segment are not needed: within a chain, opening is always the
+ * previous closing. Throws `proof-chain`, and `proof-cover` without any close.
  */
-export function arrangeSegments(closes: readonly IntervalClose[], fromMs: number, toMs: number): Segment[] {
+export function arrangeSegments(closes: readonly IntervalClose[]): Segment[] {
   const segments: Segment[] = [];
   for (const close of closes) {
     const open = segments.at(-1);
@@ -24,8 +23,8 @@ export function arrangeSegments(closes: readonly IntervalClose[], fromMs: number
       segments.push({ first: close, last: close });
     }
   }
-  requireCover(segments, fromMs, toMs);
-  return segments;
+  if (segments.length > 0) return segments;
+  throw new Problem("proof-cover", "the proof holds no close");
 }
 
 /** The closes that a proof must hold, out of all closes of the channel in its span, by seq: both ends of each chain. */
@@ -84,21 +83,23 @@ export function discontinuitiesBetween(
   return found.reverse();
 }
 
+/** Without a discontinuity the register goes on where it was, and time, too, unless the clock was set. */
+export function requireContinued(previous: IntervalClose, next: IntervalClose): void {
+  const same =
+    next.openingImportMwh === previous.closingImportMwh &&
+    next.openingExportMwh === previous.closingExportMwh &&
+    (next.t0Ms === previous.t1Ms || next.lastClockStepSeq !== previous.lastClockStepSeq);
+  if (same) return;
+  throw new Problem("proof-chain", "a segment does not begin where the one before it ended", {
+    where: `close ${next.seq}`,
+  });
+}
+
 function requireAdjacent(previous: IntervalClose, next: IntervalClose): void {
   if (next.previousCloseSeq === previous.seq) return;
   throw new Problem("proof-chain", "a close between two segments was left out", {
     where: `close ${next.seq}`,
     expected: `previous close ${previous.seq}`,
     got: String(next.previousCloseSeq),
-  });
-}
-
-function requireCover(segments: readonly Segment[], fromMs: number, toMs: number): void {
-  const first = segments[0]?.first;
-  const last = segments.at(-1)?.last;
-  if (first?.t0Ms === fromMs && last?.t1Ms === toMs) return;
-  throw new Problem("proof-cover", "the closes do not begin and end where the claim does", {
-    expected: `${fromMs} to ${toMs}`,
-    got: first === undefined ? "no closes" : `${first.t0Ms} to ${last?.t1Ms}`,
   });
 }

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { toHex } from "../../attest/bytes.ts";
 import { nativeSigner, nativeSuite } from "../../attest/native.ts";
-import { fingerprint } from "../../attest/verdict.ts";
+import { fingerprint } from "../../attest/trust-policy.ts";
 import { runCommand } from "../../runtime/command.ts";
 import { createKey } from "../../runtime/key-file.ts";
 

@@ -7,6 +7,7 @@ import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
 import { openDatabaseForReading, type SqliteDatabase } from "../../runtime/database.ts";
 import { type OwnedDatabase, openOwnedDatabase } from "../../runtime/database-lock.ts";
 import { readStatements } from "../../runtime/sql.ts";
+import { indexRow } from "./index-row.ts";
 
 /** A leaf on its way into the journal. */
 export interface SealedLeaf {
@@ -36,9 +37,29 @@ export interface StoredReceipt {
   readonly bytes: Uint8Array;
 }
 
-const MIGRATIONS: readonly URL[] = [new URL("./schema-1.sql", import.meta.url)];
+/** One channel of one epoch, as far as its first `size` leaves go. */
+export interface ChannelReach {
+  readonly epoch: number;
+  readonly channel: number;
+  readonly size: number;
+}
+
+/** Where closes begin and end, ms since 1970, ascending. */
+export interface CloseBoundaries {
+  readonly begins: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/** A leaf by its place and its time. */
+export interface TimedLeaf {
+  readonly seq: number;
+  readonly ms: number;
+}
+
+const MIGRATIONS: readonly URL[] = ["./schema-1.sql", "./schema-2.sql"].map(
+  (name) => new URL(name, import.meta.url),
+);
 const MAX_BYTES = 4 * 1024 ** 3;
-const MARKED = new Set<Leaf["kind"]>(["intervalClose", "anchor"]);
 
 interface SizedRow {
   readonly size: number;
@@ -70,7 +91,8 @@ export class Journal {
     this.#database.transaction(() => {
       for (const { leaf, bytes } of commit.leaves) {
         this.#run("addLeaf", { epoch: commit.epoch, seq: leaf.seq, bytes });
-        if (MARKED.has(leaf.kind)) this.#run("addMark", { epoch: commit.epoch, ...markOf(leaf) });
+        const index = indexRow(leaf);
+        if (index !== undefined) this.#run(index.statement, { epoch: commit.epoch, ...index.values });
       }
       for (const subtree of commit.subtrees) this.#run("addSubtree", { epoch: commit.epoch, ...subtree });
       for (const [name, value] of Object.entries(commit.notes)) this.#run("putNote", { name, value });
@@ -155,23 +177,66 @@ export class Journal {
     };
   }
 
+  /** The checkpoint of exactly this size, with its receipts. */
+  keptCheckpoint(
+    epoch: number,
+    size: number,
+  ): { readonly bytes: Uint8Array; readonly receipts: readonly Uint8Array[] } | undefined {
+    const bytes = this.checkpointAt(epoch, size);
+    return bytes && { bytes, receipts: this.#receiptsAt(epoch, size) };
+  }
+
   receiptByHash(hash: Uint8Array): Uint8Array | undefined {
     const row = this.#one<{ bytes: Uint8Array }>("receiptByHash", { hash });
     return row === undefined ? undefined : new Uint8Array(row.bytes);
   }
 
   /** The receipt over the most leaves of the newest epoch that has any. */
-  newestReceipt(): Uint8Array | undefined {
-    const row = this.#one<{ bytes: Uint8Array }>("newestReceipt", {});
-    return row === undefined ? undefined : new Uint8Array(row.bytes);
+  newestReceipt(): { readonly epoch: number; readonly bytes: Uint8Array } | undefined {
+    const row = this.#one<{ epoch: number; bytes: Uint8Array }>("newestReceipt", {});
+    return row && { epoch: row.epoch, bytes: new Uint8Array(row.bytes) };
+  }
+
+  /** Epochs that the journal holds leaves of, newest first. */
+  epochs(): number[] {
+    return this.#all<{ epoch: number }>("epochs", {}).map(({ epoch }) => epoch);
+  }
+
+  /** Every channel manifest, ascending. */
+  channelManifestSeqs(epoch: number): number[] {
+    return this.#all<{ seq: number }>("channelManifests", { epoch }).map(({ seq }) => seq);
   }
 
   closeSeqs(epoch: number, span: { channel: number; fromMs: number; toMs: number }): number[] {
     return this.#all<{ seq: number }>("closes", { epoch, ...span }).map(({ seq }) => seq);
   }
 
-  recentCloseSeqs(epoch: number, limit: number): number[] {
-    return this.#all<{ seq: number }>("recentCloses", { epoch, limit }).map(({ seq }) => seq);
+  /** The newest closes of all channels among the first `size` leaves, newest first. */
+  recentCloseSeqs(epoch: number, limit: number, size: number = Number.MAX_SAFE_INTEGER): number[] {
+    return this.#all<{ seq: number }>("recentCloses", { epoch, limit, size }).map(({ seq }) => seq);
+  }
+
+  /** The begins of closes around `fromMs` and the ends of closes around `toMs`, at most two of each. */
+  boundaries(reach: ChannelReach, span: { fromMs: number; toMs: number }): CloseBoundaries {
+    const times = (name: string, ms: number): number[] =>
+      this.#all<{ ms: number }>(name, { ...reach, ms }).map((row) => row.ms);
+    return { begins: times("closeBegins", span.fromMs), ends: times("closeEnds", span.toMs) };
+  }
+
+  /** Where the channel's first close begins. */
+  firstCloseBegin(reach: ChannelReach): number | undefined {
+    return this.#one<{ ms: number }>("firstClose", reach)?.ms;
+  }
+
+  /** Where the last close ends of those that end at or before `ms`. */
+  lastCloseEnd(reach: ChannelReach, ms: number): number | undefined {
+    return this.#one<{ ms: number }>("lastClose", { ...reach, ms })?.ms;
+  }
+
+  /** The channel's last flexibility reading at or before `ms`, or its first one after it. */
+  flexibility(side: "before" | "after", reach: ChannelReach, ms: number): TimedLeaf | undefined {
+    const name = side === "before" ? "flexibilityBefore" : "flexibilityAfter";
+    return this.#one<TimedLeaf>(name, { ...reach, ms });
   }
 
   anchorSeqBelow(epoch: number, seq: number): number | undefined {
@@ -227,14 +292,3 @@ function openToRead(path: string): OwnedDatabase {
 
 /** How many leaves one stored subtree covers. */
 export const SUBTREE_LEAVES: number = STORED_SUBTREE_LEAVES;
-
-function markOf(leaf: Leaf): object {
-  const close = leaf.kind === "intervalClose" ? leaf : undefined;
-  return {
-    seq: leaf.seq,
-    kind: leaf.kind,
-    channel: close?.channel ?? null,
-    t0Ms: close?.t0Ms ?? null,
-    t1Ms: close?.t1Ms ?? null,
-  };
-}

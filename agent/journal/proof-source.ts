@@ -22,6 +22,7 @@ export function journalProofSource(journal: Journal, identity: LogIdentity): Pro
         });
       }),
     checkpointOver: (seq) => journal.checkpointOver(epoch, seq),
+    checkpointAt: (size) => journal.keptCheckpoint(epoch, size),
     anchorBelow: (seq) => anchorBelow(journal, epoch, seq),
     tree: () => journalTree(journal, epoch),
   };

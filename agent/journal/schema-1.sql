@@ -10,7 +10,7 @@ CREATE TABLE leaf (
   PRIMARY KEY (epoch, seq)
 ) WITHOUT ROWID;
 
--- Closes and anchors, so that a proof finds them without decoding the log.
+-- Closes, anchors and channel manifests, so that a proof finds them without decoding the log.
 CREATE TABLE mark (
   epoch INTEGER NOT NULL,
   seq INTEGER NOT NULL,

@@ -55,18 +55,68 @@ SELECT bytes FROM receipt WHERE hash = :hash
 SELECT coalesce(max(size), 0) AS size FROM receipt WHERE epoch = :epoch AND node_key = :nodeKey
 
 -- name: newestReceipt
-SELECT bytes FROM receipt ORDER BY epoch DESC, size DESC LIMIT 1
+SELECT epoch, bytes FROM receipt ORDER BY epoch DESC, size DESC LIMIT 1
 
 -- name: receiptNodes
 SELECT DISTINCT node_key AS nodeKey FROM receipt
+
+-- name: epochs
+WITH RECURSIVE held (epoch) AS (
+  SELECT max(epoch) FROM leaf
+  UNION ALL
+  SELECT (SELECT max(leaf.epoch) FROM leaf WHERE leaf.epoch < held.epoch) FROM held WHERE held.epoch IS NOT NULL)
+SELECT epoch FROM held WHERE epoch IS NOT NULL
+
+-- name: channelManifests
+SELECT seq FROM mark WHERE epoch = :epoch AND kind = 'channelManifest' ORDER BY seq
 
 -- name: closes
 SELECT seq FROM mark
 WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND t0_ms >= :fromMs AND t1_ms <= :toMs
 ORDER BY seq
 
+-- name: closeBegins
+SELECT DISTINCT t0_ms AS ms FROM mark
+WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND seq < :size AND t0_ms IN (
+  (SELECT max(t0_ms) FROM mark
+   WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND seq < :size AND t0_ms <= :ms),
+  (SELECT min(t0_ms) FROM mark
+   WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND seq < :size AND t0_ms >= :ms))
+ORDER BY ms
+
+-- name: closeEnds
+SELECT DISTINCT t1_ms AS ms FROM mark
+WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND seq < :size AND t1_ms IN (
+  (SELECT max(t1_ms) FROM mark
+   WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND seq < :size AND t1_ms <= :ms),
+  (SELECT min(t1_ms) FROM mark
+   WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND seq < :size AND t1_ms >= :ms))
+ORDER BY ms
+
+-- name: firstClose
+SELECT t0_ms AS ms FROM mark
+WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND seq < :size ORDER BY seq LIMIT 1
+
+-- name: lastClose
+SELECT t1_ms AS ms FROM mark
+WHERE epoch = :epoch AND channel = :channel AND kind = 'intervalClose' AND seq < :size AND t1_ms <= :ms
+ORDER BY seq DESC LIMIT 1
+
+-- name: addFlexibility
+INSERT INTO flexibility (epoch, channel, time_ms, seq) VALUES (:epoch, :channel, :ms, :seq)
+
+-- name: flexibilityBefore
+SELECT seq, time_ms AS ms FROM flexibility
+WHERE epoch = :epoch AND channel = :channel AND time_ms <= :ms AND seq < :size
+ORDER BY time_ms DESC, seq DESC LIMIT 1
+
+-- name: flexibilityAfter
+SELECT seq, time_ms AS ms FROM flexibility
+WHERE epoch = :epoch AND channel = :channel AND time_ms > :ms AND seq < :size
+ORDER BY time_ms, seq LIMIT 1
+
 -- name: recentCloses
-SELECT seq FROM mark WHERE epoch = :epoch AND kind = 'intervalClose' ORDER BY seq DESC LIMIT :limit
+SELECT seq FROM mark WHERE epoch = :epoch AND kind = 'intervalClose' AND seq < :size ORDER BY seq DESC LIMIT :limit
 
 -- name: anchorsBelow
 SELECT seq FROM mark WHERE epoch = :epoch AND kind = 'anchor' AND seq < :seq ORDER BY seq DESC LIMIT 1

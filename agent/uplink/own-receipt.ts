@@ -10,7 +10,7 @@ import type { Journal } from "../journal/journal.ts";
 export function requireOurs(receipt: Receipt, journal: Journal, identity: LogIdentity): void {
   const logId = logIdOf(nativeSuite, identity);
   const own = journal.checkpointAt(identity.epoch, receipt.size);
-  if (!equalBytes(receipt.logId, logId) || own === undefined) {
+  if (own === undefined) {
     throw new Problem(
       "receipt-foreign",
       "the node sent a receipt over something this device has not signed",
@@ -18,8 +18,13 @@ export function requireOurs(receipt: Receipt, journal: Journal, identity: LogIde
     );
   }
   const checkpoint = openCheckpoint(nativeSuite, own, { deviceKey: identity.deviceKey, logId });
-  if (equalBytes(checkpoint.root, receipt.root)) return;
-  throw new Problem("receipt-foreign", "the node's receipt is over another root than the one signed here", {
-    where: `size ${receipt.size}`,
-  });
+  const same = equalBytes(checkpoint.manifestHash, receipt.manifestHash);
+  if (same && equalBytes(checkpoint.root, receipt.root)) return;
+  throw new Problem(
+    "receipt-foreign",
+    "the node's receipt is over another log or root than the one signed here",
+    {
+      where: `size ${receipt.size}`,
+    },
+  );
 }

@@ -4,7 +4,7 @@ import { fromHex } from "../../attest/bytes.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { verifyProof } from "../../attest/proof-verify.ts";
-import { judge, type Verdict } from "../../attest/verdict.ts";
+import { type EnergyVerdict, judge } from "../../attest/verdict.ts";
 import type { NodeClient, NodeInterval } from "./node-client.ts";
 
 /** As `kilowitness verify` asks for unless told otherwise, so that both say the same. */
@@ -21,7 +21,7 @@ export interface Evidence {
   readonly channel: string;
   readonly path?: string;
   readonly bytes?: number;
-  readonly verdict?: Verdict;
+  readonly verdict?: EnergyVerdict;
   /** Why there is no valid proof. */
   readonly fault?: { readonly code: string; readonly message: string };
 }
@@ -62,13 +62,13 @@ export async function takeEvidence(node: NodeClient, claim: Claim): Promise<Evid
   }
 }
 
-function judged(bytes: Uint8Array, { deviceKey, nodeKey }: KnownKeys): Verdict {
+function judged(bytes: Uint8Array, { deviceKey, nodeKey }: KnownKeys): EnergyVerdict {
   const verdict = judge(nativeSuite, verifyProof(nativeSuite, bytes), {
     deviceKeys: [fromHex(deviceKey, "device key")],
     nodeKeys: [fromHex(nodeKey, "node key")],
     witnesses: WITNESSES,
   });
-  if (verdict.standing !== "device-asserted") return verdict;
+  if (verdict.standing !== "device-asserted" && verdict.claim === "energy") return verdict;
   throw new Problem("demo-unwitnessed", "the proof holds no receipt of the node");
 }
 

@@ -1,6 +1,6 @@
 import { energyText } from "../../agent/words.ts";
 import { READING_STATUS } from "../../attest/reading.ts";
-import type { ClaimedEnergy } from "../../attest/verdict.ts";
+import type { ClaimedEnergy } from "../../attest/verdict-energy.ts";
 import { verdictWords } from "../../attest/verdict-words.ts";
 import type { DemoResult } from "./demo.ts";
 import { type Evidence, verifyWords } from "./evidence.ts";

@@ -98,12 +98,12 @@ export class FakeNode {
   /** A receipt over what the batch's checkpoint says, with `changes`. */
   async receiptOf(peer: Peer, batch: BatchMessage, changes: Partial<Receipt> = {}): Promise<Uint8Array> {
     const logId = logIdOf(nativeSuite, { network: NETWORK, deviceKey: peer.deviceKey, epoch: batch.epoch });
-    const { size, root } = openCheckpoint(nativeSuite, batch.checkpoint, {
+    const { manifestHash, size, root } = openCheckpoint(nativeSuite, batch.checkpoint, {
       deviceKey: peer.deviceKey,
       logId,
     });
-    const receipt = { logId, size, root, receivedAtMs: 1_800_000_000_000, ruleVersion: RULE_VERSION };
-    return signReceipt(this.signer, { ...receipt, ...changes });
+    const said = { manifestHash, size, root, receivedAtMs: 1_800_000_000_000, ruleVersion: RULE_VERSION };
+    return signReceipt(this.signer, { ...said, ...changes });
   }
 
   async giveReceipt(peer: Peer, batch: BatchMessage): Promise<void> {

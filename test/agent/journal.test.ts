@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Journal } from "../../agent/journal/journal.ts";
 import { journalTree } from "../../agent/journal/proof-source.ts";
@@ -153,6 +154,31 @@ describe("journal", () => {
     bench.log.journal.close();
     new Journal(path).close();
     bench = openBench(path);
+  });
+
+  it("brings a journal of the first schema up to date, with what it holds", () => {
+    sealReadings(bench, 100);
+    bench.sealer.commit();
+    const span = { channel: 1, fromMs: 0, toMs: bench.time.wall };
+    const closes = bench.log.journal.closeSeqs(1, span);
+    expect(closes.length).toBeGreaterThan(5);
+    bench.log.journal.close();
+    const old = new Database(path);
+    old.exec("DROP TABLE flexibility");
+    old.pragma("user_version = 1");
+    old.close();
+    bench = openBench(path, { time: bench.time });
+    const { journal } = bench.log;
+    expect(journal.closeSeqs(1, span)).toEqual(closes);
+    const evidence = new Uint8Array(32);
+    bench.sealer.sealFlexibility(1, { channel: "grid", available: true, evidence });
+    bench.sealer.commit();
+    const reach = { epoch: 1, channel: 1, size: journal.size(1) };
+    const found = { seq: journal.size(1) - 1, ms: bench.time.wall };
+    expect(journal.flexibility("before", reach, bench.time.wall)).toEqual(found);
+    expect(journal.flexibility("before", reach, bench.time.wall - 1)).toBeUndefined();
+    expect(journal.flexibility("after", reach, bench.time.wall - 1)).toEqual(found);
+    expect(journal.flexibility("before", { ...reach, size: found.seq }, bench.time.wall)).toBeUndefined();
   });
 
   it("stores subtrees from which the tree has the root of all leaves", () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentClock, type ClockSource } from "../../agent/clock/clock.ts";
+import { lastReceipted } from "../../agent/journal/last-receipted.ts";
 import { type OpenedLog, openLog } from "../../agent/journal/open-log.ts";
 import type { ChannelSource } from "../../agent/sealing/leaves.ts";
 import { Sealer } from "../../agent/sealing/sealer.ts";
@@ -95,7 +96,9 @@ export function openBench(path: string, options: BenchOptions = {}): Bench {
     const manifest = { network, epoch, deviceKey: signer.publicKey, agentVersion: "t" };
     sealer.open(
       { ...manifest, assuranceTier: 0, bootCount: 1, intervalMs: INTERVAL_MS },
-      log.reason === undefined ? undefined : { reason: log.reason },
+      log.reason === undefined
+        ? undefined
+        : { reason: log.reason, ...lastReceipted(log.journal, log.identity) },
     );
   }
   return { log, sealer, time };

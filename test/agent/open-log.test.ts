@@ -99,7 +99,7 @@ describe("opening the log", () => {
   });
 
   it.each([
-    ["of another version", (text: string) => text.replace('"version":1', '"version":99')],
+    ["of another version", (text: string) => text.replace(/"version":\d+/, '"version":99')],
     ["cut off", (text: string) => text.slice(0, 40)],
     ["of another history", (text: string) => text.replace(/"size":\d+/, '"size":3')],
   ])("does without a saved state that is %s", async (_name, damage) => {

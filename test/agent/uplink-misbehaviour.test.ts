@@ -117,7 +117,7 @@ describe("uplink", () => {
     it.each([
       ["a size that was never signed", { size: 3 }],
       ["more than there is", { size: 1_000_000 }],
-      ["another log", { logId: new Uint8Array(32) }],
+      ["another log", { manifestHash: new Uint8Array(32) }],
       ["another root", { root: new Uint8Array(32) }],
     ])("keeps no receipt over %s, and nothing that comes after it", async (_name, changes) => {
       const node: FakeNode = await on().startNode({

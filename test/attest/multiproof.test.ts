@@ -2,10 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asciiBytes, concatBytes, toHex } from "../../attest/bytes.ts";
 import {
+  buildCutMultiproof,
   buildMultiproof,
   MAX_MULTIPROOF_LEAVES,
   type MultiproofClaim,
   rootFromMultiproof,
+  rootsFromMultiproof,
 } from "../../attest/multiproof.ts";
 import { nativeSuite as suite } from "../../attest/native.ts";
 import { inclusionProof, type NodeSource, rangeHash, SubtreeSource } from "../../attest/node-source.ts";
@@ -103,6 +105,41 @@ describe("multiproof", () => {
         expect(rootFromMultiproof(portableSuite, claim)).toEqual(root);
       }),
     );
+  });
+
+  it("gives the root of every earlier size that it is cut at, from hashes that the root authenticates", () => {
+    const cutCase = fc.integer({ min: 2, max: 70 }).chain((size) => {
+      const some = (max: number, least: number): fc.Arbitrary<number[]> =>
+        fc
+          .uniqueArray(fc.integer({ min: least, max }), { minLength: 1, maxLength: 5 })
+          .map((values) => values.toSorted((a, b) => a - b));
+      return fc.record({ size: fc.constant(size), indices: some(size - 1, 0), cuts: some(size - 1, 1) });
+    });
+    fc.assert(
+      fc.property(cutCase, ({ size, indices, cuts }) => {
+        const hashes = hashesOf(size);
+        const proof = buildCutMultiproof(sourceOf(hashes), { size, indices, cuts });
+        const leaves = indices.map((index) => ({ index, hash: hashes[index] ?? new Uint8Array(0) }));
+        const { root, atCut } = rootsFromMultiproof(suite, { size, leaves, proof, cuts });
+        expect(root).toEqual(naiveRoot(hashes));
+        expect([...atCut.keys()].toSorted((a, b) => a - b)).toEqual(cuts);
+        for (const cut of cuts) expect(atCut.get(cut)).toEqual(naiveRoot(hashes.slice(0, cut)));
+      }),
+    );
+  });
+
+  it.each([
+    ["a cut at the size itself", [5]],
+    ["a cut at nothing", [0]],
+    ["cuts out of order", [3, 2]],
+    ["one cut twice", [2, 2]],
+    ["too many cuts", Array.from({ length: 17 }, (_, at) => at + 1)],
+  ])("refuses %s", (_, cuts) => {
+    const { claim, hashes } = caseOf(cuts.length > 5 ? 20 : 5, [0]);
+    const refused = expect.objectContaining({ code: "proof-shape" });
+    expect(() => rootsFromMultiproof(suite, { ...claim, cuts })).toThrow(refused);
+    const targets = { size: claim.size, indices: [0], cuts };
+    expect(() => buildCutMultiproof(sourceOf(hashes), targets)).toThrow(refused);
   });
 
   it("carries the hashes of an inclusion proof when it is about one leaf", () => {

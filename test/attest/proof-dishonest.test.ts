@@ -6,29 +6,29 @@ import {
   type IntervalClose,
   type Unplaced,
 } from "../../attest/leaf.ts";
-import { nativeSuite } from "../../attest/native.ts";
+import { encodeProof } from "../../attest/proof.ts";
 import { verifyProof } from "../../attest/proof-verify.ts";
-import { judge } from "../../attest/verdict.ts";
-import { EPOCH_MS, LogBuilder } from "../kit/log-builder.ts";
-import { dishonestProof, patientSuite, quarter } from "./proof-kit.ts";
+import { EPOCH_MS } from "../kit/log-builder.ts";
+import {
+  dishonestProof,
+  energyVerdict,
+  lawless,
+  lawlessLog,
+  naming,
+  partShowing,
+  patientSuite,
+  quarter,
+  say,
+  signNow,
+} from "./proof-kit.ts";
 import { refusalOf } from "./refusal.ts";
 
 /**
  * What a device can sign that its log's rules forbid. A node would never give a receipt for it; a verifier that
  * holds only the file must not be led astray, or kept busy, either.
  */
-const blank = new LogBuilder({ suite: nativeSuite });
-const time = blank.time();
-const manifest = blank.manifestLeaf();
-const manifestHash = blank.append(manifest).hash;
-
-function close(changes: Partial<IntervalClose> = {}): Unplaced<IntervalClose> {
-  return {
-    ...{ kind: "intervalClose", channel: 1, ...time, t0Ms: quarter(0), t1Ms: quarter(1), count: 1 },
-    ...{ openingSeq: 0, closingSeq: 0, openingImportMwh: 1000, closingImportMwh: 9000 },
-    ...{ manifestSeq: 1, manifestHash, ...changes },
-  };
-}
+const { manifest, time, close } = lawless;
+const NOBODY = { deviceKeys: [], nodeKeys: [], witnesses: 1 };
 
 function gap(changes: Partial<Discontinuity> = {}): Unplaced<Discontinuity> {
   return {
@@ -51,9 +51,7 @@ function halves(second: Partial<IntervalClose>): readonly [Unplaced<IntervalClos
 
 async function codeOf(...leaves: Unplaced[]): Promise<string | undefined> {
   const bytes = await dishonestProof([manifest, ...leaves]);
-  return refusalOf(() => {
-    judge(patientSuite, verifyProof(patientSuite, bytes), { deviceKeys: [], nodeKeys: [], witnesses: 1 });
-  });
+  return refusalOf(() => energyVerdict(bytes, NOBODY));
 }
 
 describe("a log that no rules have checked", () => {
@@ -82,8 +80,7 @@ describe("a log that no rules have checked", () => {
       [{ ...first, ...withExport }, gap(), second],
       [first, gap(), { ...second, ...withExport }],
     ]) {
-      const proven = verifyProof(patientSuite, await dishonestProof([manifest, ...leaves]));
-      const verdict = judge(patientSuite, proven, { deviceKeys: [], nodeKeys: [], witnesses: 1 });
+      const verdict = energyVerdict(await dishonestProof([manifest, ...leaves]), NOBODY);
       expect(verdict.export).toBeUndefined();
       expect(verdict.import?.wh).toBe(8);
     }
@@ -104,7 +101,8 @@ describe("a log that no rules have checked", () => {
   });
 
   it("is refused when a leaf is another channel's, or none that a claim needs", async () => {
-    expect(await codeOf(close({ channel: 2 }))).toBe("proof-channel");
+    expect(await codeOf(close({ channel: 2 }))).toBe("proof-manifest");
+    expect(await codeOf(...halves({ channel: 2 }))).toBe("proof-channel");
     const [first, second] = halves({ lastDiscontinuitySeq: 3 });
     expect(await codeOf(first, gap({ channel: 2 }), second)).toBe("proof-channel");
     expect(await codeOf(close(), { kind: "reading", channel: 1, ...time, importMwh: 5 })).toBe("proof-leaf");
@@ -113,21 +111,74 @@ describe("a log that no rules have checked", () => {
       "proof-leaf",
     );
     expect(await codeOf(close(), manifest)).toBe("proof-leaf");
+    expect(await codeOf(close(), { kind: "epochOpen", ...time, reason: "late" })).toBe("proof-leaf");
+    expect(await codeOf(close(), { kind: "clockStep", ...time, beforeMs: 0, beforeQuality: 3 })).toBe(
+      "proof-leaf",
+    );
   });
 
   it("is refused when the manifest in force is not there or another one", async () => {
     expect(await codeOf(close({ manifestSeq: 3 }))).toBe("proof-manifest");
     expect(await codeOf(close({ manifestHash: new Uint8Array(32) }))).toBe("proof-manifest");
     expect(await codeOf(close({ manifestSeq: 0 }))).toBe("proof-manifest");
-    const other = dishonestProof([blank.manifestLeaf({ channel: 2 }), close()]);
-    expect(refusalOf(() => other)).toBeUndefined();
-    const bytes = await other;
-    expect(refusalOf(() => verifyProof(patientSuite, bytes))).toBe("proof-manifest");
+    const other = await dishonestProof([{ ...manifest, channel: 2 }, close()]);
+    expect(refusalOf(() => verifyProof(patientSuite, other))).toBe("proof-manifest");
+    expect(await codeOf(...halves({ manifestSeq: 3 }), manifest)).toBe("proof-manifest");
   });
 
-  it("is refused when its closes do not cover the claim", async () => {
+  it("is refused when it closes nothing, ends before it begins, or speaks of what comes later", async () => {
     expect(await codeOf()).toBe("proof-shape");
-    expect(await codeOf(close({ t0Ms: EPOCH_MS + 1 }))).toBe("proof-cover");
-    expect(await codeOf(close({ t1Ms: quarter(2) }))).toBe("proof-cover");
+    expect(await codeOf(gap())).toBe("proof-cover");
+    expect(await codeOf(close({ t1Ms: quarter(0) }))).toBeUndefined();
+    expect(await codeOf(close({ t1Ms: quarter(0) - 1 }))).toBe("proof-chain");
+    expect(await codeOf(close({ openingSeq: 1, closingSeq: 1 }))).toBeUndefined();
+    expect(await codeOf(close({ openingSeq: 1 }))).toBe("proof-chain");
+    expect(await codeOf(close({ closingSeq: 2 }))).toBe("proof-chain");
+    expect(await codeOf(...halves({ lastDiscontinuitySeq: 4 }), gap())).toBe("proof-chain");
+  });
+
+  it("is refused when the same time is claimed twice behind a discontinuity", async () => {
+    const [first, second] = halves({ lastDiscontinuitySeq: 3, t0Ms: EPOCH_MS + 449_999 });
+    expect(await codeOf(first, gap(), second)).toBe("proof-chain");
+    expect(await codeOf(close(), gap(), close({ previousCloseSeq: 2, lastDiscontinuitySeq: 3 }))).toBe(
+      "proof-chain",
+    );
+    // Where the clock was set, too, the log may lawfully hold the same times twice.
+    expect(await codeOf(first, gap(), { ...second, lastClockStepSeq: 2 })).toBeUndefined();
+  });
+
+  it("hides no break by leaving out the marks that closes carry at one", async () => {
+    const next = { t0Ms: quarter(1) + 1, t1Ms: quarter(2), openingImportMwh: 9000, closingImportMwh: 9000 };
+    const after = { ...next, previousCloseSeq: 2 };
+    const stepped = await dishonestProof([manifest, close(), close({ ...after, lastClockStepSeq: 1 })]);
+    expect(energyVerdict(stepped, NOBODY)).toMatchObject({
+      segments: 2,
+      clockSteps: [{ fromMs: quarter(1), toMs: quarter(1) + 1 }],
+    });
+    const broken = close({ ...after, previousCloseSeq: 2, lastDiscontinuitySeq: 3 });
+    expect(energyVerdict(await dishonestProof([manifest, close(), gap(), broken]), NOBODY)).toMatchObject({
+      segments: 2,
+      gaps: [{ fromMs: quarter(1), toMs: quarter(1) + 1 }],
+    });
+    const log = lawlessLog([manifest, close(), { ...manifest, serial: "4712" }]);
+    say(log, close({ ...after, t0Ms: quarter(1), ...naming(log, 3) }));
+    await signNow(log);
+    const replaced = energyVerdict(encodeProof({ parts: [partShowing(log, { seqs: [2, 4] })] }), NOBODY);
+    expect(replaced.import?.claimIds.map(({ serial }) => serial)).toEqual(["4711", "4712"]);
+    // Without any break two closes are one chain, in which nothing is claimed twice.
+    expect(await codeOf(close(), close(after))).toBeUndefined();
+    expect(await codeOf(close(), close({ ...after, t0Ms: quarter(1) - 1 }))).toBe("proof-chain");
+    expect(await codeOf(close({ shape: CLOSE_SHAPE.endsChain }), close(after))).toBe("proof-chain");
+  });
+
+  it("is refused when a segment lies outside of the claim's two ends", async () => {
+    const [first, second] = halves({ lastClockStepSeq: 1 });
+    const away = { openingImportMwh: 5000, closingImportMwh: 5000, shape: CLOSE_SHAPE.endsChain };
+    const excursion = (t0Ms: number, t1Ms: number): Unplaced<IntervalClose> =>
+      close({ ...away, t0Ms, t1Ms, previousCloseSeq: 2, lastClockStepSeq: 0 });
+    const back = { ...second, previousCloseSeq: 3 };
+    expect(await codeOf(first, excursion(quarter(0), quarter(1)), back)).toBeUndefined();
+    expect(await codeOf(first, excursion(quarter(8), quarter(9)), back)).toBe("proof-cover");
+    expect(await codeOf(first, excursion(quarter(-9), quarter(-8)), back)).toBe("proof-cover");
   });
 });

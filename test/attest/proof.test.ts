@@ -4,12 +4,11 @@ import { nativeSuite } from "../../attest/native.ts";
 import { portableSuite } from "../../attest/portable.ts";
 import { buildProof } from "../../attest/proof-build.ts";
 import { verifyProof } from "../../attest/proof-verify.ts";
-import { judge, type Verdict } from "../../attest/verdict.ts";
-import { EPOCH_MS, LogBuilder } from "../kit/log-builder.ts";
+import type { EnergyVerdict } from "../../attest/verdict.ts";
+import { EPOCH_MS, type LogBuilder } from "../kit/log-builder.ts";
 import {
+  energyVerdict,
   leafOf,
-  nodeA,
-  nodeB,
   openedLog,
   proofOf,
   quarter,
@@ -21,9 +20,9 @@ import { refusalOf } from "./refusal.ts";
 
 const WHOLE_REGISTER_MWH = 1_000_000;
 
-function verdictOf(log: LogBuilder, bytes: Uint8Array): Verdict {
-  const native = judge(nativeSuite, verifyProof(nativeSuite, bytes), trusting(log));
-  expect(judge(portableSuite, verifyProof(portableSuite, bytes), trusting(log))).toEqual(native);
+function verdictOf(log: LogBuilder, bytes: Uint8Array): EnergyVerdict {
+  const native = energyVerdict(bytes, trusting(log), nativeSuite);
+  expect(energyVerdict(bytes, trusting(log), portableSuite)).toEqual(native);
   return native;
 }
 
@@ -129,15 +128,30 @@ describe("a proof", () => {
     expect(verdict.import?.wh).toBe(Math.floor((1_000_000 + 52 * RISE_MWH) / 1000) - 1000);
   });
 
+  it("says that the clock was set in a gap, whose ends are then by two clocks", async () => {
+    const log = openedLog().readMany(40, { stepMs: 15_000, risesMwh: RISE_MWH });
+    log.stepClock(log.timeMs - 60_000);
+    log.timeMs += 15_000;
+    log.read({ importMwh: 500 });
+    log.readMany(23, { stepMs: 15_000, risesMwh: 2000 });
+    log.timeMs += 5000;
+    log.closeDue();
+    await log.checkpoint();
+    const verdict = verdictOf(log, proofOf(log, 0, 1));
+    const gap = { fromMs: EPOCH_MS + 600_000, toMs: EPOCH_MS + 555_000, clockSet: true };
+    expect(verdict).toMatchObject({ segments: 2, gaps: [gap], clockSteps: [] });
+  });
+
   it("takes the later one of two equal times where the clock was set back", async () => {
     const log = readQuarters(openedLog(), 3);
     log.stepClock(quarter(0) + 60_000);
     readQuarters(log, 3);
     log.readMany(1, { stepMs: 15_000, risesMwh: 0 });
     await log.checkpoint();
-    const proven = verifyProof(nativeSuite, proofOf(log, 1, 2));
-    expect(proven.segments).toHaveLength(1);
-    expect(proven.segments[0]?.first.lastClockStepSeq).toBe(leafOf(log, "clockStep").seq);
+    const { claim } = verifyProof(nativeSuite, proofOf(log, 1, 2));
+    if (claim.kind !== "energy") throw new Error("not a proof of energy");
+    expect(claim.segments).toHaveLength(1);
+    expect(claim.segments[0].first.lastClockStepSeq).toBe(leafOf(log, "clockStep").seq);
   });
 
   it("is not built where no close begins or ends, nor before a checkpoint covers it", async () => {
@@ -154,39 +168,5 @@ describe("a proof", () => {
     ).toBe("proof-no-interval");
     readQuarters(log, 1);
     expect(build(0, 3)).toBe("proof-unsigned");
-  });
-});
-
-describe("the size of a proof", () => {
-  it("of an hour out of a day of readings every 5 s stays far below the log", async () => {
-    const log = new LogBuilder({ suite: nativeSuite, startMs: EPOCH_MS - 5000 });
-    log.manifest();
-    log.readMany(1, { stepMs: 5000, risesMwh: 0 });
-    const source = log.proofSource();
-    const sizes: Record<string, number> = {};
-    for (let hour = 0; hour < 24; hour++) {
-      for (let minute = 0; minute < 60; minute++) {
-        log.readMany(12, { stepMs: 5000, risesMwh: RISE_MWH });
-        if (hour === 11 && minute === 0) {
-          await log.checkpoint();
-          log.anchor(await log.receive(nodeA, log.timeMs), nodeA, log.timeMs);
-        }
-      }
-    }
-    await log.checkpoint();
-    log.checkpoints.splice(0, 1); // the proof below is under the day's last checkpoint
-    const request = { channel: 1, fromMs: quarter(48), toMs: quarter(52) };
-    sizes["without receipt, with anchor"] = buildProof(source, request).length;
-    await log.receive(nodeA, log.timeMs);
-    sizes["one receipt, with anchor"] = buildProof(source, request).length;
-    const alone = { ...source, anchorBelow: () => undefined };
-    const one = buildProof(alone, request);
-    sizes["one receipt"] = one.length;
-    await log.receive(nodeB, log.timeMs);
-    sizes["two receipts"] = buildProof(alone, request).length;
-    console.log(`proof of one hour out of ${log.leaves.length} leaves, bytes: ${JSON.stringify(sizes)}`);
-    expect(verdictOf(log, one).import?.wh).toBeGreaterThan(0);
-    expect(one.length).toBeLessThan(4096);
-    expect(log.leaves.length).toBeGreaterThan(17_280);
   });
 });

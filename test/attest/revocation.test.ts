@@ -191,7 +191,7 @@ describe("objects taken for one another", async () => {
   const known = { network: NETWORK, oldKey: device.publicKey, nextKeyHash: hashOf(secondKey) };
   const enrolment = await statement();
   const rotated = await rotation();
-  const receipt = { logId: log, size: 1, root, receivedAtMs: EPOCH_MS, ruleVersion: 1 };
+  const receipt = { manifestHash: log, size: 1, root, receivedAtMs: EPOCH_MS, ruleVersion: 1 };
   const objects: Partial<Record<ObjectType, Uint8Array>> = {
     checkpoint: await signCheckpoint(device, log, checkpoint),
     receipt: await signReceipt(node, receipt),

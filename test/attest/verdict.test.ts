@@ -1,16 +1,34 @@
 import { describe, expect, it } from "vitest";
 import { toHex } from "../../attest/bytes.ts";
+import { encodeCbor } from "../../attest/cbor.ts";
 import { DISCONTINUITY } from "../../attest/leaf.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { portableSuite } from "../../attest/portable.ts";
-import { verifyProof } from "../../attest/proof-verify.ts";
-import { fingerprint, judge, type TrustPolicy, type Verdict } from "../../attest/verdict.ts";
+import { buildProofAcross } from "../../attest/proof-build.ts";
+import { fingerprint, type TrustPolicy } from "../../attest/trust-policy.ts";
+import type { EnergyVerdict } from "../../attest/verdict.ts";
 import { energyText, verdictWords } from "../../attest/verdict-words.ts";
 import { EPOCH_MS, type LogBuilder, type LogBuilderOptions, testSigner } from "../kit/log-builder.ts";
-import { nodeA, nodeB, openedLog, proofOf, readQuarters, trusting } from "./proof-kit.ts";
+import {
+  energyVerdict,
+  leafOf,
+  nextEpoch,
+  nodeA,
+  nodeB,
+  openedLog,
+  proofOf,
+  quarter,
+  readQuarters,
+  receiptsNow,
+  trusting,
+} from "./proof-kit.ts";
 import { problemOf, refusalOf } from "./refusal.ts";
 
 const RECEIVED_MS = Date.UTC(2026, 0, 5, 12, 50);
+
+function isoWords(ms = 0): string {
+  return new Date(ms).toISOString().replace(".000Z", "Z");
+}
 
 /** Three quarters, the second anchored by node A, the whole witnessed by as many nodes as are asked for. */
 async function witnessedLog(nodes: number, options: LogBuilderOptions = {}): Promise<LogBuilder> {
@@ -25,11 +43,11 @@ async function witnessedLog(nodes: number, options: LogBuilderOptions = {}): Pro
   return log;
 }
 
-function judged(bytes: Uint8Array, policy: TrustPolicy): Verdict {
-  return judge(nativeSuite, verifyProof(nativeSuite, bytes), policy);
+function judged(bytes: Uint8Array, policy: TrustPolicy): EnergyVerdict {
+  return energyVerdict(bytes, policy, nativeSuite);
 }
 
-function words(verdict: Verdict): string {
+function words(verdict: EnergyVerdict): string {
   return verdictWords(verdict).join("\n");
 }
 
@@ -70,9 +88,13 @@ describe("trust", () => {
     expect(verdict.witnesses.map(({ nodeKey, trusted }) => [nodeKey, trusted])).toEqual(
       both.map((key) => [toHex(key), false]),
     );
-    expect(verdict).not.toHaveProperty("notBeforeMs");
-    expect(verdict).not.toHaveProperty("notAfterMs");
-    expect(words(verdict)).toContain("no lower bound; no upper bound; no clock but the device's own");
+    expect(verdict.edges).toEqual([
+      { edge: "opening", timeMs: quarter(1) },
+      { edge: "closing", timeMs: quarter(3) },
+    ]);
+    expect(words(verdict)).toMatch(/^opening {3}no lower bound; no upper bound$/m);
+    expect(words(verdict)).toMatch(/^closing {3}no lower bound; no upper bound$/m);
+    expect(words(verdict)).toContain("no clock but the device's own");
   });
 
   it("without any key the same proof is consistent and no more, whoever made it", async () => {
@@ -116,8 +138,10 @@ describe("words", () => {
     expect(text).toContain(
       "interval  2026-01-05T12:30:00Z to 2026-01-05T12:45:00Z UTC, by the device's clock",
     );
-    expect(text).toContain("written after 2026-01-05T12:15:02.500Z (897.5 s before the interval)");
-    expect(text).toContain("written before 2026-01-05T12:50:00Z (300.0 s behind the interval)");
+    const [after, before] = ["written after 2026-01-05T12:15:02.500Z", "written before 2026-01-05T12:50:00Z"];
+    expect(text).toContain(`opening   ${after} (897.5 s earlier); ${before} (1200.0 s later)`);
+    expect(text).toContain(`closing   ${after} (1797.5 s earlier); ${before} (300.0 s later)`);
+    expect(text).toContain("by the clocks of nodes that you trust");
     expect(text).toContain("tier      2, the key cannot leave its chip");
     expect(text).toContain("Not proven by this file:");
     expect(text).toContain("that the meter measures what its channel says");
@@ -130,12 +154,16 @@ describe("words", () => {
   it("say which clock contradicts the interval", async () => {
     const log = await witnessedLog(1);
     const early = judged(proofOf(log, 1, 3), trusting(log, { nodeKeys: both }));
-    const text = words({ ...early, notBeforeMs: early.fromMs - 1500, notAfterMs: early.toMs - 60_000 });
-    expect(text).toContain("(1.5 s before the interval)");
-    expect(text).toContain("(60.0 s before the interval ends: the clocks differ)");
+    const at = { edge: "opening", timeMs: early.fromMs } as const;
+    const text = words({
+      ...early,
+      edges: [{ ...at, notBeforeMs: early.fromMs - 1500, notAfterMs: early.fromMs - 60_000 }],
+    });
+    expect(text).toContain("(1.5 s earlier)");
+    expect(text).toContain("(60.0 s earlier: the clocks differ, or the reading is older than this time)");
     expect(text).not.toContain("(-");
-    const late = words({ ...early, notBeforeMs: early.fromMs + 2500 });
-    expect(late).toContain("(2.5 s after the interval begins: the clocks differ)");
+    const late = words({ ...early, edges: [{ ...at, notBeforeMs: early.fromMs + 2500 }] });
+    expect(late).toContain("(2.5 s later: the clocks differ)");
   });
 
   it("give the reason for 0 Wh", async () => {
@@ -198,8 +226,44 @@ describe("words", () => {
   it("print times beyond the last date as numbers instead of failing", async () => {
     const log = await witnessedLog(1);
     const verdict = judged(proofOf(log, 1, 3), trusting(log));
-    const text = words({ ...verdict, notAfterMs: Number.MAX_SAFE_INTEGER, fromMs: Number.MAX_SAFE_INTEGER });
-    expect(text).toContain("9007199254740991 ms since 1970");
+    const never = Number.MAX_SAFE_INTEGER;
+    const edge = { edge: "closing", timeMs: never, notBeforeMs: never, notAfterMs: never } as const;
+    const text = words({ ...verdict, fromMs: never, edges: [edge] });
+    expect(text.split("9007199254740991 ms since 1970")).toHaveLength(4);
+  });
+
+  it("say that a newer version might know more of the span, when it holds a leaf of a kind that nobody knows", async () => {
+    const log = readQuarters(openedLog(), 1);
+    log.append({ kind: "opaque", number: 40, ...log.time(), body: new Map() });
+    readQuarters(log, 2);
+    await log.checkpoint();
+    const said = [0, 1, 2].map((at) => judged(proofOf(log, at, at + 1), trusting(log)));
+    const opaque = leafOf(log, "opaque").seq;
+    const spans = [0, 1, 2].map((at) => leafOf(log, "intervalClose", at));
+    expect(spans.map(({ openingSeq, seq }) => openingSeq < opaque && opaque < seq)).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(said.map((verdict) => verdict.opaque)).toEqual([false, true, false]);
+    const sentence = "the span holds a leaf of a kind that this version cannot read";
+    expect(said.map((verdict) => words(verdict).includes(sentence))).toEqual([false, true, false]);
+    expect(judged(proofOf(log, 0, 3), trusting(log)).opaque).toBe(true);
+  });
+
+  it("name the epochs, and the gap in which one begins", async () => {
+    const log = readQuarters(openedLog(), 1);
+    await receiptsNow(log, [nodeA]);
+    const next = readQuarters(nextEpoch(log), 1);
+    await next.checkpoint();
+    const spans = [log, next].map((of, at) => ({
+      ...{ source: of.proofSource(), channel: 1, fromMs: quarter(2 * at), toMs: quarter(2 * at + 1) },
+    }));
+    const text = words(judged(buildProofAcross(spans), trusting(log)));
+    expect(text).toContain("network test-network, epochs 1, 2, fingerprint");
+    expect(text).toMatch(
+      /^gap {7}2026-01-05T12:15:00Z to 2026-01-05T12:30:00Z: epoch 2 of the key begins in it, its energy is not claimed$/m,
+    );
   });
 
   it.each([
@@ -222,12 +286,44 @@ describe("claim ids", () => {
     ): Promise<string | undefined> => {
       const log = readQuarters(openedLog(options), 3);
       await log.checkpoint();
-      return judged(proofOf(log, from, to), trusting(log)).import?.claimId;
+      const [only, ...more] = judged(proofOf(log, from, to), trusting(log)).import?.claimIds ?? [];
+      expect(only).toMatchObject({ make: "Acme", serial: "4711", fromMs: quarter(from), toMs: quarter(to) });
+      expect(more).toEqual([]);
+      return only?.id;
     };
     const id = await idOf(0, 1);
     expect(id).toMatch(/^[0-9a-f]{64}$/);
     expect(await idOf(0, 1, { signer: testSigner(9), epoch: 4, network: "other" })).toBe(id);
     expect(await idOf(0, 2)).not.toBe(id);
     expect(await idOf(1, 2)).not.toBe(id);
+    // By its definition: SHA-256 of the deterministic CBOR array.
+    const parts = ["kilowitness/1 claim", "Acme", "4711", "import", quarter(0), quarter(1)];
+    expect(toHex(nativeSuite.sha256(encodeCbor(parts)))).toBe(id);
+  });
+
+  it("are one for each meter of a claim, over that meter's own span", async () => {
+    const log = openedLog().readMany(30, { stepMs: 15_000, risesMwh: 1000 });
+    log.manifest({ serial: "4712" });
+    log.timeMs += 15_000;
+    log.read({ importMwh: 7000 });
+    log.readMany(29, { stepMs: 15_000, risesMwh: 1000 });
+    log.manifest({ firmware: "2", serial: "4712" });
+    readQuarters(log, 1);
+    await log.checkpoint();
+    const shown = judged(proofOf(log, 0, 2), trusting(log));
+    const both = shown.import?.claimIds ?? [];
+    const [earlier] = both;
+    expect(words(shown)).toContain(
+      `until ${isoWords(earlier?.toMs)} ${earlier?.make}, serial ${earlier?.serial}`,
+    );
+    const middle = EPOCH_MS + 450_000;
+    expect(both).toMatchObject([
+      { serial: "4711", fromMs: quarter(0), toMs: middle },
+      { serial: "4712", fromMs: middle + 15_000, toMs: quarter(2) },
+    ]);
+    const [, later] = both;
+    const [alone] = judged(proofOf(log, 1, 2), trusting(log)).import?.claimIds ?? [];
+    expect(alone).toMatchObject({ serial: "4712", fromMs: quarter(1), toMs: quarter(2) });
+    expect(alone?.id).not.toBe(later?.id);
   });
 });

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { fromHex } from "../../attest/bytes.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { verifyProof } from "../../attest/proof-verify.ts";
-import { judge, type Verdict } from "../../attest/verdict.ts";
+import { type EnergyVerdict, judge, type Verdict } from "../../attest/verdict.ts";
 import { CORPORA, DemoProcess, HAS_PROC, type Result } from "./kit.ts";
 
 const LONG_MS = 120_000;
@@ -30,6 +30,7 @@ describe("kilowitness demo", () => {
     ]);
     const verdict = verified(demo, result, result.proof);
     expect(verdict).toMatchObject({ trust: "device", standing: "single witness", coarse: false });
+    if (verdict.claim !== "energy") throw new Error("not a proof of energy");
     expect(verdict.toMs - verdict.fromMs).toBe(5000);
     expect(demo.stdout.split("\n").filter((line) => line !== "" && !line.startsWith("{"))).toEqual([]);
     expect(demo.leftFiles()).toEqual([]);
@@ -117,6 +118,7 @@ describe.skipIf(absent !== "")(`kilowitness demo --corpus${absent}`, () => {
       expect(channel, file).toMatchObject(values);
       const proof = result.proofs.find((each) => each.channel === channel?.name);
       const verdict = verified(demo, result, proof?.path ?? "");
+      if (verdict.claim !== "energy") throw new Error("not a proof of energy");
       expectStanding(verdict, values);
     }
     process.stdout.write(`${expected.length} captures replayed\n`);
@@ -164,7 +166,7 @@ function register(lines: readonly string[], code: string): number {
   }, 0);
 }
 
-function expectStanding(verdict: Verdict, expected: Omit<Expected, "file">): void {
+function expectStanding(verdict: EnergyVerdict, expected: Omit<Expected, "file">): void {
   for (const quantity of ["import", "export"] as const) {
     const registerMwh = quantity === "import" ? expected.importMwh : expected.exportMwh;
     if (registerMwh === undefined) expect(verdict[quantity]).toBeUndefined();
