@@ -1,5 +1,5 @@
 import { openObject, parseObject, requireType, signObject } from "./cose.ts";
-import { must, type RecordCodec, recordCodec } from "./field.ts";
+import { type Field, must, type RecordCodec, recordCodec } from "./field.ts";
 import { Problem } from "./problem.ts";
 import type { Signer } from "./signature.ts";
 import type { Suite } from "./suite.ts";
@@ -18,7 +18,8 @@ export interface Checkpoint {
   readonly manifestHash: Uint8Array;
 }
 
-const codec: RecordCodec<Checkpoint> = recordCodec<Checkpoint>("checkpoint", {
+/** The fields of the payload, by property name. */
+export const CHECKPOINT_FIELDS: Readonly<Record<keyof Checkpoint, Field>> = {
   size: must(1, "uint"),
   root: must(2, "bytes32"),
   lastLeafMs: must(3, "uint"),
@@ -26,7 +27,8 @@ const codec: RecordCodec<Checkpoint> = recordCodec<Checkpoint>("checkpoint", {
   timeQuality: must(5, "uint"),
   bootCount: must(6, "uint"),
   manifestHash: must(7, "bytes32"),
-});
+};
+const codec: RecordCodec<Checkpoint> = recordCodec<Checkpoint>("checkpoint", CHECKPOINT_FIELDS);
 
 /** Signs a checkpoint as COSE_Sign1 with kid = log id; refuses size 0 with `checkpoint-empty`. */
 export async function signCheckpoint(

@@ -60,6 +60,12 @@ export async function signObject(
   return assemble(header, payload, signature);
 }
 
+/** The bytes of an object whose signature is known already; nothing is verified. */
+export function assembleObject(object: Omit<SignedObject, "signedBytes">): Uint8Array {
+  const header = encodeCbor(protectedHeader(object.type, object.kid));
+  return assemble(header, encodeCbor(object.payload), object.signature);
+}
+
 /** RFC 9052 4.4: `["Signature1", protected, external_aad = h'', payload]`. */
 export function sigStructure(protectedBytes: Uint8Array, payload: Uint8Array): Uint8Array {
   return encodeCbor(["Signature1", protectedBytes, NOTHING, payload]);

@@ -1,7 +1,7 @@
 import { equalBytes } from "./bytes.ts";
 import { openObject, signObject } from "./cose.ts";
 import { type Enrolment, openEnrolment } from "./enrolment.ts";
-import { must, type RecordCodec, recordCodec } from "./field.ts";
+import { type Field, must, type RecordCodec, recordCodec } from "./field.ts";
 import { refuse, requireKey } from "./key-checks.ts";
 import { Problem } from "./problem.ts";
 import type { Signer } from "./signature.ts";
@@ -22,13 +22,18 @@ export interface Countersignature {
   readonly decision: number;
 }
 
-const codec: RecordCodec<Countersignature> = recordCodec<Countersignature>("countersignature", {
+/** The fields of the payload, by property name. */
+export const COUNTERSIGNATURE_FIELDS: Readonly<Record<keyof Countersignature, Field>> = {
   statementHash: must(1, "bytes32"),
   network: must(2, "text"),
   deviceKey: must(3, "bytes32"),
   decidedAtMs: must(4, "uint"),
   decision: must(5, "uint"),
-});
+};
+const codec: RecordCodec<Countersignature> = recordCodec<Countersignature>(
+  "countersignature",
+  COUNTERSIGNATURE_FIELDS,
+);
 
 /**
  * Signs a node's answer as COSE_Sign1 with kid = node key. The caller has checked the statement's terms with

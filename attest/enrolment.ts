@@ -1,6 +1,6 @@
 import { equalBytes } from "./bytes.ts";
 import { openObject, signObject } from "./cose.ts";
-import { must, type RecordCodec, recordCodec } from "./field.ts";
+import { type Field, must, type RecordCodec, recordCodec } from "./field.ts";
 import { checkNetworkName } from "./identity.ts";
 import { commitsToAny, refuse, requireKey, signerHint } from "./key-checks.ts";
 import { Problem } from "./problem.ts";
@@ -32,7 +32,8 @@ export interface Enrolment {
 export type EnrolmentTerms = Pick<Enrolment, "network" | "deviceKey" | "nodeKey" | "nodeNonce"> &
   Partial<Pick<Enrolment, "manifestHash">>;
 
-const codec: RecordCodec<Enrolment> = recordCodec<Enrolment>("enrolment", {
+/** The fields of the payload, by property name. */
+export const ENROLMENT_FIELDS: Readonly<Record<keyof Enrolment, Field>> = {
   network: must(1, "text"),
   deviceKey: must(2, "bytes32"),
   nodeKey: must(3, "bytes32"),
@@ -42,7 +43,8 @@ const codec: RecordCodec<Enrolment> = recordCodec<Enrolment>("enrolment", {
   softwareVersion: must(7, "text"),
   nextKeyHash: must(8, "bytes32"),
   recoveryKey: must(9, "bytes32"),
-});
+};
+const codec: RecordCodec<Enrolment> = recordCodec<Enrolment>("enrolment", ENROLMENT_FIELDS);
 
 /** Signs the statement as COSE_Sign1 with kid = device key. Throws what {@link openEnrolment} would refuse. */
 export async function signEnrolment(

@@ -1,6 +1,6 @@
 import { equalBytes } from "./bytes.ts";
 import { openObject, signObject } from "./cose.ts";
-import { must, type RecordCodec, recordCodec } from "./field.ts";
+import { type Field, must, type RecordCodec, recordCodec } from "./field.ts";
 import { Problem } from "./problem.ts";
 import type { Signer } from "./signature.ts";
 import type { Suite } from "./suite.ts";
@@ -28,7 +28,8 @@ export interface Hello {
 /** What a hello must say for this connection; the role is the sender's. */
 export type HelloTerms = Omit<Hello, "role" | "version">;
 
-const codec: RecordCodec<Hello> = recordCodec<Hello>("hello", {
+/** The fields of the payload, by property name. */
+export const HELLO_FIELDS: Readonly<Record<keyof Hello, Field>> = {
   role: must(1, "uint"),
   network: must(2, "text"),
   deviceKey: must(3, "bytes32"),
@@ -36,7 +37,8 @@ const codec: RecordCodec<Hello> = recordCodec<Hello>("hello", {
   deviceNonce: must(5, "bytes32"),
   nodeNonce: must(6, "bytes32"),
   version: must(7, "uint"),
-});
+};
+const codec: RecordCodec<Hello> = recordCodec<Hello>("hello", HELLO_FIELDS);
 
 /** Signs the hello of `role` as COSE_Sign1 with kid = the signer's key. */
 export async function signHello(signer: Signer, role: HelloRole, terms: HelloTerms): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 import { equalBytes } from "./bytes.ts";
 import { openObject, signObject } from "./cose.ts";
-import { must, type RecordCodec, recordCodec } from "./field.ts";
+import { type Field, must, type RecordCodec, recordCodec } from "./field.ts";
 import { commitsToAny, isLogOf, refuse, requireKey, signerHint } from "./key-checks.ts";
 import { Problem } from "./problem.ts";
 import type { Signer } from "./signature.ts";
@@ -39,9 +39,12 @@ interface Outer {
   readonly acceptance: Uint8Array;
 }
 
-const outerCodec: RecordCodec<Outer> = recordCodec<Outer>("rotation", { acceptance: must(1, "bytes") });
+/** The fields of a rotation's payload, by property name. */
+export const ROTATION_FIELDS: Readonly<Record<"acceptance", Field>> = { acceptance: must(1, "bytes") };
+const outerCodec: RecordCodec<Outer> = recordCodec<Outer>("rotation", ROTATION_FIELDS);
 
-const codec: RecordCodec<Rotation> = recordCodec<Rotation>("rotation acceptance", {
+/** The fields of an acceptance's payload, by property name. */
+export const ACCEPTANCE_FIELDS: Readonly<Record<keyof Rotation, Field>> = {
   network: must(1, "text"),
   oldKey: must(2, "bytes32"),
   newKey: must(3, "bytes32"),
@@ -50,7 +53,8 @@ const codec: RecordCodec<Rotation> = recordCodec<Rotation>("rotation acceptance"
   lastLogId: must(6, "bytes32"),
   lastEpoch: must(7, "uint"),
   lastSize: must(8, "uint"),
-});
+};
+const codec: RecordCodec<Rotation> = recordCodec<Rotation>("rotation acceptance", ACCEPTANCE_FIELDS);
 
 /** Signs a rotation with the new key, and around that with the old one. Throws what {@link openRotation} would refuse. */
 export async function signRotation(

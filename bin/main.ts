@@ -7,6 +7,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["agent", async () => (await import("../agent/cli/agent.ts")).agentCommand()],
   ["prove", async () => (await import("../agent/cli/prove.ts")).proveCommand()],
   ["verify", async () => (await import("../network/cli/verify.ts")).verifyCommand()],
+  ["inspect", async () => (await import("../network/cli/inspect.ts")).inspectCommand()],
   ["node", async () => (await import("../network/cli/node.ts")).nodeCommand()],
   ["keygen", async () => (await import("../agent/cli/keygen.ts")).keygenCommand()],
   ["demo", async () => (await import("./demo/command.ts")).demoCommand()],
@@ -20,6 +21,7 @@ On a gateway, in this order:
 
 Anywhere else:
   kilowitness verify hour.kwp               check a proof somebody gave you
+  kilowitness inspect receipt.cose          see what a leaf, an object or a proof says, as JSON
   kilowitness demo                          see the whole path on simulated devices`;
 
 const HELP_HINT = "(add --help for what it takes)";

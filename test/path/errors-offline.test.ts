@@ -149,7 +149,7 @@ nodes:
   });
 
   it("a command line that nobody understands", async () => {
-    for (const args of [["agnet"], ["agent"], ["agent", "--confg", "a"], ["verify"]]) {
+    for (const args of [["agnet"], ["agent"], ["agent", "--confg", "a"], ["verify"], ["inspect"]]) {
       const ended = await run(args);
       expect(ended.code, args.join(" ")).toBe(2);
       expect(ended.stderr).toMatch(/^error: /);
@@ -185,6 +185,7 @@ nodes:
     ],
     ["prove", ["--channel", "--from", "--to", "--out", "ISO 8601", "Examples:"]],
     ["verify", ["--trust", "device:KEY", "never from the sender", "Exit status: 0", "Examples:"]],
+    ["inspect", ["--hex", "--encode", "Nothing is verified", "Exit status: 0", "Examples:"]],
     ["node", ["--config", "examples/node.yaml"]],
     ["keygen", ["0600", "must not exist", "--trust device:KEY"]],
   ];

@@ -36,6 +36,38 @@ async function proofOf(site: Site, channel: string): Promise<{ file: string; fro
   return { file, from: close.t0Ms, to: close.t1Ms };
 }
 
+interface Interval {
+  readonly epoch: number;
+  readonly t0Ms: number;
+  readonly t1Ms: number;
+  readonly exportWh: number;
+}
+
+/** From the first interval of epoch 1 to the last one of epoch 2: the node's proof and the agent's own say the same. */
+async function expectProofsAcross(site: Site, channel: string): Promise<void> {
+  const base = `http://127.0.0.1:${site.httpPort}/devices/${toHex(site.deviceKey)}`;
+  const intervals = await eventually("an interval of epoch 2 at the node", 20_000, async () => {
+    const answer = await fetch(`${base}/intervals?channel=${encodeURIComponent(channel)}`);
+    const body = (await answer.json()) as { intervals: Interval[] };
+    return body.intervals.at(-1)?.epoch === 2 ? body.intervals : undefined;
+  });
+  const [from, to] = [intervals[0]?.t0Ms, intervals.at(-1)?.t1Ms];
+  const [theirs, own] = [site.path("theirs.kwp"), site.path("own.kwp")];
+  const answer = await fetch(`${base}/proof?channel=${encodeURIComponent(channel)}&from=${from}&to=${to}`);
+  writeFileSync(theirs, new Uint8Array(await answer.arrayBuffer()));
+  const span = ["--channel", channel, "--from", String(from), "--to", String(to), "--out", own];
+  expect(await run(["prove", "--config", site.path("agent.yaml"), ...span])).toMatchObject({ code: 0 });
+  for (const file of [theirs, own]) {
+    const trust = ["--trust", `device:${toHex(site.deviceKey)}`, `node:${site.nodeKey}`];
+    const { code, stdout } = await run(["verify", file, ...trust, "--json"]);
+    expect(code, stdout).toBe(0);
+    const verdict = JSON.parse(stdout);
+    expect(verdict).toMatchObject({ epochs: [1, 2], fromMs: from, toMs: to, gaps: [{ epoch: 2 }] });
+    const claimed = intervals.filter(({ epoch, t1Ms }) => epoch === 2 || t1Ms <= verdict.gaps[0].fromMs);
+    expect(verdict.export.wh).toBe(claimed.reduce((sum, { exportWh }) => sum + exportWh, 0));
+  }
+}
+
 describe("the whole path, over real sockets and processes", () => {
   let site: Site;
   eachOnFreshSite((fresh) => {
@@ -71,7 +103,9 @@ describe("the whole path, over real sockets and processes", () => {
     // 3 mWh a millisecond over 2 s, seen through readings 0.2 s apart.
     expect(verdict.export.wh).toBeGreaterThan(4);
     expect(verdict.export.wh).toBeLessThan(8);
-    expect(verdict.notAfterMs).toBeGreaterThanOrEqual(verdict.toMs);
+    const [opening, closing] = verdict.edges;
+    expect(opening.notAfterMs).toBeGreaterThanOrEqual(verdict.fromMs);
+    expect(closing.notAfterMs).toBeGreaterThanOrEqual(verdict.toMs);
 
     const unknown = await run(["verify", file]);
     expect(unknown.code).toBe(0);
@@ -153,7 +187,8 @@ describe("the whole path, over real sockets and processes", () => {
     await site.startNode();
     site.writeAgentConfig();
     const agent = site.startAgent();
-    await site.nodeReaches(10);
+    await agent.event("agent-ready");
+    await proofOf(site, "roof/inverter");
     await agent.kill("SIGTERM");
     const copy = readFileSync(site.path("journal.sqlite"));
     const again = site.startAgent();
@@ -168,10 +203,7 @@ describe("the whole path, over real sockets and processes", () => {
       after: 1,
       reason: "a node holds more of this log than the journal",
     });
-    await eventually("the new epoch at the node", 20_000, async () => {
-      const body = await (await fetch(`http://127.0.0.1:${site.httpPort}/devices`)).text();
-      return body.includes('"epoch":2') ? true : undefined;
-    });
+    await expectProofsAcross(site, "roof/inverter");
     expect(await restored.kill("SIGTERM")).toBe(0);
     const opening = decodeLeaf(bytesOf(site.journalLeaves()[1] ?? ""));
     const held = openLogForReading({
