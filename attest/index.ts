@@ -1,42 +1,53 @@
-/** The portable entry: everything a verifier needs, unchanged in a browser. Nothing inside the house imports it. */
+/**
+ * The portable entry: everything that a verifier needs, unchanged in a browser. Nothing inside the house imports it.
+ *
+ * `check…` give what is wrong with evidence as a value; `sign…` and the codecs throw a {@link Problem} when they are
+ * called with what cannot be signed or written.
+ */
 
-export { type Checkpoint, openCheckpoint, signCheckpoint } from "./checkpoint.ts";
 export {
-  type Countersignature,
-  DECISIONS,
-  openCountersignature,
-  signCountersignature,
-} from "./countersignature.ts";
-export { type EnrolledKey, type EnrolmentRecord, enrolledKey, type FormerKey } from "./enrolled-key.ts";
-export {
+  type Checked,
+  checkBatch,
+  checkCheckpoint,
+  checkCountersignature,
+  checkEnrolledKey,
   checkEnrolment,
-  type Enrolment,
-  type EnrolmentTerms,
-  openEnrolment,
-  signEnrolment,
-} from "./enrolment.ts";
-export { type LogIdentity, logIdOf } from "./identity.ts";
+  checkFault,
+  checkFile,
+  checkHello,
+  checkLeaf,
+  checkProof,
+  checkReceipt,
+  checkRevocation,
+  checkRotation,
+  type Refusal,
+} from "./check.ts";
+export { type Checkpoint, signCheckpoint } from "./checkpoint.ts";
+export { type Countersignature, DECISIONS, signCountersignature } from "./countersignature.ts";
+export type { EnrolledKey, EnrolmentRecord, FormerKey } from "./enrolled-key.ts";
+export { type Enrolment, type EnrolmentTerms, signEnrolment } from "./enrolment.ts";
+export type { FaultVerdict } from "./fault-judge.ts";
+export { faultWords } from "./fault-words.ts";
+export { type HelloRole, type HelloTerms, signHello } from "./hello.ts";
+export { type LogIdentity, leafSalt, logIdOf } from "./identity.ts";
 export type * from "./leaf.ts";
 export { CLOSE_SHAPE, DISCONTINUITY, KNOWN_TIME, LEAF_KINDS, REGISTER, TIME_QUALITY } from "./leaf.ts";
-export { decodeLeaf, decodeLeafAt, encodeLeaf } from "./leaf-codec.ts";
+export { encodeLeaf } from "./leaf-codec.ts";
+export type { LeafCommon } from "./leaf-common.ts";
+export type * from "./leaf-flexibility.ts";
+export { ACKNOWLEDGEMENT, BOUNDARY, DIRECTION, SETTLEMENT } from "./leaf-flexibility.ts";
 export { LogRules, restoreRules } from "./log-rules.ts";
 export { hmacSha256, portableSigner, portableSuite } from "./portable.ts";
+export { sealedFromJson, sealedToJson } from "./pretty.ts";
+export { leafFromJson, leafToJson } from "./pretty-leaf.ts";
 export { Problem } from "./problem.ts";
-export { decodeProof, type Proof } from "./proof.ts";
-export { type ProvenInterval, verifyProof } from "./proof-verify.ts";
 export type { FlexibilityReading, MeterReading } from "./reading.ts";
-export { openReceipt, type Receipt } from "./receipt.ts";
-export {
-  isValidUnder,
-  openRevocation,
-  type ReceiptedEvidence,
-  type Revocation,
-  type RevocationAuthority,
-  signRevocation,
-} from "./revocation.ts";
-export { openRotation, type Rotation, type RotationTerms, signRotation } from "./rotation.ts";
+export { type Receipt, RULE_VERSION, signReceipt } from "./receipt.ts";
+export { isValidUnder, type Revocation, type RevocationAuthority, signRevocation } from "./revocation.ts";
+export { type Rotation, type RotationTerms, signRotation } from "./rotation.ts";
 export type { Signer } from "./signature.ts";
-export { type Batch, MAX_BATCH_LEAVES, type VerifiedBatch, verifyBatch } from "./stream-verifier.ts";
+export { type Batch, MAX_BATCH_LEAVES, type VerifiedBatch } from "./stream-verifier.ts";
 export type { Suite } from "./suite.ts";
-export { fingerprint, judge, type TrustPolicy, type Verdict } from "./verdict.ts";
+export { fingerprint, type TrustPolicy } from "./trust-policy.ts";
+export type { EnergyVerdict, FlexibilityVerdict, Verdict } from "./verdict.ts";
 export { verdictWords } from "./verdict-words.ts";

@@ -9,6 +9,7 @@ import {
 } from "node:crypto";
 import { concatBytes, fromHex } from "./bytes.ts";
 import { LruCache } from "./lru-cache.ts";
+import { Sha256Lanes } from "./sha256-lanes.ts";
 import {
   isPrimeOrderKey,
   isWellFormed,
@@ -16,7 +17,7 @@ import {
   requireSeed,
   requireVerified,
 } from "./signature.ts";
-import type { Suite } from "./suite.ts";
+import type { Parts, Suite } from "./suite.ts";
 
 /** DER before the 32 bytes of a public key and of a seed (RFC 8410, sections 4 and 7). */
 const SPKI_PREFIX = fromHex("302a300506032b6570032100", "SPKI prefix");
@@ -26,11 +27,14 @@ const PKCS8_PREFIX = fromHex("302e020100300506032b657004220420", "PKCS #8 prefix
 const KEPT_KEYS = 1024;
 
 const keyObjects = new LruCache<string, KeyObject>(KEPT_KEYS);
+/** Whether a key is of prime order costs several times a signature, and never changes. */
+const checkedKeys = new LruCache<string, boolean>(KEPT_KEYS);
 
 /** The suite for Node: OpenSSL's SHA-256 and cofactorless Ed25519, the same verdicts as the portable one. */
 export const nativeSuite: Suite = {
   sha256: nativeSha256,
-  checkPublicKey: isPrimeOrderKey,
+  sha256Parts,
+  checkPublicKey: (key) => checkedKeys.getOrCompute(nameOf(key), () => isPrimeOrderKey(key)),
   verifySignature,
 };
 
@@ -42,6 +46,19 @@ function nativeSha256(bytes: Uint8Array): Uint8Array {
   return digest;
 }
 
+/** Fewer hashes than this come faster one after another. */
+const FEWEST_PARTS = 3;
+/** Null until it is needed, undefined where there is none. */
+let lanes: Sha256Lanes | undefined | null = null;
+
+/** OpenSSL is the faster for one hash, but a call of it costs several times the hashing. */
+function sha256Parts(prefix: number, parts: Parts, out: Uint8Array): boolean {
+  if (parts.ends.length < FEWEST_PARTS) return false;
+  if (lanes === null) lanes = Sha256Lanes.open(nativeSha256);
+  lanes?.hash(prefix, parts, out);
+  return lanes !== undefined;
+}
+
 function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (!isWellFormed(publicKey, signature)) return false;
   return verify(null, message, keyObject(publicKey), signature);
@@ -49,7 +66,11 @@ function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: 
 
 /** The key as OpenSSL wants it: importing it again for each signature would cost a good part of the check. */
 function keyObject(publicKey: Uint8Array): KeyObject {
-  return keyObjects.getOrCompute(String.fromCharCode(...publicKey), () => importPublicKey(publicKey));
+  return keyObjects.getOrCompute(nameOf(publicKey), () => importPublicKey(publicKey));
+}
+
+function nameOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString("binary");
 }
 
 function importPublicKey(publicKey: Uint8Array): KeyObject {

@@ -1,4 +1,5 @@
 import type { ReadingLeaf } from "./leaf.ts";
+import { ReadingScan } from "./reading-scan.ts";
 
 /**
  * Readings, which most leaves are, straight to bytes and back without a map between. This is not a second
@@ -14,7 +15,6 @@ const MAP = 0xa0;
 const MAX_LIST = 8;
 const BEST_QUALITY = 4;
 const TWO_TO_32 = 0x1_0000_0000;
-const GREATEST_HIGH_WORD = 0x1f_ffff;
 
 /** Above any reading: 16 keys, 11 integers of 9 bytes, two lists of eight, two byte strings of 17. */
 const MAX_READING_BYTES = 512;
@@ -155,160 +155,17 @@ function isUint(value: number): boolean {
   return Number.isSafeInteger(value) && (value > 0 || Object.is(value, 0));
 }
 
+const scan = new ReadingScan();
+
 /**
  * The reading that begins at `offset`, strict, or undefined where the general way must decide. Its end is
  * {@link endOfReading} until the next call.
  */
 export function decodeReadingAt(bytes: Uint8Array, offset: number): ReadingLeaf | undefined {
-  if (!reader.begin(bytes, offset)) return undefined;
-  const seq = reader.required(1);
-  const timeMs = reader.required(2);
-  const timeQuality = reader.required(3);
-  const channel = reader.required(4);
-  const status = reader.uint(5);
-  const importMwh = reader.uint(6);
-  const exportMwh = reader.uint(7);
-  const activePowerMw = reader.int(8);
-  const stateOfChargePpm = reader.uint(9);
-  const voltageMv = reader.uints(10);
-  const currentMa = reader.uints(11);
-  const frequencyMhz = reader.uint(12);
-  const meterTimeMs = reader.uint(13);
-  const evidence = reader.bytes16(14);
-  const salt = reader.bytes16(15);
-  const resolutionMwh = reader.uint(16);
-  if (!reader.end() || salt === undefined || status === 0 || timeQuality > BEST_QUALITY) return undefined;
-  const leaf: Building =
-    status === undefined
-      ? { kind: "reading", seq, timeMs, timeQuality, salt, channel }
-      : { kind: "reading", seq, timeMs, timeQuality, status, salt, channel };
-  if (importMwh !== undefined) leaf.importMwh = importMwh;
-  if (exportMwh !== undefined) leaf.exportMwh = exportMwh;
-  if (activePowerMw !== undefined) leaf.activePowerMw = activePowerMw;
-  if (stateOfChargePpm !== undefined) leaf.stateOfChargePpm = stateOfChargePpm;
-  if (voltageMv !== undefined) leaf.voltageMv = voltageMv;
-  if (currentMa !== undefined) leaf.currentMa = currentMa;
-  if (frequencyMhz !== undefined) leaf.frequencyMhz = frequencyMhz;
-  if (meterTimeMs !== undefined) leaf.meterTimeMs = meterTimeMs;
-  if (evidence !== undefined) leaf.evidence = evidence;
-  if (resolutionMwh !== undefined) leaf.resolutionMwh = resolutionMwh;
-  return leaf;
+  return scan.read(bytes, offset) ? scan.leaf(bytes) : undefined;
 }
 
 /** The offset behind the reading that {@link decodeReadingAt} gave last. */
 export function endOfReading(): number {
-  return reader.at;
+  return scan.end;
 }
-
-type Building = { -readonly [P in keyof ReadingLeaf]: ReadingLeaf[P] };
-
-const NOTHING: Uint8Array = new Uint8Array(0);
-
-class ReadingReader {
-  #bytes = NOTHING;
-  /** Keys that the map still holds; below zero once the bytes have left the narrow path. */
-  #left = 0;
-  at = 0;
-
-  begin(bytes: Uint8Array, offset: number): boolean {
-    const head = bytes[offset] ?? 0;
-    this.#bytes = bytes;
-    this.#left = head & 31;
-    this.at = offset + 1;
-    return head >= MAP && head < MAP + 24;
-  }
-
-  end(): boolean {
-    this.#bytes = NOTHING; // what was read may be a whole batch, and must not be kept for the sake of this
-    return this.#left === 0;
-  }
-
-  required(key: number): number {
-    if (this.#take(key)) return this.#argument(UINT);
-    return this.#leave();
-  }
-
-  uint(key: number): number | undefined {
-    return this.#take(key) ? this.#argument(UINT) : undefined;
-  }
-
-  int(key: number): number | undefined {
-    if (!this.#take(key)) return undefined;
-    if ((this.#byte(this.at) & 0xe0) !== NEGATIVE) return this.#argument(UINT);
-    const value = -1 - this.#argument(NEGATIVE);
-    return Number.isSafeInteger(value) ? value : this.#leave();
-  }
-
-  uints(key: number): number[] | undefined {
-    if (!this.#take(key)) return undefined;
-    const count = this.#byte(this.at) - ARRAY;
-    if (count < 1 || count > MAX_LIST) this.#leave();
-    this.at += 1;
-    const list: number[] = [];
-    for (let i = 0; i < count && this.#left >= 0; i++) list.push(this.#argument(UINT));
-    return list;
-  }
-
-  bytes16(key: number): Uint8Array | undefined {
-    if (!this.#take(key)) return undefined;
-    const bytes = this.#bytes;
-    const at = this.at + 1;
-    if (this.#byte(this.at) !== BYTES_16 || at + 16 > bytes.length) {
-      this.#leave();
-      return undefined;
-    }
-    const copy = new Uint8Array(16);
-    for (let i = 0; i < 16; i++) copy[i] = bytes[at + i] ?? 0;
-    this.at = at + 16;
-    return copy;
-  }
-
-  #take(key: number): boolean {
-    if (this.#left <= 0 || this.#bytes[this.at] !== key) return false;
-    this.#left -= 1;
-    this.at += 1;
-    return true;
-  }
-
-  #leave(): number {
-    this.#left = -1;
-    return 0;
-  }
-
-  #byte(at: number): number {
-    return this.#bytes[at] ?? 0xff;
-  }
-
-  /** An integer head in its shortest form. */
-  #argument(major: number): number {
-    const at = this.at;
-    const info = this.#byte(at) - major;
-    if (info >= 0 && info < 24) {
-      this.at = at + 1;
-      return info;
-    }
-    if (info < 24 || info > 27) return this.#leave();
-    const width = 1 << (info - 24);
-    this.at = at + 1 + width;
-    if (this.at > this.#bytes.length) return this.#leave();
-    if (width === 8) return this.#long(at + 1);
-    const value = width === 4 ? this.#word(at + 1) : this.#short(at + 1, width);
-    return value >= (width === 4 ? 0x1_0000 : width === 2 ? 0x100 : 24) ? value : this.#leave();
-  }
-
-  #short(at: number, width: number): number {
-    return width === 1 ? this.#byte(at) : (this.#byte(at) << 8) | this.#byte(at + 1);
-  }
-
-  #word(at: number): number {
-    return ((this.#short(at, 2) << 16) | this.#short(at + 2, 2)) >>> 0;
-  }
-
-  #long(at: number): number {
-    const high = this.#word(at);
-    if (high === 0 || high > GREATEST_HIGH_WORD) return this.#leave();
-    return high * TWO_TO_32 + this.#word(at + 4);
-  }
-}
-
-const reader = new ReadingReader();

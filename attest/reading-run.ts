@@ -1,6 +1,7 @@
 import type { ChannelState } from "./channel-state.ts";
 import { boundaryAtOrAfter, type Chain, longestPauseMs, type RegisterPoint } from "./intervals.ts";
-import { REGISTER, type ReadingLeaf } from "./leaf.ts";
+import { REGISTER } from "./leaf.ts";
+import type { ReadingFacts } from "./reading-scan.ts";
 
 /**
  * Readings of one channel that follow each other within one interval, counted in place: the same verdict and
@@ -17,14 +18,17 @@ export class ReadingRun {
   readonly #boundaryMs: number;
   #lastTimeMs: number;
   #lastReadingMs: number;
-  #last: RegisterPoint;
+  #lastSeq: number;
+  /** Registers last read; below any where the last reading did not show them. */
+  #importMwh: number;
+  #exportMwh: number;
   #taken = 0;
-  #minPowerMw: number | undefined;
-  #maxPowerMw: number | undefined;
+  #hasPower: boolean;
+  #minPowerMw: number;
+  #maxPowerMw: number;
   #statusUnion: number;
 
-  private constructor(open: OpenState, intervalMs: number) {
-    const { state, chain, last, lastReadingMs } = open;
+  private constructor({ state, chain, last, lastReadingMs }: OpenState, intervalMs: number) {
     this.#before = state;
     this.#chain = chain;
     this.#registers = state.manifest.registers;
@@ -32,9 +36,12 @@ export class ReadingRun {
     this.#boundaryMs = chain.t0Known ? boundaryAtOrAfter(last.timeMs, intervalMs) : Number.POSITIVE_INFINITY;
     this.#lastTimeMs = state.lastTimeMs;
     this.#lastReadingMs = lastReadingMs;
-    this.#last = last;
-    this.#minPowerMw = chain.minPowerMw;
-    this.#maxPowerMw = chain.maxPowerMw;
+    this.#lastSeq = last.seq;
+    this.#importMwh = last.importMwh ?? -1;
+    this.#exportMwh = last.exportMwh ?? -1;
+    this.#hasPower = chain.minPowerMw !== undefined;
+    this.#minPowerMw = chain.minPowerMw ?? Number.POSITIVE_INFINITY;
+    this.#maxPowerMw = chain.maxPowerMw ?? Number.NEGATIVE_INFINITY;
     this.#statusUnion = chain.statusUnion;
   }
 
@@ -50,48 +57,63 @@ export class ReadingRun {
   }
 
   /** Takes the next reading of the channel, or changes nothing and says false. */
-  take(leaf: ReadingLeaf): boolean {
-    const { timeMs, activePowerMw: power } = leaf;
+  take(reading: ReadingFacts): boolean {
+    const { timeMs } = reading;
     if (timeMs < this.#lastTimeMs || timeMs > this.#boundaryMs) return false;
-    if (timeMs - this.#lastReadingMs > this.#longestPauseMs || !this.#registersFit(leaf)) return false;
+    if (timeMs - this.#lastReadingMs > this.#longestPauseMs || !this.#takeRegisters(reading)) return false;
     this.#lastTimeMs = timeMs;
     this.#lastReadingMs = timeMs;
-    this.#last = leaf;
+    this.#lastSeq = reading.seq;
     this.#taken += 1;
-    if (leaf.status !== undefined) this.#statusUnion = (this.#statusUnion | leaf.status) >>> 0;
-    if (power === undefined) return true;
-    if (this.#minPowerMw === undefined || power < this.#minPowerMw) this.#minPowerMw = power;
-    if (this.#maxPowerMw === undefined || power > this.#maxPowerMw) this.#maxPowerMw = power;
+    if (reading.status !== 0) this.#statusUnion = (this.#statusUnion | reading.status) >>> 0;
+    if (reading.hasPower) this.#takePower(reading.activePowerMw);
     return true;
   }
 
   /** The channel's state behind the last reading taken. */
   state(): ChannelState {
     if (this.#taken === 0) return this.#before;
+    const power = this.#hasPower ? { minPowerMw: this.#minPowerMw, maxPowerMw: this.#maxPowerMw } : {};
     return {
       ...this.#before,
       lastTimeMs: this.#lastTimeMs,
       lastReadingMs: this.#lastReadingMs,
-      last: pointOf(this.#last),
+      last: this.#point(),
       chain: {
         ...this.#chain,
         count: this.#chain.count + this.#taken,
         statusUnion: this.#statusUnion,
-        ...(this.#minPowerMw === undefined ? {} : { minPowerMw: this.#minPowerMw }),
-        ...(this.#maxPowerMw === undefined ? {} : { maxPowerMw: this.#maxPowerMw }),
+        ...power,
       },
     };
   }
 
   /** Just the registers that the manifest names, none of them lower than before. */
-  #registersFit(leaf: ReadingLeaf): boolean {
-    const { importMwh, exportMwh } = leaf;
-    const mask =
-      (importMwh === undefined ? 0 : REGISTER.import) | (exportMwh === undefined ? 0 : REGISTER.export);
-    if (mask === 0 || mask !== this.#registers) return false;
-    const { importMwh: importBefore, exportMwh: exportBefore } = this.#last;
-    if (importMwh !== undefined && importBefore !== undefined && importMwh < importBefore) return false;
-    return !(exportMwh !== undefined && exportBefore !== undefined && exportMwh < exportBefore);
+  #takeRegisters({ registers, importMwh, exportMwh }: ReadingFacts): boolean {
+    if (registers === 0 || registers !== this.#registers) return false;
+    const hasImport = (registers & REGISTER.import) !== 0;
+    const hasExport = (registers & REGISTER.export) !== 0;
+    if (hasImport && importMwh < this.#importMwh) return false;
+    if (hasExport && exportMwh < this.#exportMwh) return false;
+    if (hasImport) this.#importMwh = importMwh;
+    if (hasExport) this.#exportMwh = exportMwh;
+    return true;
+  }
+
+  #takePower(powerMw: number): void {
+    this.#hasPower = true;
+    if (powerMw < this.#minPowerMw) this.#minPowerMw = powerMw;
+    if (powerMw > this.#maxPowerMw) this.#maxPowerMw = powerMw;
+  }
+
+  /** What the full rules remember of the registers of the last reading. */
+  #point(): RegisterPoint {
+    return {
+      seq: this.#lastSeq,
+      timeMs: this.#lastReadingMs,
+      ...((this.#registers & REGISTER.import) === 0 ? {} : { importMwh: this.#importMwh }),
+      ...((this.#registers & REGISTER.export) === 0 ? {} : { exportMwh: this.#exportMwh }),
+    };
   }
 }
 
@@ -100,14 +122,4 @@ interface OpenState {
   readonly chain: Chain;
   readonly last: RegisterPoint;
   readonly lastReadingMs: number;
-}
-
-/** What the full rules remember of a reading's registers, from a point or from a whole leaf. */
-function pointOf({ seq, timeMs, importMwh, exportMwh }: RegisterPoint): RegisterPoint {
-  return {
-    seq,
-    timeMs,
-    ...(importMwh === undefined ? {} : { importMwh }),
-    ...(exportMwh === undefined ? {} : { exportMwh }),
-  };
 }

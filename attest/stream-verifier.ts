@@ -1,7 +1,6 @@
 import { equalBytes } from "./bytes.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
-import type { Leaf } from "./leaf.ts";
-import { decodeLeafAt } from "./leaf-codec.ts";
+import type { VerifiedLeaves } from "./leaf-walk.ts";
 import type { LogRules } from "./log-rules.ts";
 import { Problem } from "./problem.ts";
 import type { Suite } from "./suite.ts";
@@ -12,17 +11,10 @@ export interface Batch {
   readonly checkpoint: Uint8Array;
 }
 
-/** A leaf of an accepted batch with its bytes and its tree hash. */
-export interface VerifiedLeaf {
-  readonly leaf: Leaf;
-  readonly bytes: Uint8Array;
-  readonly hash: Uint8Array;
-}
-
 export interface VerifiedBatch {
   readonly rules: LogRules;
   readonly checkpoint: Checkpoint;
-  readonly leaves: readonly VerifiedLeaf[];
+  readonly leaves: VerifiedLeaves;
 }
 
 /** Largest number of leaves in one batch. */
@@ -34,46 +26,14 @@ export const MAX_BATCH_LEAVES = 4096;
  * names the fault and whose text names the leaf. The caller has checked the device key once (profile S).
  */
 export function verifyBatch(suite: Suite, rules: LogRules, batch: Batch): VerifiedBatch {
-  const next = rules.clone();
   const checkpoint = openCheckpoint(suite, batch.checkpoint, {
     deviceKey: rules.identity.deviceKey,
     logId: rules.logId,
   });
-  const leaves = applyLeaves(next, batch.leaves);
-  checkRoot(next, checkpoint);
-  return { rules: next, checkpoint, leaves };
-}
-
-function applyLeaves(rules: LogRules, sent: Uint8Array): VerifiedLeaf[] {
-  // One copy, of which every leaf shows its part: what the caller does with its buffer later changes nothing.
-  const bytes = new Uint8Array(sent);
-  const leaves: VerifiedLeaf[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    if (leaves.length === MAX_BATCH_LEAVES) {
-      throw new Problem("batch-size", "too many leaves in one batch", {
-        expected: `at most ${MAX_BATCH_LEAVES}`,
-      });
-    }
-    at = applyNext(rules, bytes, { at, leaves });
-  }
-  return leaves;
-}
-
-/** Applies the leaf that begins at `at` and adds it to `leaves`; returns the offset behind it. */
-function applyNext(
-  rules: LogRules,
-  bytes: Uint8Array,
-  { at, leaves }: { readonly at: number; readonly leaves: VerifiedLeaf[] },
-): number {
-  try {
-    const { leaf, end } = decodeLeafAt(bytes, at);
-    const own = new Uint8Array(bytes.buffer, at, end - at);
-    leaves.push({ leaf, bytes: own, hash: rules.apply(leaf, own) });
-    return end;
-  } catch (cause) {
-    if (!(cause instanceof Problem)) throw cause;
-    throw new Problem(cause.code, cause.message, { where: `leaf ${rules.size}`, cause });
-  }
+  // One copy: what the caller does with its buffer later changes nothing.
+  const next = rules.extended(new Uint8Array(batch.leaves), MAX_BATCH_LEAVES);
+  checkRoot(next.rules, checkpoint);
+  return { ...next, checkpoint };
 }
 
 function checkRoot(rules: LogRules, checkpoint: Checkpoint): void {

@@ -1,6 +1,8 @@
 import { concatBytes, equalBytes, readU64be, u64be } from "./bytes.ts";
 import { Problem } from "./problem.ts";
 import type { Suite } from "./suite.ts";
+import { prefixedHash, rightmostPeaks } from "./tree-level.ts";
+import { climbToLeftChild, climbToRightChild, isRightChild, type Path, parentOf } from "./tree-path.ts";
 
 /**
  * The Merkle tree of RFC 6962, section 2.1, over SHA-256:
@@ -14,27 +16,17 @@ export const HASH_BYTES = 32;
 export const MAX_TREE_SIZE: number = Number.MAX_SAFE_INTEGER;
 /** Levels of the largest tree: peaks of a frontier, hashes of one inclusion proof, depth of any recursion. */
 export const MAX_TREE_DEPTH = 53;
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** Fewer leaves than this are added faster one after another. */
+const FEW_LEAVES = 4;
 
 // Hashing is synchronous and keeps no reference to its input, so that one scratch array serves every node.
 const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES);
 nodeInput[0] = 1;
-const leafInput = new Uint8Array(1 + 4096);
-/** Views of `leafInput` by the length of the leaf, made once each. */
-const leafViews = new Array<Uint8Array | undefined>(leafInput.length);
 
 /** Hash of one leaf's bytes, of any length: 32 bytes. */
 export function leafHash(suite: Suite, leaf: Uint8Array): Uint8Array {
-  if (leaf.length >= leafInput.length) return suite.sha256(concatBytes(Uint8Array.of(0), leaf));
-  leafInput.set(leaf, 1);
-  return suite.sha256(leafView(leaf.length));
-}
-
-function leafView(length: number): Uint8Array {
-  const known = leafViews[length];
-  if (known !== undefined) return known;
-  const view = leafInput.subarray(0, 1 + length);
-  leafViews[length] = view;
-  return view;
+  return prefixedHash(suite, 0, leaf);
 }
 
 /** Hash over two hashes of 32 bytes: 32 bytes. */
@@ -71,7 +63,9 @@ export function isTreeSize(size: number): boolean {
 export class Frontier {
   readonly #suite: Suite;
   #size: number;
-  readonly #peaks: Uint8Array[];
+  /** The hashes back to back, and room for more: an array for each would cost several times its content. */
+  #peaks: Uint8Array<ArrayBufferLike>;
+  #count: number;
 
   /**
    * @param peaks one hash of 32 bytes for each binary 1 in the size, largest subtree first
@@ -81,7 +75,8 @@ export class Frontier {
     requirePeaks(size, peaks);
     this.#suite = suite;
     this.#size = size;
-    this.#peaks = [...peaks];
+    this.#peaks = peaks.length === 0 ? NOTHING : concatBytes(...peaks);
+    this.#count = peaks.length;
   }
 
   get size(): number {
@@ -90,26 +85,54 @@ export class Frontier {
 
   /** The hashes of the complete subtrees, largest first; at most 53. */
   get hashes(): readonly Uint8Array[] {
-    return [...this.#peaks];
+    return Array.from({ length: this.#count }, (_, at) => this.#peak(at).slice());
   }
 
   clone(): Frontier {
-    return new Frontier(this.#suite, this.#size, this.#peaks);
+    const copy = new Frontier(this.#suite);
+    copy.#size = this.#size;
+    copy.#count = this.#count;
+    copy.#peaks = this.#held();
+    return copy;
   }
 
   /**
-   * Adds one leaf by its hash, which is kept as it is: the caller must not change it afterwards.
+   * Adds one leaf by its hash.
    * @throws Problem `tree-full` at size 2^53-1, `tree-hash` unless the hash has 32 bytes
    */
   append(hash: Uint8Array): void {
-    if (this.#size >= MAX_TREE_SIZE) throw new Problem("tree-full", "the log holds 2^53-1 leaves");
+    if (this.#size >= MAX_TREE_SIZE) throw treeFull();
     requireHash(hash);
     let merged = hash;
     for (let rest = this.#size; rest % 2 === 1; rest = (rest - 1) / 2) {
-      merged = nodeHash(this.#suite, this.#peaks.pop() ?? merged, merged);
+      this.#count -= 1;
+      merged = nodeHash(this.#suite, this.#peak(this.#count), merged);
     }
-    this.#peaks.push(merged);
+    this.#push(merged);
     this.#size += 1;
+  }
+
+  /**
+   * Adds leaves by their hashes, 32 bytes each, back to back: level by level what one after another would give.
+   * @throws Problem `tree-full` beyond size 2^53-1, `tree-hash` unless the hashes have 32 bytes each
+   */
+  appendAll(hashes: Uint8Array): void {
+    const added = hashes.length / HASH_BYTES;
+    if (!Number.isInteger(added)) throw wrongHash(hashes.length % HASH_BYTES);
+    if (this.#size + added > MAX_TREE_SIZE) throw treeFull();
+    if (added < FEW_LEAVES) {
+      for (let at = 0; at < hashes.length; at += HASH_BYTES)
+        this.append(hashes.subarray(at, at + HASH_BYTES));
+      return;
+    }
+    const popLeft = (into: Uint8Array): void => {
+      this.#count -= 1;
+      into.set(this.#peak(this.#count));
+    };
+    const grown = rightmostPeaks(this.#suite, { first: this.#size, hashes, popLeft });
+    this.#peaks = concatBytes(this.#held(), ...grown);
+    this.#count += grown.length;
+    this.#size += added;
   }
 
   /**
@@ -117,13 +140,15 @@ export class Frontier {
    * @throws Problem `tree-empty` at size 0, over which nothing may ever be signed
    */
   root(): Uint8Array {
-    if (this.#peaks.length === 0) throw new Problem("tree-empty", "an empty log has no root to sign");
-    return this.#peaks.reduceRight((right, left) => nodeHash(this.#suite, left, right));
+    if (this.#count === 0) throw new Problem("tree-empty", "an empty log has no root to sign");
+    let root: Uint8Array = this.#peak(this.#count - 1).slice();
+    for (let at = this.#count - 2; at >= 0; at--) root = nodeHash(this.#suite, this.#peak(at), root);
+    return root;
   }
 
   /** u64be size || hashes: 8 + 32 bytes for each binary 1 in the size. */
   toBytes(): Uint8Array {
-    return concatBytes(u64be(this.#size), ...this.#peaks);
+    return concatBytes(u64be(this.#size), this.#held());
   }
 
   /**
@@ -133,9 +158,32 @@ export class Frontier {
   static fromBytes(suite: Suite, bytes: Uint8Array): Frontier {
     const size = readU64be(bytes);
     const peaks: Uint8Array[] = [];
-    for (let at = 8; at < bytes.length; at += HASH_BYTES) peaks.push(bytes.slice(at, at + HASH_BYTES));
+    for (let at = 8; at < bytes.length; at += HASH_BYTES) peaks.push(bytes.subarray(at, at + HASH_BYTES));
     return new Frontier(suite, size, peaks);
   }
+
+  #held(): Uint8Array {
+    return this.#peaks.slice(0, HASH_BYTES * this.#count);
+  }
+
+  #peak(at: number): Uint8Array {
+    return this.#peaks.subarray(HASH_BYTES * at, HASH_BYTES * (at + 1));
+  }
+
+  #push(hash: Uint8Array): void {
+    const at = HASH_BYTES * this.#count;
+    if (at === this.#peaks.length) {
+      // By one: a log has seldom more peaks than it ever had, and frontiers are kept by the thousand.
+      this.#peaks = concatBytes(this.#peaks, hash);
+    } else {
+      this.#peaks.set(hash, at);
+    }
+    this.#count += 1;
+  }
+}
+
+function treeFull(): Problem {
+  return new Problem("tree-full", "the log holds 2^53-1 leaves");
 }
 
 function requirePeaks(size: number, peaks: readonly Uint8Array[]): void {
@@ -158,10 +206,13 @@ function countOnes(value: number): number {
  * @throws Problem `tree-hash`
  */
 export function requireHash(hash: Uint8Array): void {
-  if (hash.length === HASH_BYTES) return;
-  throw new Problem("tree-hash", "wrong length of a hash", {
+  if (hash.length !== HASH_BYTES) throw wrongHash(hash.length);
+}
+
+function wrongHash(length: number): Problem {
+  return new Problem("tree-hash", "wrong length of a hash", {
     expected: `${HASH_BYTES} bytes`,
-    got: String(hash.length),
+    got: String(length),
   });
 }
 
@@ -248,35 +299,6 @@ function foldConsistency(
     path = parentOf(path);
   }
   return path.last === 0 ? { first, second } : undefined;
-}
-
-/** `fn` and `sn` of RFC 9162: a node on the way up, and the last node of its level. */
-interface Path {
-  readonly node: number;
-  readonly last: number;
-}
-
-function parentOf({ node, last }: Path): Path {
-  return { node: Math.floor(node / 2), last: Math.floor(last / 2) };
-}
-
-/** The sibling is on the left: the node is odd, or it is the last of its level and was carried up. */
-function isRightChild({ node, last }: Path): boolean {
-  return node % 2 === 1 || node === last;
-}
-
-/** A last node without sibling is the same on the next level: climb until it is a right child or the root. */
-function climbToRightChild(path: Path): Path {
-  let at = path;
-  while (at.node % 2 === 0 && at.node !== 0) at = parentOf(at);
-  return at;
-}
-
-/** From the last leaf of the first tree to the root of the largest complete subtree that ends there. */
-function climbToLeftChild(path: Path): Path {
-  let at = path;
-  while (at.node % 2 === 1) at = parentOf(at);
-  return at;
 }
 
 /** Whether a number can be the index of a leaf in a tree of that size. */

@@ -11,6 +11,9 @@ const DATA = new Set([".sql", ".yaml", ".json", ".html", ".css", ".svg"]);
 /** What the compiler reads itself, what a shell runs, and what people read. */
 const NOT_SHIPPED = new Set([".ts", ".js", ".md"]);
 
+/** For those who write a verifier, not for those who run one. */
+const VECTORS = join("attest", "vectors");
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values: options } = parseArgs({ options: { out: { type: "string" } } });
 const out = options.out === undefined ? join(root, "dist") : resolve(options.out);
@@ -51,8 +54,8 @@ function copyData() {
   let copied = 0;
   for (const file of rooms().flatMap(filesOf)) {
     const kind = extname(file);
-    if (NOT_SHIPPED.has(kind)) continue;
     const place = relative(root, file);
+    if (NOT_SHIPPED.has(kind) || place.startsWith(VECTORS)) continue;
     if (!DATA.has(kind))
       fail(`${place}: unknown kind of file; add ${kind} to DATA in packaging/build.js if code reads it`);
     const target = join(out, place);

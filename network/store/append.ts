@@ -1,10 +1,10 @@
-import { concatBytes, equalBytes } from "../../attest/bytes.ts";
+import { equalBytes } from "../../attest/bytes.ts";
 import { type Anchor, LEAF_KINDS, type Leaf } from "../../attest/leaf.ts";
+import type { VerifiedLeaves } from "../../attest/leaf-walk.ts";
 import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
 import { openReceipt, receiptKeyHint } from "../../attest/receipt.ts";
-import type { VerifiedLeaf } from "../../attest/stream-verifier.ts";
 import type { Suite } from "../../attest/suite.ts";
-import { Frontier, leafHash } from "../../attest/tree.ts";
+import { Frontier, HASH_BYTES, leafHash } from "../../attest/tree.ts";
 import { BatchReader, endOffsets } from "./batch-reader.ts";
 import type { Statements } from "./statements.ts";
 import type { AcceptedBatch, StoredCheckpoint } from "./store.ts";
@@ -16,7 +16,7 @@ export function appendBatch(statements: Statements, suite: Suite, batch: Accepte
   if (log === undefined) return false;
   addLeaves(statements, log, batch);
   addSubtrees(statements, suite, { log, fromSize: batch.fromSize, leaves: batch.leaves });
-  for (const { leaf } of batch.leaves) addIndexes(statements, suite, { log, leaf });
+  for (const leaf of batch.leaves.others) addIndexes(statements, suite, { log, leaf });
   addCheckpoint(statements, log, batch);
   return true;
 }
@@ -42,10 +42,9 @@ function moveLog(statements: Statements, batch: AcceptedBatch): number | undefin
 }
 
 function addLeaves(statements: Statements, log: number, batch: AcceptedBatch): void {
-  const lastMs = batch.leaves.reduce((latest, { leaf }) => Math.max(latest, leaf.timeMs), 0);
-  const bytes = concatBytes(...batch.leaves.map((leaf) => leaf.bytes));
-  const ends = endOffsets(batch.leaves);
-  statements.run("add-batch", [log, batch.fromSize, batch.checkpoint.size, lastMs, ends, bytes]);
+  const { bytes, ends, latestMs } = batch.leaves;
+  const { fromSize, checkpoint } = batch;
+  statements.run("add-batch", [log, fromSize, checkpoint.size, latestMs, endOffsets(ends), bytes]);
 }
 
 function addCheckpoint(statements: Statements, log: number, batch: AcceptedBatch): void {
@@ -56,20 +55,20 @@ function addCheckpoint(statements: Statements, log: number, batch: AcceptedBatch
 interface Growth {
   readonly log: number;
   readonly fromSize: number;
-  readonly leaves: readonly VerifiedLeaf[];
+  readonly leaves: VerifiedLeaves;
 }
 
 /** Hashes of the subtrees of 256 leaves that this batch completes; the first may have begun in earlier batches. */
-function addSubtrees(statements: Statements, suite: Suite, growth: Growth): void {
-  const { log, fromSize, leaves } = growth;
-  const whole = Math.floor((fromSize + leaves.length) / STORED_SUBTREE_LEAVES);
+function addSubtrees(statements: Statements, suite: Suite, { log, fromSize, leaves }: Growth): void {
+  const whole = Math.floor((fromSize + leaves.ends.length) / STORED_SUBTREE_LEAVES);
   const reader = new BatchReader(statements, log);
   for (let place = Math.floor(fromSize / STORED_SUBTREE_LEAVES); place < whole; place++) {
     const first = place * STORED_SUBTREE_LEAVES;
+    const inBatch = Math.max(first, fromSize);
     const tree = new Frontier(suite);
-    for (let seq = first; seq < first + STORED_SUBTREE_LEAVES; seq++) {
-      tree.append(leaves[seq - fromSize]?.hash ?? leafHash(suite, reader.leaf(seq)));
-    }
+    for (const leaf of reader.range(first, inBatch)) tree.append(leafHash(suite, leaf));
+    const [from, to] = [inBatch - fromSize, first + STORED_SUBTREE_LEAVES - fromSize];
+    tree.appendAll(leaves.hashes.subarray(HASH_BYTES * from, HASH_BYTES * to));
     statements.run("add-subtree", [log, place, tree.root()]);
   }
 }

@@ -1,4 +1,4 @@
-import { concatBytes, readU32be, u32be } from "../../attest/bytes.ts";
+import { readU32be } from "../../attest/bytes.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { Statements } from "./statements.ts";
 
@@ -11,13 +11,11 @@ export interface BatchRow {
 }
 
 /** The `ends` column: u32be end offset of every leaf. */
-export function endOffsets(leaves: readonly { readonly bytes: Uint8Array }[]): Uint8Array {
-  let end = 0;
-  const ends = leaves.map(({ bytes }) => {
-    end += bytes.length;
-    return u32be(end);
-  });
-  return concatBytes(...ends);
+export function endOffsets(ends: Uint32Array): Uint8Array {
+  const column = new Uint8Array(4 * ends.length);
+  const view = new DataView(column.buffer);
+  for (const [at, end] of ends.entries()) view.setUint32(4 * at, end);
+  return column;
 }
 
 /** The bytes of one leaf of a batch. */

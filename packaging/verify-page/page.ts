@@ -1,4 +1,4 @@
-import { type Answer, answerFor, type Checked, checkFile } from "./answer.ts";
+import { type Answer, answerFor, type Taken, takeFile } from "./answer.ts";
 import { type Parsed, parseFragment, parseTrust } from "./keys.ts";
 
 /** Width of the names that the verdict's lines begin with. */
@@ -8,6 +8,7 @@ const SIGNS: Readonly<Record<Answer["tone"], string>> = {
   unknown: "?",
   asserted: "✓",
   witnessed: "✓✓",
+  guilty: "!",
 };
 
 function element<T extends HTMLElement>(id: string, kind: new () => T): T {
@@ -26,7 +27,7 @@ const linkFault = element("link-fault", HTMLElement);
 const dropFault = element("drop-fault", HTMLElement);
 const result = element("result", HTMLElement);
 
-let checked: Checked | undefined;
+let current: Taken | undefined;
 let fileName = "";
 /** Counts the files taken, so that a slow one cannot answer for the one after it. */
 let taken = 0;
@@ -38,12 +39,12 @@ async function take(file: File | undefined): Promise<void> {
   taken += 1;
   const own = taken;
   fileName = file.name;
-  checked = undefined;
+  current = undefined;
   show();
   await new Promise((painted) => setTimeout(painted, 0));
-  const found = await checkFile(file);
+  const found = await takeFile(file);
   if (own !== taken) return;
-  checked = found;
+  current = found;
   show();
 }
 
@@ -53,10 +54,10 @@ function show(): void {
   showKeysFault(trust);
   if (fileName === "") return;
   result.hidden = false;
-  if (checked === undefined) present("waiting", [heading(`Checking ${fileName} …`)]);
+  if (current === undefined) present("waiting", [heading(`Checking ${fileName} …`)]);
   else if ("fault" in trust)
     present("fault", [heading("No verdict yet: the trusted keys cannot be read"), paragraph(trust.fault)]);
-  else showAnswer(answerFor(checked, trust.value));
+  else showAnswer(answerFor(current, trust.value));
 }
 
 function showKeysFault(trust: Parsed<unknown>): void {
@@ -81,6 +82,10 @@ function advice(answer: Answer): HTMLElement[] {
   if (answer.tone === "unknown")
     sentences.push(
       "Name the device's key above to check whose it is. Ask its owner for it, not the file's sender.",
+    );
+  if (answer.tone === "guilty")
+    sentences.push(
+      "This file accuses: it holds signatures that contradict each other. Below stands whose they are, and what the file does not show.",
     );
   if (answer.tone !== "fault" && linesOf(fields.keys.value).some((line) => keysOfLinks.has(line)))
     sentences.push(

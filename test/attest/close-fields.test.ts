@@ -25,6 +25,8 @@ function closesWithEverything(): Close[] {
   log.stepClock(log.timeMs + 77_000);
   log.timeMs += 1_000_000;
   read(log, 500);
+  log.append({ kind: "opaque", number: 40, ...log.time(), body: new Map() });
+  read(log, 200);
   const rules = new LogRules(nativeSuite, log.rules.identity);
   return log.leaves.flatMap(({ leaf, bytes }) => {
     const found = leaf.kind === "intervalClose" ? [{ leaf, rules: rules.clone() }] : [];
@@ -134,6 +136,21 @@ describe("rules kept and restored", () => {
     expect(restore("[]")).toBe("rules-version");
     expect(restore(text.slice(1))).toBe("json");
     expect(restore(text.replace(/"size":\d+/, '"size":3'))).toBe("tree-frontier");
+    expect(restore(text.replace(/("peaks":\[")../, "$1.."))).toBe("json");
+  });
+
+  it("are refused whatever single value of them is of another type, and by no other code", () => {
+    const { rules } = closes[1] ?? {};
+    if (rules === undefined) throw new Error("no closes");
+    const codes = new Map<string, number>();
+    for (const changed of changedValues(JSON.parse(rules.toText()))) {
+      const text = JSON.stringify(changed);
+      const code = refusalOf(() => restoreRules(nativeSuite, rules.identity, text)) ?? "taken";
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    // Taken are those that only lack what need not be there.
+    expect([...codes.keys()].sort()).toEqual(["json", "rules-version", "taken", "tree-frontier"]);
+    expect(codes.get("rules-version")).toBeGreaterThan(5 * (codes.get("taken") ?? 0));
   });
 
   it("a clone and its original do not know of each other", () => {
@@ -149,3 +166,17 @@ describe("rules kept and restored", () => {
     expect(clone.toText()).toBe(after);
   });
 });
+
+/** Copies of plain data in which one value, at any depth, is left out or is a list. */
+function* changedValues(value: unknown): Generator<unknown> {
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, item] of Object.entries(value)) {
+    const rest = (other: readonly unknown[]): unknown =>
+      Array.isArray(value)
+        ? value.toSpliced(Number(name), 1, ...other)
+        : { ...value, [name]: other.length === 0 ? undefined : other[0] };
+    yield rest([]);
+    yield rest([["other"]]);
+    for (const changed of changedValues(item)) yield rest([changed]);
+  }
+}

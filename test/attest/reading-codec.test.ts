@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { concatBytes, toHex } from "../../attest/bytes.ts";
 import { type CborValue, encodeCbor } from "../../attest/cbor.ts";
-import type { Leaf, ReadingLeaf } from "../../attest/leaf.ts";
+import { type Leaf, REGISTER, type ReadingLeaf } from "../../attest/leaf.ts";
 import { decodeAnyLeafAt, decodeLeafAt, encodeAnyLeaf, encodeLeaf } from "../../attest/leaf-codec.ts";
 import { decodeReadingAt, encodeReading, endOfReading } from "../../attest/reading-codec.ts";
+import { type ReadingFacts, ReadingScan } from "../../attest/reading-scan.ts";
 import { outcomeOf } from "./refusal.ts";
 
 /** Integers on both sides of every length of a CBOR head. */
@@ -145,6 +146,24 @@ describe("a reading, read straight from bytes", () => {
     );
   });
 
+  it("shows the rules what the leaf shows them", () => {
+    fc.assert(
+      fc.property(reading, (leaf) => {
+        const scan = new ReadingScan();
+        expect(scan.read(encodeAnyLeaf(leaf), 0)).toBe(true);
+        expect(factsOf(scan)).toEqual(factsOf(new ReadingScan().of(leaf)));
+        expect(factsOf(scan)).toEqual({
+          ...{ seq: leaf.seq, timeMs: leaf.timeMs, timeQuality: leaf.timeQuality, channel: leaf.channel },
+          status: leaf.status ?? 0,
+          importMwh: leaf.importMwh ?? "none",
+          exportMwh: leaf.exportMwh ?? "none",
+          activePowerMw: leaf.activePowerMw ?? "none",
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it("does not change when the bytes that it was read from do", () => {
     const leaf = { kind: "reading", seq: 1, timeMs: 2, timeQuality: 3, channel: 4 } as const;
     const salt = new Uint8Array(16).fill(5);
@@ -154,3 +173,14 @@ describe("a reading, read straight from bytes", () => {
     expect(decoded).toEqual({ ...leaf, salt, evidence: salt });
   });
 });
+
+/** As a leaf has them: what is not there has no number. */
+function factsOf(facts: ReadingFacts): Readonly<Record<string, number | string>> {
+  const { seq, timeMs, timeQuality, channel, status, registers, hasPower } = facts;
+  return {
+    ...{ seq, timeMs, timeQuality, channel, status },
+    importMwh: (registers & REGISTER.import) === 0 ? "none" : facts.importMwh,
+    exportMwh: (registers & REGISTER.export) === 0 ? "none" : facts.exportMwh,
+    activePowerMw: hasPower ? facts.activePowerMw : "none",
+  };
+}

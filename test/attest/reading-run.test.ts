@@ -70,7 +70,7 @@ function happen(log: LogBuilder, step: Step): void {
   if (step.what === "clock") log.stepClock(log.timeMs + 1000, step.timeQuality);
   else if (step.what === "manifest") log.manifest({ channel, serial: String(step.risesMwh % 2) });
   else if (step.what === "flexibility")
-    log.append({ kind: "flexibility", ...log.time(), channel, boundary: 1, availability: 1 });
+    log.flexibility({}, channel);
   else if (step.what === "lawful") {
     const { kind: _k, timeMs: _t, timeQuality: _q, channel: _c, ...values } = readingOf(log, step);
     log.read(values, channel);

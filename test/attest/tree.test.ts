@@ -12,6 +12,7 @@ import {
 } from "../../attest/node-source.ts";
 import { portableSuite } from "../../attest/portable.ts";
 import { Frontier, leafHash, MAX_TREE_SIZE, verifyInclusion } from "../../attest/tree.ts";
+import { refusalOf } from "./refusal.ts";
 import { leavesOf, naiveRoot, naiveSource, size, suite, uniformSource } from "./tree-kit.ts";
 
 function frontierOf(leaves: readonly Uint8Array[]): Frontier {
@@ -43,6 +44,38 @@ describe("frontier", () => {
       expect(frontier.size).toBe(i + 1);
       expect(toHex(frontier.root())).toBe(toHex(naiveRoot(leaves.slice(0, i + 1))));
     }
+  });
+
+  it("grows by many leaves at a time as by one after another, whatever its size", () => {
+    const { sha256Parts: _, ...oneByOne } = nativeSuite;
+    const hashes = leavesOf(200).map((leaf) => leafHash(suite, leaf));
+    fc.assert(
+      fc.property(
+        fc.constantFrom(nativeSuite, oneByOne),
+        fc.array(fc.nat(80), { maxLength: 5 }),
+        (of, steps) => {
+          const grown = new Frontier(of);
+          const single = new Frontier(of);
+          for (const step of steps) {
+            const next = hashes.slice(grown.size, grown.size + step);
+            grown.appendAll(concatBytes(...next));
+            for (const hash of next) single.append(hash);
+            expect(toHex(grown.toBytes())).toBe(toHex(single.toBytes()));
+          }
+          if (grown.size > 0) expect(grown.root()).toEqual(naiveRoot(leavesOf(grown.size)));
+        },
+      ),
+    );
+  });
+
+  it("refuses to grow by half a hash or beyond 2^53-1 leaves, and stays as it was", () => {
+    const full = new Frontier(suite, MAX_TREE_SIZE - 1, Array(52).fill(new Uint8Array(32)));
+    const before = full.toBytes();
+    expect(refusalOf(() => full.appendAll(new Uint8Array(33)))).toBe("tree-hash");
+    expect(refusalOf(() => full.appendAll(new Uint8Array(64)))).toBe("tree-full");
+    expect(full.toBytes()).toEqual(before);
+    full.appendAll(new Uint8Array(32));
+    expect(full.size).toBe(MAX_TREE_SIZE);
   });
 
   it("refuses a root of nothing", () => {

@@ -120,17 +120,13 @@ describe("the verifier alone", () => {
   it("says the same by either suite, and names a fault by its code", () => {
     const script = `
       import { readFileSync } from "node:fs";
-      import { judge, portableSuite, Problem, verifyProof } from "${NAME}";
+      import { checkProof, portableSuite } from "${NAME}";
       import { nativeSuite } from "${NAME}/native";
       const keys = process.argv.slice(1).map((hex) => new Uint8Array(Buffer.from(hex, "hex")));
       const policy = { deviceKeys: keys.slice(0, 1), nodeKeys: keys.slice(1), witnesses: 2 };
       const verdictOf = (suite, file) => {
-        try {
-          return judge(suite, verifyProof(suite, new Uint8Array(readFileSync(file))), policy).standing;
-        } catch (thrown) {
-          if (thrown instanceof Problem) return thrown.code;
-          throw thrown;
-        }
+        const checked = checkProof(suite, new Uint8Array(readFileSync(file)), policy);
+        return checked.valid ? checked.value.standing : checked.refusal.code;
       };
       const files = ["hour.kwp", "forged.kwp", "package.json"];
       console.log(JSON.stringify([portableSuite, nativeSuite].map((suite) => files.map((file) => verdictOf(suite, file)))));`;
@@ -143,10 +139,10 @@ describe("the verifier alone", () => {
   it("has types that a strict program compiles against, without Node's", () => {
     writeFileSync(
       user("program.ts"),
-      `import { judge, portableSuite, type Verdict, verifyProof } from "${NAME}";
-export function standing(file: Uint8Array, key: Uint8Array): Verdict["standing"] {
-  const policy = { deviceKeys: [key], nodeKeys: [], witnesses: 2 };
-  return judge(portableSuite, verifyProof(portableSuite, file), policy).standing;
+      `import { checkProof, portableSuite, type Verdict } from "${NAME}";
+export function standing(file: Uint8Array, key: Uint8Array): Verdict["standing"] | undefined {
+  const checked = checkProof(portableSuite, file, { deviceKeys: [key], nodeKeys: [], witnesses: 2 });
+  return checked.valid ? checked.value.standing : undefined;
 }
 `,
     );
