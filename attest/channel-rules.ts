@@ -146,7 +146,7 @@ export function applyClockStep(state: ChannelState, step: ClockStep): ChannelSta
   const isKnown = step.timeQuality >= KNOWN_TIME;
   // From a known clock to none nothing can be mapped: what was read counts as read just before the step.
   const move = (ms: number): number =>
-    wasKnown && !isKnown ? step.timeMs : step.timeMs + Math.min(ms - step.beforeMs, 0);
+    wasKnown && !isKnown ? step.timeMs : Math.max(step.timeMs + Math.min(ms - step.beforeMs, 0), 0);
   const { broken, ...rest } = state;
   const moved = { ...rest, lastTimeMs: move(state.lastTimeMs), lastClockStepSeq: step.seq };
   const reading = state.lastReadingMs === undefined ? {} : { lastReadingMs: move(state.lastReadingMs) };

@@ -1,10 +1,12 @@
-import { decodeCbor } from "./cbor.ts";
+import { type CborMap, decodeCborMap } from "./cbor.ts";
 import type { Difference } from "./fault-leaves.ts";
-import { decodeLeaf } from "./leaf-codec.ts";
+import type { Field } from "./field.ts";
+import { LEAF_KINDS, TIME_QUALITY } from "./leaf.ts";
+import { decodeLeaf, MAX_LEAF_BYTES } from "./leaf-codec.ts";
+import { COMMON_FIELDS, KIND_FIELDS } from "./leaf-fields.ts";
 import { describeProblem, Problem } from "./problem.ts";
 
-/** Kinds that a later version may still give fields to, or more of them. */
-const FIRST_OPEN_KIND = 1;
+/** The last kind that a later version may still give fields to, or more of them. */
 const LAST_OPEN_KIND = 31;
 
 /** What the bytes at one index of a log show by themselves. */
@@ -31,7 +33,7 @@ function refusalOf(bytes: Uint8Array): string | undefined {
     return undefined;
   } catch (cause) {
     if (!(cause instanceof Problem)) throw cause;
-    if (!mayBeNewer(cause.code, bytes)) return cause.code;
+    if (!mayBeNewer(bytes)) return cause.code;
     throw new Problem("fault-newer", "the leaf may be one of a later version, and lawful there", {
       got: describeProblem(cause).message,
       hint: "verify it with a newer version",
@@ -39,11 +41,35 @@ function refusalOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** An honest device that is newer than its verifier must not stand accused for it. */
-function mayBeNewer(code: string, bytes: Uint8Array): boolean {
-  if (code === "leaf-unknown-key" || code === "leaf-time-quality") return true;
-  if (code !== "leaf-kind") return false;
-  const map = decodeCbor(bytes);
-  const kind = map instanceof Map ? map.get(0) : undefined;
-  return typeof kind === "number" && kind >= FIRST_OPEN_KIND && kind <= LAST_OPEN_KIND;
+/**
+ * An honest device that is newer than its verifier must not stand accused for it, whatever else is odd about its leaf:
+ * what a later version adds may go with other rules for the rest.
+ */
+function mayBeNewer(bytes: Uint8Array): boolean {
+  const map = mapOf(bytes);
+  if (map === undefined) return false;
+  const [kind = 0, quality] = [map.get(0), map.get(COMMON_FIELDS.timeQuality.key)];
+  if (typeof quality === "number" && quality > TIME_QUALITY.anchored) return true;
+  if (typeof kind !== "number" || kind < 0 || kind > LAST_OPEN_KIND) return false;
+  const name = Object.entries(LEAF_KINDS).find(([, number]) => number === kind)?.[0];
+  const known = knownKeys.get(name ?? "");
+  return known === undefined || [...map.keys()].some((key) => key < FIRST_EXTENSION_KEY && !known.has(key));
+}
+
+const FIRST_EXTENSION_KEY = 64;
+const knownKeys: ReadonlyMap<string, ReadonlySet<number>> = new Map(
+  Object.entries<Readonly<Record<string, Field>>>(KIND_FIELDS).map(([kind, fields]) => {
+    const all = Object.values({ ...COMMON_FIELDS, ...fields });
+    return [kind, new Set([0, ...all.map(({ key }) => key)])] as const;
+  }),
+);
+
+/** The one map of the subset that the bytes are, to their last, within the size of a leaf. */
+function mapOf(bytes: Uint8Array): CborMap | undefined {
+  try {
+    return bytes.length <= MAX_LEAF_BYTES ? decodeCborMap(bytes) : undefined;
+  } catch (cause) {
+    if (cause instanceof Problem) return undefined;
+    throw cause;
+  }
 }

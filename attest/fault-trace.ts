@@ -107,7 +107,7 @@ function moved(channels: ReadonlyMap<number, Before>, step: ClockStep): Map<numb
  */
 function movedByStep(ms: number, step: ClockStep): number {
   if (step.beforeQuality >= KNOWN_TIME && step.timeQuality < KNOWN_TIME) return step.timeMs;
-  return step.timeMs + Math.min(ms - step.beforeMs, 0);
+  return Math.max(step.timeMs + Math.min(ms - step.beforeMs, 0), 0);
 }
 
 /**

@@ -1,4 +1,4 @@
-"""Judge a proof file against what you trust, offline.
+"""Judge a proof file, or a fault file, against what you trust, offline.
 
     python3 test/python/kilowitness_verify.py FILE --trust device:HEX --trust node:HEX --witnesses K --json
 
@@ -15,26 +15,34 @@ from typing import Any, Optional, Sequence
 
 sys.dont_write_bytecode = True
 
+from evidence import cbor, fault_file  # noqa: E402
+from evidence.fault_judge import verify_fault  # noqa: E402
 from evidence.judge import TOLERANCE_MS, Policy  # noqa: E402
 from evidence.problem import Problem  # noqa: E402
 from evidence.verdict import sentence, verify  # noqa: E402
 
+FAULT_MARK = cbor.encode(0) + cbor.encode(fault_file.FORMAT)
+
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Print the verdict; 0 for a valid proof, 1 for another, 2 for unusable arguments."""
+    """Print the verdict; 0 for a valid file, 1 for another, 2 for unusable arguments."""
     options = _parser().parse_args(arguments)
     try:
-        verdict = verify(Path(options.file).read_bytes(), _policy(options))
+        verdict = _verdict(Path(options.file).read_bytes(), _policy(options))
     except Problem as problem:
         verdict = {"valid": False, "code": problem.code, "what": problem.what}
     print(json.dumps(verdict) if options.json else _text(verdict))
     return 0 if verdict["valid"] else 1
 
 
+def _verdict(raw: bytes, policy: Policy) -> dict[str, Any]:
+    return verify_fault(raw, policy) if raw[1:].startswith(FAULT_MARK) else verify(raw, policy)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Judge a proof file against what you trust.")
     parser.add_argument("file")
-    parser.add_argument("--trust", action="append", default=[], type=_trusted, metavar="device:HEX|node:HEX")
+    parser.add_argument("--trust", action="append", default=[], type=_trusted, metavar="device:HEX|node:HEX|registrar:HEX")
     parser.add_argument("--witnesses", type=int, default=1, metavar="K")
     parser.add_argument("--network")
     parser.add_argument("--tolerance-ms", type=int, default=TOLERANCE_MS)
@@ -68,7 +76,10 @@ def _policy(options: argparse.Namespace) -> Policy:
 
 def _text(verdict: dict[str, Any]) -> str:
     """One line for each part of the verdict; JSON escapes make control characters visible."""
-    head = sentence(verdict) if verdict["valid"] else "not valid"
+    if not verdict["valid"]:
+        head = "not valid"
+    else:
+        head = f"fault: {verdict['rule']}" if "rule" in verdict else sentence(verdict)
     return "\n".join([head, *(f"{name}: {json.dumps(value)}" for name, value in verdict.items())])
 
 

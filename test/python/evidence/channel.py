@@ -66,7 +66,8 @@ class Channel:
 
     def are_all(self, registers: Registers) -> bool:
         """Whether registers are exactly those of the manifest in force."""
-        return sum({"import": 1, "export": 2}[name] for name in registers) == self.manifest.fields["registers"]
+        mask = sum({"import": 1, "export": 2}[name] for name in registers)
+        return bool(mask == self.manifest.fields["registers"])
 
     def never_back(self, leaf: Leaf) -> None:
         """Rule 4, first half."""
@@ -268,7 +269,7 @@ def extend_clock_step(channel: Channel, leaf: Leaf, context: Context) -> None:
     shift = leaf.time - leaf.fields["beforeMs"]
 
     def moved(time: int) -> int:
-        return leaf.time if becomes_unknown else min(time + shift, leaf.time)
+        return leaf.time if becomes_unknown else max(min(time + shift, leaf.time), 0)
 
     channel.last_time = moved(channel.last_time)
     channel.read_at = None if channel.read_at is None else moved(channel.read_at)

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 
 from . import fault_rules as rules
 from .channel import registers_of
-from .claim import COARSE, ENDS, OPENS, boundary_reach
+from .claim import COARSE, ENDS, KNOWN_CLOCK, OPENS, boundary_reach
 from .fault_rules import Shown, is_counter, status_of
 from .leaf import CHANNEL_MANIFEST, CLOCK_STEP, CLOSE, DISCONTINUITY, READING, Leaf
 
@@ -75,7 +75,7 @@ def _open(shown: Shown, close: Leaf) -> int:
     first = next(leaf.seq for leaf in shown.leaves if leaf.get("channel") == channel)
     f = close.fields
     named = (f["manifestSeq"], f["openingSeq"], f.get("previousCloseSeq", first))
-    return min(first, *named)
+    return int(min(first, *named))
 
 
 def close_clock_step(shown: Shown, close: Leaf) -> bool:
@@ -125,9 +125,9 @@ def close_closing(shown: Shown, close: Leaf) -> bool:
 
 
 def previous_of(shown: Shown, close: Leaf) -> Optional[Leaf]:
-    """The shown close of the channel that a close names as its previous."""
+    """The shown close of the channel that a close names as its previous, unless it is of a later version."""
     found = shown.at.get(close.fields.get("previousCloseSeq", -1))
-    return found if found is not None and rules.of(close, CLOSE)(found) else None
+    return found if found is not None and rules.of(close, CLOSE)(found) and _shape(found) <= 7 else None
 
 
 def close_chain(shown: Shown, close: Leaf) -> bool:
@@ -255,7 +255,7 @@ def close_count(shown: Shown, close: Leaf) -> bool:
 
 def _begins_again(leaf: Leaf, channel: int) -> bool:
     if leaf.kind == CLOCK_STEP:
-        return bool(leaf.fields["beforeQuality"] >= rules.KNOWN_CLOCK)
+        return bool(leaf.fields["beforeQuality"] >= KNOWN_CLOCK)
     if leaf.get("channel") != channel:
         return False
     return leaf.kind == CLOSE or (leaf.kind == CHANNEL_MANIFEST and rules.is_known(leaf))

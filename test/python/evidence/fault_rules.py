@@ -7,7 +7,17 @@ from typing import Callable, Iterator, Optional
 
 from .channel import SAME_METER, STATUS_MASK, Registers, registers_of
 from .claim import KNOWN_CLOCK
-from .leaf import CHANNEL_MANIFEST, CLOCK_STEP, CLOSE, DISCONTINUITY, FLEXIBILITY, LOG_MANIFEST, OPAQUE_KINDS, READING, Leaf
+from .leaf import (
+    CHANNEL_MANIFEST,
+    CLOCK_STEP,
+    CLOSE,
+    DISCONTINUITY,
+    FLEXIBILITY,
+    LOG_MANIFEST,
+    OPAQUE_KINDS,
+    READING,
+    Leaf,
+)
 from .objects import Checkpoint
 
 MASKS = {"import": 1, "export": 2}
@@ -29,7 +39,7 @@ def moved(time: int, step: Leaf) -> int:
     """A time, on the clock behind a clock step."""
     if step.fields["beforeQuality"] >= KNOWN_CLOCK and not is_known(step):
         return step.time
-    return step.time + min(time - int(step.fields["beforeMs"]), 0)
+    return max(step.time + min(time - int(step.fields["beforeMs"]), 0), 0)
 
 
 @dataclass(frozen=True)
@@ -224,7 +234,9 @@ def discontinuity_gap(shown: Shown, leaf: Leaf) -> bool:
     return (heard is not None and gap_from != heard) or not gap_from <= gap_to <= leaf.time
 
 
-def names_wrongly(shown: Shown, leaf: Leaf, named: Optional[int], wanted: Callable[[Leaf], bool], begin: int = -1) -> bool:
+def names_wrongly(
+    shown: Shown, leaf: Leaf, named: Optional[int], wanted: Callable[[Leaf], bool], begin: int = -1
+) -> bool:
     """Whether a reference is broken "in the same way"; `begin` is what a missing one stands for."""
     if named is not None:
         there = shown.at.get(named)

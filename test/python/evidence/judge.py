@@ -52,6 +52,7 @@ class Judgement:
     standing: str
     bounds: tuple[Bounds, ...]
     enrolled_by: Optional[bytes] = None
+    enrolled_tier: Optional[int] = None
 
 
 def check_enrolment(proof: ProofFile) -> Optional[Enrolled]:
@@ -81,7 +82,8 @@ def judge(proof: ProofFile, claim: Claim, policy: Policy) -> Judgement:
         _check_time(bound, policy.tolerance_ms)
     trust = "device" if parts[0].key in policy.device_keys else "enrolled"
     node = enrolled.node_key if enrolled is not None and trust == "enrolled" else None
-    return Judgement(trust, witnesses, standing_of(witnesses, policy.witnesses), bounds, node)
+    tier = None if enrolled is None else enrolled.tier
+    return Judgement(trust, witnesses, standing_of(witnesses, policy.witnesses), bounds, node, tier)
 
 
 def standing_of(witnesses: int, asked: int) -> str:

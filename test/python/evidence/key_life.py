@@ -162,6 +162,7 @@ class Enrolled:
     recovery_key: bytes
     first_next_key_hash: bytes
     decided_at: int
+    tier: int
     rotations: tuple[Rotation, ...]
 
     @property
@@ -198,6 +199,7 @@ def enrolled_key(objects: Sequence[bytes], trusted_nodes: Optional[Iterable[byte
         recovery_key=statement["recoveryKey"],
         first_next_key_hash=statement["nextKeyHash"],
         decided_at=answer["decidedAtMs"],
+        tier=statement["assuranceTier"],
         rotations=tuple(rotations),
     )
 

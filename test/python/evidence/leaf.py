@@ -75,9 +75,7 @@ def decode_first_leaf(data: bytes, at: int) -> Leaf:
     if not isinstance(value, dict):
         raise Problem("leaf-type", "the leaf is no map")
     kind = _kind(value)
-    extensions = {key: content for key, content in value.items() if key >= FIRST_EXTENSION}
-    for key, content in extensions.items():
-        require(isinstance(content, bytes), "leaf-extension", f"extension {key} is no byte string")
+    extensions = _extensions(value)
     body: dict[int, Any] = {key: value[key] for key in value if 0 < key < FIRST_EXTENSION}
     if kind in OPAQUE_KINDS:
         fields = fields_of({key: body.pop(key) for key in OPAQUE if key in body}, OPAQUE)
@@ -85,6 +83,13 @@ def decode_first_leaf(data: bytes, at: int) -> Leaf:
         fields, body = fields_of(body, KINDS[kind][1], unknown="leaf-unknown-key"), {}
     _common_rules(fields)
     return Leaf(kind, fields, data[at:end], body, extensions)
+
+
+def _extensions(value: dict[int, Any]) -> dict[int, bytes]:
+    found = {key: content for key, content in value.items() if key >= FIRST_EXTENSION}
+    for key, content in found.items():
+        require(isinstance(content, bytes), "leaf-extension", f"extension {key} is no byte string")
+    return found
 
 
 def _kind(value: dict[int, Any]) -> int:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Optional, Sequence
 
-from .problem import Problem, require
+from .problem import require
 
 MAX_SIZE = 2**53 - 1
 MAX_LEAVES = 4096

@@ -76,13 +76,13 @@ def checkpoint(given: Given, _: Given) -> Given:
 def receipt(given: Given, _: Given) -> Given:
     """A receipt of a node that is known."""
     found = objects.open_receipt(_bytes(given, "receipt"), node=_bytes(given, "nodeKey"))
-    return plain({
+    return dict(plain({
         "manifestHash": found.manifest_hash,
         "size": found.size,
         "root": found.root,
         "receivedAtMs": found.received_at,
         "ruleVersion": found.rule_version,
-    })  # fmt: skip
+    }))  # fmt: skip
 
 
 def hello(given: Given, _: Given) -> Given:
@@ -106,10 +106,10 @@ def countersignature(given: Given, _: Given) -> Given:
     """The answer of a node that is known."""
     statement = _bytes(given, "statement")
     node = _bytes(given, "nodeKey")
-    _, terms = key_life.open_countersignature(
-        _bytes(given, "countersignature"), statement, key_life.open_enrolment(statement), node
-    )
-    return dict(plain(terms))
+    answered = key_life.open_enrolment(statement)
+    return dict(plain(
+        key_life.open_countersignature(_bytes(given, "countersignature"), statement, answered, node)[1]
+    ))  # fmt: skip
 
 
 def rotation(given: Given, _: Given) -> Given:
@@ -221,7 +221,7 @@ def batch(given: Given, _: Given) -> Given:
     cose.check_key(key, "device key")
     log = log_rules.Log(given["network"], key, given["epoch"])
     for sent in given["batches"]:
-        log, _ = log_rules.verify_batch(log, _bytes(sent, "checkpoint"), _bytes(sent, "leaves"))
+        log = log_rules.verify_batch(log, _bytes(sent, "checkpoint"), _bytes(sent, "leaves"))[0]
     return {"size": log.tree.size, "root": log.tree.root().hex(), "lastLeafMs": log.last_time}
 
 

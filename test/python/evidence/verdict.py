@@ -37,13 +37,14 @@ def sentence(verdict: dict[str, Any]) -> str:
 
 def _who(proof: ProofFile, claim: Claim, judgement: Judgement) -> dict[str, Any]:
     part, fields = proof.parts[0], claim.manifest.fields
+    enrolled = judgement.enrolled_tier
     known = {
         "trust": judgement.trust,
         "standing": judgement.standing,
         "network": part.network,
         "deviceKey": part.key.hex(),
         "epochs": [p.epoch for p in proof.parts],
-        "tier": min(p.tier for p in proof.parts),
+        "tier": min([p.tier for p in proof.parts] + ([] if enrolled is None else [enrolled])),
         "meter": {name: fields[name] for name in ("make", "model", "serial")},
         "channel": {
             "number": fields["channel"],
@@ -62,7 +63,7 @@ def _energy(proof: ProofFile, claim: Claim) -> dict[str, Any]:
         "fromMs": claim.edges[0].time,
         "toMs": claim.edges[1].time,
         "segments": len(segments),
-        "coarse": any(end.fields.get("shape", 0) & COARSE for end in (segments[0].first, segments[-1].last)),
+        "coarse": any(end.fields.get("shape", 0) & COARSE for s in segments for end in (s.first, s.last)),
         "opaque": any(_holds_opaque(segments, index) for index in range(len(proof.parts))),
         "gaps": _gaps(proof, segments),
         "clockSteps": _clock_steps(segments),
