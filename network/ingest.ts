@@ -6,7 +6,8 @@ import type { BatchMessage } from "../attest/messages.ts";
 import { Problem } from "../attest/problem.ts";
 import { RULE_VERSION, signReceipt } from "../attest/receipt.ts";
 import { MAX_BATCH_LEAVES, type VerifiedBatch, verifyBatch } from "../attest/stream-verifier.ts";
-import { checkEpochOpen } from "./epoch.ts";
+import { checkEpochOpen, requireLiveEpoch } from "./epoch.ts";
+import { judgeRefusal } from "./false-leaf.ts";
 import { judgeCheckpoint, judgeLeaves } from "./fork.ts";
 import type { Arrival, IngestContext, KnownArrival, KnownDevice } from "./ingest-types.ts";
 import type { AcceptedBatch } from "./store/store.ts";
@@ -18,7 +19,7 @@ const MAX_EPOCH = 0xffff_ffff;
 /**
  * Verifies a batch and makes it durable; returns the receipt. A batch, or a part of one, that is stored already is
  * answered with the stored receipt. Throws a Problem whose code names the fault; then nothing has changed, except
- * that a proven fork is kept as such.
+ * that a checkpoint which the device should not have signed is kept as such.
  */
 export async function ingestBatch(
   context: IngestContext,
@@ -66,16 +67,27 @@ async function take(context: IngestContext, arrival: Arrival): Promise<Uint8Arra
 
 /** A batch that begins where the log ends. */
 async function extend(context: IngestContext, arrival: Arrival): Promise<Uint8Array | undefined> {
-  requireLiveEpoch(arrival);
-  const { store, suite } = context;
-  const { identity, head, batch } = arrival;
-  const verified = verifyBatch(suite, context.rules.at(identity, head), batch);
-  if (head === undefined) await checkEpochOpen(context, arrival, verified);
+  await requireLiveEpoch(context, arrival);
+  const { store } = context;
+  const verified = await verify(context, arrival);
+  if (arrival.head === undefined) await checkEpochOpen(context, arrival, verified);
   const nowMs = context.nowMs();
-  const receipt = await receiptFor(context, { logId: arrival.logId, checkpoint: verified.checkpoint, nowMs });
+  const receipt = await receiptFor(context, verified.checkpoint, nowMs);
   if (!(await store.append(acceptedBatch(arrival, verified, { receipt, nowMs })))) return undefined;
   context.rules.keep(verified.rules);
   return receipt;
+}
+
+/** Throws what {@link verifyBatch} does, and keeps what the device has signed against the rules. */
+async function verify(context: IngestContext, arrival: Arrival): Promise<VerifiedBatch> {
+  const { identity, head, batch } = arrival;
+  const rules = context.rules.at(identity, head);
+  try {
+    return verifyBatch(context.suite, rules, batch);
+  } catch (thrown) {
+    if (!(thrown instanceof Problem)) throw thrown;
+    throw await judgeRefusal(context, arrival, { rules, refused: thrown });
+  }
 }
 
 function acceptedBatch(
@@ -122,13 +134,13 @@ async function repeat(
 ): Promise<Uint8Array> {
   if (rest.length > 0)
     throw new Problem("checkpoint-size", "the checkpoint does not end where the leaves end");
-  const { head, logId, batch } = arrival;
+  const { head, batch } = arrival;
   const { size, root } = checkpoint;
   const known = await context.store.checkpointOver(head.log, size);
   if (known?.size === size) return known.receipt;
   await requireTrueDetails(context, arrival, checkpoint);
   const nowMs = context.nowMs();
-  const receipt = await receiptFor(context, { logId, checkpoint, nowMs });
+  const receipt = await receiptFor(context, checkpoint, nowMs);
   const entry = { size, root, bytes: batch.checkpoint, receipt };
   return (await context.store.addCheckpoint(head.log, entry, nowMs)).receipt;
 }
@@ -150,12 +162,10 @@ async function requireTrueDetails(
   });
 }
 
-function receiptFor(
-  context: IngestContext,
-  { logId, checkpoint, nowMs }: { logId: Uint8Array; checkpoint: Checkpoint; nowMs: number },
-): Promise<Uint8Array> {
-  const { size, root } = checkpoint;
-  return signReceipt(context.signer, { logId, size, root, receivedAtMs: nowMs, ruleVersion: RULE_VERSION });
+function receiptFor(context: IngestContext, checkpoint: Checkpoint, nowMs: number): Promise<Uint8Array> {
+  const { manifestHash, size, root } = checkpoint;
+  const receipt = { manifestHash, size, root, receivedAtMs: nowMs, ruleVersion: RULE_VERSION };
+  return signReceipt(context.signer, receipt);
 }
 
 function requireLeafCount(checkpoint: Checkpoint, batch: BatchMessage): void {
@@ -164,14 +174,5 @@ function requireLeafCount(checkpoint: Checkpoint, batch: BatchMessage): void {
   throw new Problem("checkpoint-size", "the checkpoint does not end where the leaves end", {
     expected: `first seq plus 0 to ${MAX_BATCH_LEAVES}`,
     got: String(checkpoint.size),
-  });
-}
-
-/** Opening an epoch closed all earlier ones of the key at this node, for good. */
-function requireLiveEpoch({ newest, batch }: Arrival): void {
-  if (newest === undefined || newest.epoch <= batch.epoch) return;
-  throw new Problem("epoch-closed", "a later epoch of this key is open, which closed this one", {
-    expected: `epoch ${newest.epoch}`,
-    got: String(batch.epoch),
   });
 }

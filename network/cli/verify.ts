@@ -1,48 +1,68 @@
-import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import { fromHex } from "../../attest/bytes.ts";
+import { type Checked, checkFile } from "../../attest/check.ts";
+import type { FaultVerdict } from "../../attest/fault-judge.ts";
+import { faultWords } from "../../attest/fault-words.ts";
 import { nativeSuite } from "../../attest/native.ts";
-import { describeProblem, Problem } from "../../attest/problem.ts";
+import { describeProblem } from "../../attest/problem.ts";
 import { MAX_PROOF_BYTES } from "../../attest/proof.ts";
-import { verifyProof } from "../../attest/proof-verify.ts";
-import { judge, type TrustPolicy } from "../../attest/verdict.ts";
+import type { TrustPolicy } from "../../attest/trust-policy.ts";
+import type { Verdict } from "../../attest/verdict.ts";
 import { verdictWords } from "../../attest/verdict-words.ts";
+import { readBounded } from "./read-file.ts";
 
 interface VerifyOptions {
   readonly trust?: readonly TrustedKey[];
   readonly network?: string;
   readonly witnesses: number;
+  readonly revocation?: readonly string[];
+  readonly clockTolerance: number;
   readonly json?: boolean;
 }
 
+const ROLES = ["device", "node", "registrar"] as const;
+type Role = (typeof ROLES)[number];
+
 interface TrustedKey {
-  readonly role: "device" | "node";
+  readonly role: Role;
   readonly key: Uint8Array;
 }
 
+const MAX_REVOCATION_BYTES = 8192;
 const HELP = `
-A KEY is 64 hexadecimal digits, with the role in front: device:KEY or node:KEY. Without a role it is a device key.
+FILE is a proof (of energy or of a flexibility reading) or a fault proof; it says itself which.
+
+A KEY is 64 hexadecimal digits, with the role in front: device:KEY, node:KEY or registrar:KEY. Without a role it is a
+device key. A node that you trust also vouches for the devices that it has enrolled, where the file shows the enrolment.
 Take keys from the device's owner or the network's operator, never from the sender of the proof: the file names
 keys too, but those are hints.
 
-Exit status: 0 the proof holds (without --trust: it is consistent, but nobody knows whose), 1 it does not.
+Exit status: 0 the file shows what it says (without --trust: it is consistent, but nobody knows whose), 1 it does not.
 
 Examples:
   kilowitness verify hour.kwp
-  kilowitness verify hour.kwp --trust device:<KEY> --trust node:<KEY>`;
+  kilowitness verify hour.kwp --trust device:<KEY> --trust node:<KEY> --trust node:<KEY>
+  kilowitness verify fork.kwf --trust device:<KEY>`;
 
-/** `kilowitness verify FILE`: checks a proof offline and says in words what it shows. */
+/** `kilowitness verify FILE`: checks a proof or a fault proof offline and says in words what it shows. */
 export function verifyCommand(): Command {
   return new Command("verify")
     .description("check a proof file, offline, and say in plain words what it proves")
-    .argument("<file>", "proof file, or - for standard input")
+    .argument("<file>", "proof or fault proof, or - for standard input")
     .option(
       "--trust <key...>",
-      "a key that you trust, from outside the file: device:HEX or node:HEX",
+      "a key that you trust, from outside the file: device:HEX, node:HEX or registrar:HEX",
       collectKey,
     )
     .option("--network <name>", "refuse proofs of any other network")
     .option("--witnesses <count>", "how many trusted nodes must have witnessed", parseCount, 2)
+    .option("--revocation <file...>", "a signed revocation that you know of", collect)
+    .option(
+      "--clock-tolerance <seconds>",
+      "how far the device's clock may contradict the nodes'",
+      parseSeconds,
+      120,
+    )
     .option("--json", "print one JSON object")
     .addHelpText("after", HELP)
     .action((file: string, options: VerifyOptions) => {
@@ -51,68 +71,73 @@ export function verifyCommand(): Command {
 }
 
 function runVerify(file: string, options: VerifyOptions): number {
+  const checked = checkedFile(file, options);
+  if (options.json === true) process.stdout.write(`${JSON.stringify(asJson(checked))}\n`);
+  else process.stdout.write(`${asWords(checked).join("\n")}\n`);
+  return checked.valid ? 0 : 1;
+}
+
+/** A file that cannot be read is no more valid than one whose signature is wrong. */
+function checkedFile(file: string, options: VerifyOptions): Checked<Verdict | FaultVerdict> {
   try {
-    const proven = verifyProof(nativeSuite, readProof(file));
-    const verdict = judge(nativeSuite, proven, policyOf(options));
-    const text = options.json === true ? JSON.stringify(verdict) : verdictWords(verdict).join("\n");
-    process.stdout.write(`${text}\n`);
-    return 0;
+    return checkFile(nativeSuite, readBounded(file, MAX_PROOF_BYTES, "proof"), policyOf(options));
   } catch (cause) {
-    report(cause, options.json === true);
-    return 1;
+    return { valid: false, refusal: describeProblem(cause) };
   }
 }
 
-function report(cause: unknown, json: boolean): void {
-  const { code, message } = describeProblem(cause);
-  if (json) process.stdout.write(`${JSON.stringify({ verdict: "invalid", fault: code, message })}\n`);
-  else process.stdout.write(`NOT VALID (${code}): ${message}\n`);
+function asJson(checked: Checked<Verdict | FaultVerdict>): object {
+  if (checked.valid) return checked.value;
+  const { code, message } = checked.refusal;
+  return { verdict: "invalid", fault: code, message };
+}
+
+function asWords(checked: Checked<Verdict | FaultVerdict>): readonly string[] {
+  if (!checked.valid) return [`NOT VALID (${checked.refusal.code}): ${checked.refusal.message}`];
+  const { value } = checked;
+  return "fault" in value ? faultWords(value) : verdictWords(value);
 }
 
 function policyOf(options: VerifyOptions): TrustPolicy {
   const trust = options.trust ?? [];
-  const keys = (role: TrustedKey["role"]): Uint8Array[] =>
+  const keys = (role: Role): Uint8Array[] =>
     trust.filter((entry) => entry.role === role).map(({ key }) => key);
   return {
     deviceKeys: keys("device"),
     nodeKeys: keys("node"),
+    registrarKeys: keys("registrar"),
     witnesses: options.witnesses,
+    revocations: (options.revocation ?? []).map((file) =>
+      readBounded(file, MAX_REVOCATION_BYTES, "revocation"),
+    ),
+    clockToleranceMs: options.clockTolerance * 1000,
     ...(options.network === undefined ? {} : { network: options.network }),
   };
 }
 
-function readProof(file: string): Uint8Array {
-  let bytes: Uint8Array;
-  try {
-    bytes = new Uint8Array(readFileSync(file === "-" ? 0 : file));
-  } catch (cause) {
-    throw new Problem("proof-read", "proof cannot be read", {
-      where: file,
-      got: cause instanceof Error ? cause.message : String(cause),
-      hint: "check the path",
-      cause,
-    });
-  }
-  if (bytes.length > 0 && bytes.length <= MAX_PROOF_BYTES) return bytes;
-  throw new Problem("proof-read", "not a proof file", {
-    where: file,
-    expected: `1 to ${MAX_PROOF_BYTES} bytes`,
-    got: String(bytes.length),
-  });
-}
-
 function collectKey(text: string, earlier: readonly TrustedKey[] = []): readonly TrustedKey[] {
-  const match = /^(?:(device|node):)?([0-9a-fA-F]{64})$/.exec(text);
+  const match = /^(?:(device|node|registrar):)?([0-9a-fA-F]{64})$/.exec(text);
   if (match?.[2] === undefined) {
     throw new InvalidArgumentError(
-      `expected device:KEY or node:KEY with 64 hexadecimal digits, got ${JSON.stringify(text)}`,
+      `expected device:KEY, node:KEY or registrar:KEY with 64 hexadecimal digits, got ${JSON.stringify(text)}`,
     );
   }
-  return [...earlier, { role: match[1] === "node" ? "node" : "device", key: fromHex(match[2], "--trust") }];
+  const role = ROLES.find((name) => name === match[1]) ?? "device";
+  return [...earlier, { role, key: fromHex(match[2], "--trust") }];
+}
+
+function collect(text: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, text];
 }
 
 function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 8) return count;
   throw new InvalidArgumentError("expected a whole number from 1 to 8");
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 86_400) return seconds;
+  throw new InvalidArgumentError("expected a whole number of seconds from 0 to 86400");
 }

@@ -2,7 +2,9 @@ import { type Context, Hono } from "hono";
 import { toHex } from "../../attest/bytes.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import type { Questions } from "./device-logs.ts";
-import { describeDevice, listDevices, listFaults } from "./devices.ts";
+import { describeDevice, listDevices } from "./devices.ts";
+import { faultFile, listFaults } from "./faults.ts";
+import { proveFlexibility } from "./flexibility-proof.ts";
 import { listIntervals, listReadings } from "./intervals.ts";
 import { proveInterval } from "./proof.ts";
 import { deviceKeyOf, requireKnown } from "./query.ts";
@@ -16,9 +18,13 @@ const STATUS: ReadonlyMap<string, Status> = new Map([
   ["not-found", 404],
   ["device-unknown", 404],
   ["channel-unknown", 404],
+  ["fault-unknown", 404],
+  ["fault-unproven", 404],
   ["proof-boundary", 409],
   ["proof-no-interval", 409],
-  ["proof-epochs", 409],
+  ["proof-no-reading", 409],
+  ["proof-epoch", 409],
+  ["proof-channel", 409],
   ["proof-unsigned", 409],
   ["proof-span", 409],
 ]);
@@ -52,9 +58,16 @@ function addDeviceRoutes(app: Hono, questions: Questions): void {
     if (record === undefined) throw new Problem("device-unknown", "this node holds no log of that device");
     return context.json(await describeDevice(questions, record));
   });
-  app.get("/devices/:key/faults", async (context) =>
-    context.json(await listFaults(questions, deviceKeyOf(context.req.param("key")))),
-  );
+  app.get("/devices/:key/faults", async (context) => {
+    const key = deviceKeyOf(context.req.param("key"));
+    return context.json(await listFaults(questions, key, context.req.query()));
+  });
+  app.get("/devices/:key/faults/:id", async (context) => {
+    const asked = { id: context.req.param("id"), query: context.req.query() };
+    const file = await faultFile(questions, deviceKeyOf(context.req.param("key")), asked);
+    context.header("content-disposition", `attachment; filename="${file.name}"`);
+    return proofFile(context, file.bytes);
+  });
   app.get("/devices/:key/intervals", async (context) => {
     const key = deviceKeyOf(context.req.param("key"));
     return context.json(await listIntervals(questions, key, context.req.query()));
@@ -65,9 +78,16 @@ function addDeviceRoutes(app: Hono, questions: Questions): void {
   });
   app.get("/devices/:key/proof", async (context) => {
     const key = deviceKeyOf(context.req.param("key"));
-    const proof = await proveInterval(questions, key, context.req.query());
-    return context.body(new Uint8Array(proof), 200, { "content-type": "application/cbor" });
+    return proofFile(context, await proveInterval(questions, key, context.req.query()));
   });
+  app.get("/devices/:key/flexibility-proof", async (context) => {
+    const key = deviceKeyOf(context.req.param("key"));
+    return proofFile(context, await proveFlexibility(questions, key, context.req.query()));
+  });
+}
+
+function proofFile(context: Context, proof: Uint8Array): Response {
+  return context.body(new Uint8Array(proof), 200, { "content-type": "application/cbor" });
 }
 
 function describeNode(questions: Questions): object {
@@ -80,9 +100,11 @@ function describeNode(questions: Questions): object {
       "/devices",
       "/devices/{key}",
       "/devices/{key}/faults",
+      "/devices/{key}/faults/{id}",
       "/devices/{key}/intervals?channel=&from=&to=",
       "/devices/{key}/readings?channel=&from=&limit=",
       "/devices/{key}/proof?channel=&from=&to=",
+      "/devices/{key}/flexibility-proof?channel=&at=",
     ],
   };
 }

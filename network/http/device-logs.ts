@@ -65,7 +65,8 @@ function withNumber(log: ChannelLog, channel: number | undefined): LogChannel[] 
   return channel === undefined ? [] : [{ ...log, channel }];
 }
 
-function numberOfName(log: ChannelLog, name: string): number | undefined {
+/** The number under which a log has a channel of that name. */
+export function numberOfName(log: ChannelLog, name: string): number | undefined {
   for (const [number, state] of log.channels) if (state.manifest.name === name) return number;
   return undefined;
 }

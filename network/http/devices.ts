@@ -30,23 +30,9 @@ export async function describeDevice(questions: Questions, record: DeviceRecord)
     firstSeen: isoTime(record.firstSeenMs),
     lastSeen: isoTime(record.lastSeenMs),
     receipts: logs.reduce((sum, log) => sum + log.record.receipts, 0),
-    faults: logs.reduce((sum, log) => sum + log.record.faults, 0),
+    faults: record.faults,
     logs: logs.map(describeLog),
     channels: [...(newest?.channels ?? [])].map(([number, state]) => describeChannel(number, state)),
-  };
-}
-
-/** The evidence that is kept of faults, both signed statements in hexadecimal. */
-export async function listFaults(questions: Questions, deviceKey: Uint8Array): Promise<object> {
-  const faults = await questions.archive.faults(deviceKey);
-  return {
-    faults: faults.map((fault) => ({
-      ...fault,
-      logId: toHex(fault.logId),
-      ours: toHex(fault.ours),
-      theirs: toHex(fault.theirs),
-      found: isoTime(fault.foundMs),
-    })),
   };
 }
 

@@ -1,17 +1,15 @@
-import { isoTime } from "../../attest/iso-time.ts";
 import { Problem } from "../../attest/problem.ts";
-import { buildProof } from "../../attest/proof-build.ts";
-import { type LogChannel, logsOf, logsWithChannel, type Questions } from "./device-logs.ts";
+import { buildProofAcross, type EpochRequest } from "../../attest/proof-build.ts";
+import { verifyProof } from "../../attest/proof-verify.ts";
+import type { Suite } from "../../attest/suite.ts";
+import { logsOf, logsWithChannel, type Questions } from "./device-logs.ts";
 import { type Query, requiredText, requiredTime, requireKnown } from "./query.ts";
-
-interface Span {
-  readonly fromMs: number;
-  readonly toMs: number;
-}
+import { type SpanPart, spanParts } from "./span-parts.ts";
 
 /**
- * The proof file of "this channel, from t0 to t1". Throws `proof-boundary` with the nearest ends of closes when
- * none begins or ends there, `proof-epochs` when the two lie in different logs.
+ * The proof file of "this channel, from t0 to t1", over as many epochs as the span lies in. Throws `proof-boundary`
+ * with the nearest ends of closes when none begins or ends there, `proof-epoch` and `proof-channel` when the epochs
+ * cannot be joined, and `proof-unsigned` as {@link buildProofAcross} does.
  */
 export async function proveInterval(
   questions: Questions,
@@ -21,51 +19,28 @@ export async function proveInterval(
   requireKnown(query, ["channel", "from", "to"]);
   const name = requiredText(query, "channel");
   const span = { fromMs: requiredTime(query, "from"), toMs: requiredTime(query, "to") };
-  const logs = logsWithChannel(await logsOf(questions, deviceKey), name);
-  const log = await logOfSpan(questions, logs, span);
-  const source = await questions.archive.proofSource(log.identity, {
-    log: log.record.log,
-    channel: log.channel,
-    ...span,
-  });
-  return buildProof(source, { channel: log.channel, ...span });
+  const logs = await logsOf(questions, deviceKey);
+  const parts = await spanParts(questions, { logs, channels: logsWithChannel(logs, name) }, span);
+  const bytes = buildProofAcross(await Promise.all(parts.map((part) => requestOf(questions, part))));
+  if (parts.length > 1) requireValid(questions.suite, bytes);
+  return bytes;
 }
 
-interface Ends {
-  readonly log: LogChannel;
-  readonly begins: readonly number[];
-  readonly ends: readonly number[];
+async function requestOf({ archive }: Questions, { log, fromMs, toMs }: SpanPart): Promise<EpochRequest> {
+  const request = { channel: log.channel, fromMs, toMs };
+  return { source: await archive.proofSource(log.identity, { log: log.record.log, ...request }), ...request };
 }
 
-/** The newest log in which a close begins at the span's begin and one ends at its end. */
-async function logOfSpan(questions: Questions, logs: readonly LogChannel[], span: Span): Promise<LogChannel> {
-  const found: Ends[] = [];
-  for (const log of logs) {
-    const place = { log: log.record.log, channel: log.channel, ...span };
-    found.push({ log, ...(await questions.archive.boundaries(place)) });
-  }
-  const whole = found.findLast(
-    ({ begins, ends }) => begins.includes(span.fromMs) && ends.includes(span.toMs),
-  );
-  if (whole !== undefined && span.fromMs < span.toMs) return whole.log;
-  throw noSpan(found, span);
-}
-
-function noSpan(found: readonly Ends[], span: Span): Problem {
-  const begins = [...new Set(found.flatMap((each) => each.begins))];
-  const ends = [...new Set(found.flatMap((each) => each.ends))];
-  if (begins.includes(span.fromMs) && ends.includes(span.toMs) && span.fromMs < span.toMs) {
-    return new Problem("proof-epochs", "the span lies in more than one epoch of the device", {
-      hint: "ask for each part on its own",
+/** Each log has kept its own rules, but none was held against another: what no verifier takes is not handed out. */
+function requireValid(suite: Suite, bytes: Uint8Array): void {
+  try {
+    verifyProof(suite, bytes);
+  } catch (cause) {
+    if (!(cause instanceof Problem)) throw cause;
+    throw new Problem(cause.code, "what the epochs say of the span is not one valid proof", {
+      got: cause.message,
+      hint: "ask for the part of each epoch on its own",
+      cause,
     });
   }
-  return new Problem("proof-boundary", "no closed interval begins and ends there", {
-    expected: `from one of ${list(begins)} to one of ${list(ends)}`,
-    got: `${isoTime(span.fromMs)} to ${isoTime(span.toMs)}`,
-    hint: "list the closed intervals and use their ends",
-  });
-}
-
-function list(times: readonly number[]): string {
-  return times.length === 0 ? "(no close yet)" : times.map(isoTime).join(", ");
 }

@@ -28,6 +28,10 @@ export function sqliteProofSource(
       const row = statements.get<StoredCheckpoint>("checkpoint-over", [log.log, seq + 1]);
       return row && { bytes: plain(row.bytes), receipts: [plain(row.receipt)] };
     },
+    checkpointAt: (size) => {
+      const row = statements.get<StoredCheckpoint>("checkpoint-at", [log.log, size]);
+      return row && { bytes: plain(row.bytes), receipts: [plain(row.receipt)] };
+    },
     anchorBelow: (seq) => {
       const row = statements.get<{ seq: number; receipt: Uint8Array }>("anchor-below", [log.log, seq]);
       return row && { seq: row.seq, receipt: plain(row.receipt) };
@@ -46,26 +50,34 @@ export function treeOf(statements: Statements, suite: Suite, log: number): NodeS
   });
 }
 
-/** Closes of one channel of one log within a span, by seq. */
+/** A page of the closes of one channel of one log within a span, by seq. */
 export function closesOf(statements: Statements, query: CloseQuery): IntervalClose[] {
-  const reader = new BatchReader(statements, query.log);
-  const kind = LEAF_KINDS.intervalClose;
-  const rows = statements.all<{ seq: number }>("closes", { ...query, kind });
-  return rows.flatMap(({ seq }) => {
-    const leaf = decodeLeaf(reader.leaf(seq));
-    return leaf.kind === "intervalClose" ? [leaf] : [];
-  });
+  return closesNamed(statements, "closes", query);
 }
 
 function boundedCloses(
   statements: Statements,
   span: Omit<CloseQuery, "afterSeq" | "limit">,
 ): IntervalClose[] {
-  const closes = closesOf(statements, { ...span, afterSeq: -1, limit: MAX_PROOF_CLOSES + 1 });
+  const closes = closesNamed(statements, "closes-of-span", { ...span, limit: MAX_PROOF_CLOSES + 1 });
   if (closes.length <= MAX_PROOF_CLOSES) return closes;
   throw new Problem("proof-span", "too many closes for one proof", {
     expected: `at most ${MAX_PROOF_CLOSES}`,
     hint: "ask for a shorter span",
+  });
+}
+
+/** The whole of a span is looked up by time, a page by seq: a log holds many more marks than closes of a channel. */
+function closesNamed(
+  statements: Statements,
+  name: "closes" | "closes-of-span",
+  query: Omit<CloseQuery, "afterSeq"> & { readonly afterSeq?: number },
+): IntervalClose[] {
+  const reader = new BatchReader(statements, query.log);
+  const rows = statements.all<{ seq: number }>(name, { ...query, kind: LEAF_KINDS.intervalClose });
+  return rows.flatMap(({ seq }) => {
+    const leaf = decodeLeaf(reader.leaf(seq));
+    return leaf.kind === "intervalClose" ? [leaf] : [];
   });
 }
 

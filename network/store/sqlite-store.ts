@@ -13,9 +13,11 @@ import { readSql, Statements } from "./statements.ts";
 import type {
   AcceptedBatch,
   Archive,
+  ChannelReach,
   CloseQuery,
   DeviceRecord,
   Fault,
+  FaultPlace,
   FaultRecord,
   LogHead,
   LogRecord,
@@ -23,10 +25,14 @@ import type {
   ReadingQuery,
   Store,
   StoredCheckpoint,
+  StoredHistory,
+  TimedLeaf,
 } from "./store.ts";
 
-const MIGRATIONS = ["migrations/001-logs.sql"];
+const MIGRATIONS = ["migrations/001-logs.sql", "migrations/002-faults.sql"];
 const MAX_FAULTS = 16;
+const CLOSE = LEAF_KINDS.intervalClose;
+const FLEXIBILITY = LEAF_KINDS.flexibility;
 /** Leaves that one question about readings decodes before it hands out a page: nobody else is served meanwhile. */
 const MAX_SCANNED_LEAVES = 20_000;
 
@@ -34,6 +40,13 @@ export interface SqliteStoreOptions {
   readonly path: string;
   readonly network: string;
   readonly maxBytes: number;
+}
+
+/** Faults of a log: how many, and 1 where the one in question is among them, and with its proof. */
+interface Beside {
+  readonly count: number;
+  readonly known: number | null;
+  readonly proven: number | null;
 }
 
 /** Opens the embedded store. Throws `database-…`, or `store-network` when it belongs to another network. */
@@ -109,8 +122,31 @@ export class SqliteStore implements Store, Archive {
     return (await this.checkpointOver(log, size)) ?? checkpoint;
   }
 
+  async laterHeads(deviceKey: Uint8Array, epoch: number, limit: number): Promise<readonly LogHead[]> {
+    const rows = this.#statements.all<LogHead>("later-heads", [deviceKey, epoch, limit]);
+    return rows.flatMap((row) => headOf(row) ?? []);
+  }
+
+  async history(log: number): Promise<StoredHistory> {
+    const reader = new BatchReader(this.#statements, log);
+    const tree = treeOf(this.#statements, this.#suite, log);
+    return { leaf: (seq) => reader.leaf(seq), tree: () => tree };
+  }
+
+  async faultRoom(place: FaultPlace): Promise<"free" | "kept" | "full"> {
+    return this.#faultRoom(place);
+  }
+
   async addFault(fault: Fault): Promise<void> {
-    this.#write(() => this.#statements.run("add-fault", { ...fault, most: MAX_FAULTS }) >= 0);
+    this.#write(
+      () => this.#faultRoom(fault) === "free" && this.#statements.run("add-fault", { ...fault }) > 0,
+    );
+  }
+
+  #faultRoom({ deviceKey, logId, theirs }: FaultPlace): "free" | "kept" | "full" {
+    const beside = this.#statements.get<Beside>("faults-beside", { deviceKey, logId, theirs });
+    if (beside?.proven === 1) return "kept";
+    return beside?.known !== 1 && (beside?.count ?? 0) >= MAX_FAULTS ? "full" : "free";
   }
 
   async touch(deviceKey: Uint8Array, agentVersion: string, nowMs: number): Promise<void> {
@@ -142,9 +178,14 @@ export class SqliteStore implements Store, Archive {
     return rows.map((row) => ({
       ...row,
       logId: plain(row.logId),
-      ours: plain(row.ours),
+      ours: row.ours && plain(row.ours),
       theirs: plain(row.theirs),
     }));
+  }
+
+  async faultProof(deviceKey: Uint8Array, id: number): Promise<Uint8Array | null | undefined> {
+    const row = this.#statements.get<{ proof: Uint8Array | null }>("fault-proof", [deviceKey, id]);
+    return row?.proof && plain(row.proof);
   }
 
   async closes(query: CloseQuery): Promise<readonly IntervalClose[]> {
@@ -152,13 +193,30 @@ export class SqliteStore implements Store, Archive {
   }
 
   async boundaries(
-    query: Omit<CloseQuery, "afterSeq" | "limit">,
+    reach: ChannelReach,
+    { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
   ): Promise<{ readonly begins: readonly number[]; readonly ends: readonly number[] }> {
-    const { log, channel, fromMs, toMs } = query;
-    const place = { log, channel, kind: LEAF_KINDS.intervalClose };
     const times = (name: string, ms: number): number[] =>
-      this.#statements.all<{ ms: number }>(name, { ...place, ms }).map((row) => row.ms);
+      this.#statements.all<{ ms: number }>(name, { ...reach, kind: CLOSE, ms }).map((row) => row.ms);
     return { begins: times("begins", fromMs), ends: times("ends", toMs) };
+  }
+
+  async extent(
+    reach: ChannelReach,
+    toMs: number,
+  ): Promise<{ readonly firstMs: number | undefined; readonly lastMs: number | undefined }> {
+    const time = (name: string): number | undefined =>
+      this.#statements.get<{ ms: number }>(name, { ...reach, kind: CLOSE, ms: toMs })?.ms;
+    return { firstMs: time("first-begin"), lastMs: time("last-end") };
+  }
+
+  async flexibilityAround(
+    reach: ChannelReach,
+    ms: number,
+  ): Promise<{ readonly before: TimedLeaf | undefined; readonly after: TimedLeaf | undefined }> {
+    const leaf = (name: string): TimedLeaf | undefined =>
+      this.#statements.get<TimedLeaf>(name, { ...reach, kind: FLEXIBILITY, ms });
+    return { before: leaf("last-at"), after: leaf("first-after") };
   }
 
   async readings(query: ReadingQuery): Promise<ReadingPage> {

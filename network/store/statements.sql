@@ -7,6 +7,12 @@ FROM log JOIN device ON device.id = log.device
 WHERE device.key = ?
 ORDER BY log.epoch DESC LIMIT 1;
 
+-- name: later-heads
+SELECT log.id AS log, log.log_id AS logId, log.epoch, log.size, log.rules
+FROM log JOIN device ON device.id = log.device
+WHERE device.key = ? AND log.epoch > ?
+ORDER BY log.epoch LIMIT ?;
+
 -- name: head
 SELECT log.id AS log, log.log_id AS logId, log.epoch, log.size, log.rules
 FROM log JOIN device ON device.id = log.device
@@ -22,6 +28,9 @@ ORDER BY log.epoch DESC, checkpoint.size DESC LIMIT 1;
 
 -- name: checkpoint-over
 SELECT size, root, bytes, receipt FROM checkpoint WHERE log = ? AND size >= ? ORDER BY size LIMIT 1;
+
+-- name: checkpoint-at
+SELECT size, root, bytes, receipt FROM checkpoint WHERE log = ? AND size = ?;
 
 -- name: add-checkpoint
 INSERT INTO checkpoint (log, size, root, bytes, receipt, received_ms) VALUES (?, ?, ?, ?, ?, ?)
@@ -60,18 +69,29 @@ INSERT INTO subtree (log, place, hash) VALUES (?, ?, ?);
 -- name: add-anchor
 INSERT INTO anchor (log, seq, receipt_size) VALUES (?, ?, ?);
 
+-- name: faults-beside
+SELECT count(*) AS count,
+  max(log_id = :logId AND theirs = :theirs) AS known,
+  max(log_id = :logId AND theirs = :theirs AND proof IS NOT NULL) AS proven
+FROM fault
+WHERE device_key = :deviceKey AND (log_id = :logId OR (
+  NOT EXISTS (SELECT 1 FROM log WHERE log.log_id = :logId)
+  AND NOT EXISTS (SELECT 1 FROM log WHERE log.log_id = fault.log_id)));
+
 -- name: add-fault
-INSERT INTO fault (log, kind, size, ours, theirs, detail, found_ms)
-SELECT :log, :kind, :size, :ours, :theirs, :detail, :nowMs
-WHERE (SELECT count(*) FROM fault WHERE log = :log) < :most
-ON CONFLICT DO NOTHING;
+INSERT INTO fault (device_key, epoch, log_id, kind, size, ours, theirs, detail, proof, found_ms)
+VALUES (:deviceKey, :epoch, :logId, :kind, :size, :ours, :theirs, :detail, :proof, :nowMs)
+ON CONFLICT (log_id, theirs) DO UPDATE SET kind = :kind, ours = :ours, detail = :detail, proof = :proof
+WHERE proof IS NULL AND :proof IS NOT NULL;
 
 -- name: devices
-SELECT key, agent_version AS agentVersion, first_seen_ms AS firstSeenMs, last_seen_ms AS lastSeenMs
+SELECT key, agent_version AS agentVersion, first_seen_ms AS firstSeenMs, last_seen_ms AS lastSeenMs,
+  (SELECT count(*) FROM fault WHERE fault.device_key = device.key) AS faults
 FROM device WHERE key > ? ORDER BY key LIMIT ?;
 
 -- name: device
-SELECT key, agent_version AS agentVersion, first_seen_ms AS firstSeenMs, last_seen_ms AS lastSeenMs
+SELECT key, agent_version AS agentVersion, first_seen_ms AS firstSeenMs, last_seen_ms AS lastSeenMs,
+  (SELECT count(*) FROM fault WHERE fault.device_key = device.key) AS faults
 FROM device WHERE key = ?;
 
 -- name: logs
@@ -79,7 +99,7 @@ SELECT log.id AS log, log.log_id AS logId, log.epoch, log.size, log.rules, log.o
   (SELECT count(*) FROM checkpoint WHERE checkpoint.log = log.id) AS receipts,
   (SELECT received_ms FROM checkpoint WHERE checkpoint.log = log.id ORDER BY size DESC LIMIT 1) AS receivedMs,
   (SELECT bytes FROM checkpoint WHERE checkpoint.log = log.id ORDER BY size DESC LIMIT 1) AS checkpoint,
-  (SELECT count(*) FROM fault WHERE fault.log = log.id) AS faults
+  (SELECT count(*) FROM fault WHERE fault.log_id = log.log_id) AS faults
 FROM log JOIN device ON device.id = log.device
 WHERE device.key = ?
 ORDER BY log.epoch;
@@ -90,19 +110,49 @@ WHERE log = :log AND kind = :kind AND channel = :channel
   AND t0_ms >= :fromMs AND t1_ms <= :toMs AND seq > :afterSeq
 ORDER BY seq LIMIT :limit;
 
+-- name: closes-of-span
+SELECT seq FROM mark INDEXED BY mark_begin
+WHERE log = :log AND kind = :kind AND channel = :channel
+  AND t0_ms BETWEEN :fromMs AND :toMs AND t1_ms <= :toMs
+ORDER BY seq LIMIT :limit;
+
 -- name: begins
 SELECT DISTINCT t0_ms AS ms FROM mark
-WHERE log = :log AND kind = :kind AND channel = :channel AND (
-  t0_ms = (SELECT max(t0_ms) FROM mark WHERE log = :log AND kind = :kind AND channel = :channel AND t0_ms <= :ms)
-  OR t0_ms = (SELECT min(t0_ms) FROM mark WHERE log = :log AND kind = :kind AND channel = :channel AND t0_ms >= :ms))
+WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t0_ms IN (
+  (SELECT max(t0_ms) FROM mark
+   WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t0_ms <= :ms),
+  (SELECT min(t0_ms) FROM mark
+   WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t0_ms >= :ms))
 ORDER BY ms;
 
 -- name: ends
 SELECT DISTINCT t1_ms AS ms FROM mark
-WHERE log = :log AND kind = :kind AND channel = :channel AND (
-  t1_ms = (SELECT max(t1_ms) FROM mark WHERE log = :log AND kind = :kind AND channel = :channel AND t1_ms <= :ms)
-  OR t1_ms = (SELECT min(t1_ms) FROM mark WHERE log = :log AND kind = :kind AND channel = :channel AND t1_ms >= :ms))
+WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t1_ms IN (
+  (SELECT max(t1_ms) FROM mark
+   WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t1_ms <= :ms),
+  (SELECT min(t1_ms) FROM mark
+   WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t1_ms >= :ms))
 ORDER BY ms;
+
+-- name: first-begin
+SELECT t0_ms AS ms FROM mark
+WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size
+ORDER BY seq LIMIT 1;
+
+-- name: last-end
+SELECT t1_ms AS ms FROM mark INDEXED BY mark_end
+WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t1_ms <= :ms
+ORDER BY seq DESC LIMIT 1;
+
+-- name: last-at
+SELECT seq, t0_ms AS ms FROM mark
+WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t0_ms <= :ms
+ORDER BY t0_ms DESC, seq DESC LIMIT 1;
+
+-- name: first-after
+SELECT seq, t0_ms AS ms FROM mark
+WHERE log = :log AND kind = :kind AND channel = :channel AND seq < :size AND t0_ms > :ms
+ORDER BY t0_ms, seq LIMIT 1;
 
 -- name: batch-of
 SELECT first_seq AS firstSeq, next_seq AS nextSeq, ends, leaves FROM batch
@@ -127,8 +177,8 @@ WHERE anchor.log = ? AND anchor.seq < ?
 ORDER BY anchor.seq DESC LIMIT 1;
 
 -- name: faults
-SELECT log.epoch, log.log_id AS logId, fault.kind, fault.size, fault.ours, fault.theirs, fault.detail,
-  fault.found_ms AS foundMs
-FROM fault JOIN log ON log.id = fault.log JOIN device ON device.id = log.device
-WHERE device.key = ?
-ORDER BY fault.id;
+SELECT id, epoch, log_id AS logId, kind, size, ours, theirs, detail, length(proof) AS proofBytes, found_ms AS foundMs
+FROM fault WHERE device_key = ? ORDER BY id;
+
+-- name: fault-proof
+SELECT proof FROM fault WHERE device_key = ? AND id = ?;

@@ -61,6 +61,9 @@ describe("bytes that are no leaf", () => {
     ["not in its shortest form", Uint8Array.of(0xa1, 0x18, 0x00, 0x05)],
     ["of kind 0, written out", withBytes(2, 0)],
     ["of a kind that can never be", Uint8Array.of(0xa1, 0, 0x18, 64)],
+    ["of a kind that can never be, with a byte behind it", Uint8Array.of(0xa1, 0, 0x18, 64, 0)],
+    ["of an unknown kind, with a byte behind it", Uint8Array.of(...withBytes(2, 19), 0)],
+    ["of an unknown time quality, with a byte behind it", Uint8Array.of(...withBytes(8, 5), 0)],
     ["without what its kind must have", Uint8Array.of(0xa1, 0, 8)],
   ])("are shown as they are: %s", async (_, bytes) => {
     const log = shortLog();
@@ -73,6 +76,7 @@ describe("bytes that are no leaf", () => {
   it.each([
     ["an unknown kind", withBytes(2, 19)],
     ["a time quality that is not known", withBytes(8, 5)],
+    ["a key that is not known, and little else that is right", Uint8Array.of(0xa2, 0, 8, 0x18, 40, 1)],
     [
       "an unknown key",
       encodeLeaf({
@@ -85,7 +89,7 @@ describe("bytes that are no leaf", () => {
     const history = await signedHistory(log, [...bytesOf(log), bytes]);
     const build = (): unknown => buildFalseLeafFault(suite, log.rules.identity, { history, seqs: [16] });
     expect(refusalOf(build)).toBe("fault-newer");
-    expect(refusalOf(() => verifyFault(suite, showing(log, history, [15, 16])))).toMatch(/^leaf-/);
+    expect(refusalOf(() => verifyFault(suite, showing(log, history, [15, 16])))).toMatch(/^(leaf-|field$)/);
   });
 
   it("are also those of a leaf that says it is elsewhere", async () => {

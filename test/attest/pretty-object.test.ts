@@ -216,7 +216,7 @@ describe("objectFromJson refuses", () => {
     [
       "the keys of a record that has names",
       sound.replace(/"payload": \{.*?\}/s, (payload) =>
-        ["logId", "size", "root", "receivedAtMs", "ruleVersion"].reduce(
+        ["manifestHash", "size", "root", "receivedAtMs", "ruleVersion"].reduce(
           (text, name, at) => text.replace(`"${name}"`, `"${at + 1}"`),
           payload.replaceAll(/"([0-9a-f]{64})"/g, '{"hex": "$1"}'),
         ),

@@ -8,9 +8,11 @@ import { type BatchMessage, decodeMessage, encodeMessage } from "../../attest/me
 import { nativeSigner, nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
 import { openReceipt } from "../../attest/receipt.ts";
+import { Frontier, leafHash } from "../../attest/tree.ts";
 import { ingestBatch } from "../../network/ingest.ts";
 import type { IngestContext } from "../../network/ingest-types.ts";
 import { RulesCache } from "../../network/rules-cache.ts";
+import { plain } from "../../network/store/sqlite-proof-source.ts";
 import type { SqliteStore } from "../../network/store/sqlite-store.ts";
 import { FakeDevice, NETWORK, START_MS, seedOf } from "../kit/device.ts";
 import { atEnd, openStore, temporaryFolder } from "./fixture.ts";
@@ -21,6 +23,8 @@ interface Bench {
   readonly take: (device: FakeDevice, batch: BatchMessage) => Promise<Uint8Array>;
   /** Changes with every write to the store by anybody. */
   readonly version: () => unknown;
+  /** How many hashes of subtrees are stored. */
+  readonly subtrees: () => unknown;
 }
 
 function bench(): Bench {
@@ -41,6 +45,7 @@ function bench(): Bench {
     take: (device, batch) =>
       ingestBatch(context, { key: device.signer.publicKey, agentVersion: "test" }, batch),
     version: () => witness.pragma("data_version", { simple: true }),
+    subtrees: () => witness.prepare("SELECT count(*) FROM subtree").pluck().get(),
   };
 }
 
@@ -137,6 +142,24 @@ describe("what is stored already", () => {
     ]);
     expect(receipts.every((receipt) => equalBytes(receipt, receipts[0] ?? new Uint8Array(0)))).toBe(true);
     expect((await at.store.logs(device.signer.publicKey))[0]?.receipts).toBe(1);
+  });
+});
+
+describe("a log that comes in pieces", () => {
+  it("has the tree and the leaves of the device, whatever the pieces are", async () => {
+    const at = bench();
+    const device = new FakeDevice().open();
+    for (const count of [1, 250, 3, 1, 700, 40]) await at.take(device, await device.read(count).batch());
+    const { log = 0, size } = (await at.store.head(device.signer.publicKey, 1)) ?? {};
+    expect(size).toBe(device.rules.size);
+    expect(await at.store.leaves(log, 0, device.rules.size)).toEqual(device.leaves);
+    const tree = new Frontier(nativeSuite);
+    for (const leaf of device.leaves) {
+      tree.append(leafHash(nativeSuite, leaf));
+      if (tree.size % 256 > 1 && tree.size % 37 > 0) continue;
+      expect((await at.store.peaks(log, tree.size)).map(plain)).toEqual(tree.hashes);
+    }
+    expect(at.subtrees()).toBe(Math.floor(device.rules.size / 256));
   });
 });
 

@@ -19,7 +19,7 @@ describe("a device that streams", () => {
     expect(welcome).toEqual({ type: "welcome" });
     const receipt = openReceipt(nativeSuite, receiptOf(await client.ask(await device.batch())), node.nodeKey);
     expect(receipt).toMatchObject({
-      logId: device.rules.logId,
+      manifestHash: device.rules.manifestHash,
       size: device.rules.size,
       root: device.rules.root(),
     });
