@@ -172,7 +172,7 @@ function edgeWords({ edge, timeMs, notBeforeMs, notAfterMs }: Edge): string {
     notAfterMs === undefined
       ? "no upper bound"
       : `written before ${iso(notAfterMs)}${width(notAfterMs - timeMs, ["later", "earlier: the clocks differ, or the reading is older than this time"])}`;
-  return `${edge.padEnd(10)}${after}; ${before}`;
+  return `${(edge === "reading" ? "time" : edge).padEnd(10)}${after}; ${before}`;
 }
 
 /** How wide the bound is; a device's clock that contradicts the node's is said in words, not as a minus sign. */

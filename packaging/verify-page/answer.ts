@@ -24,6 +24,8 @@ export interface Answer {
   readonly tone: Tone;
   readonly title: string;
   readonly lines: readonly string[];
+  /** Whether the file shows that somebody is guilty, and not only that a key is void. */
+  readonly accuses?: boolean;
 }
 
 /** The bytes of a file that could be read, or what is wrong with it. */
@@ -58,7 +60,7 @@ export function answerFor(taken: Taken, trust: Trust): Answer {
 function holding(verdict: Verdict | FaultVerdict): Answer {
   if ("fault" in verdict) {
     const [title = "", ...lines] = faultWords(verdict);
-    return { tone: "guilty", title: `Fault proven: ${title}`, lines };
+    return { tone: "guilty", title: `Fault proven: ${title}`, lines, accuses: verdict.guilty !== "nobody" };
   }
   const [title = "", ...lines] = verdictWords(verdict);
   return { tone: toneOf(verdict), title: title.replace(COMMAND_ADVICE, ""), lines };

@@ -83,7 +83,7 @@ function advice(answer: Answer): HTMLElement[] {
     sentences.push(
       "Name the device's key above to check whose it is. Ask its owner for it, not the file's sender.",
     );
-  if (answer.tone === "guilty")
+  if (answer.accuses === true)
     sentences.push(
       "This file accuses: it holds signatures that contradict each other. Below stands whose they are, and what the file does not show.",
     );

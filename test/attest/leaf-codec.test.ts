@@ -198,12 +198,9 @@ describe("decodeLeaf refuses", () => {
     expect(refusalOf(() => decodeLeaf(bytes))).toBe(code);
   });
 
-  it.each(Array.from({ length: 13 }, (_, at) => at + 19))(
-    "kind %i, which is not assigned",
-    (kind) => {
-      expect(refusalOf(() => decodeLeaf(encoded([0, kind], ...common)))).toBe("leaf-kind");
-    },
-  );
+  it.each(Array.from({ length: 13 }, (_, at) => at + 19))("kind %i, which is not assigned", (kind) => {
+    expect(refusalOf(() => decodeLeaf(encoded([0, kind], ...common)))).toBe("leaf-kind");
+  });
 
   it("nothing of kinds 32 to 63, which it hashes and gives back byte by byte", () => {
     for (let kind = 32; kind < 64; kind++) {

@@ -3,9 +3,18 @@ import { breakClose, type ChannelState, closeReferences, dueClose } from "../../
 import { type Checkpoint, signCheckpoint } from "../../attest/checkpoint.ts";
 import { leafSalt } from "../../attest/identity.ts";
 import { type CloseBody, longestPauseMs } from "../../attest/intervals.ts";
-import { type ChannelManifest, DISCONTINUITY, type Leaf, type LogManifest, REGISTER, type ReadingLeaf, TIME_QUALITY, type Unplaced } from "../../attest/leaf.ts";
-import { BOUNDARY, type FlexibilityLeaf } from "../../attest/leaf-flexibility.ts";
+import {
+  type ChannelManifest,
+  DISCONTINUITY,
+  type Leaf,
+  type LogManifest,
+  REGISTER,
+  type ReadingLeaf,
+  TIME_QUALITY,
+  type Unplaced,
+} from "../../attest/leaf.ts";
 import { decodeLeaf, encodeLeaf } from "../../attest/leaf-codec.ts";
+import { BOUNDARY, type FlexibilityLeaf } from "../../attest/leaf-flexibility.ts";
 import { LogRules } from "../../attest/log-rules.ts";
 import type { NodeSource } from "../../attest/node-source.ts";
 import { hmacSha256, portableSigner, portableSuite } from "../../attest/portable.ts";

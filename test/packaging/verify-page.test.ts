@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { fromHex } from "../../attest/bytes.ts";
 import { parseFragment, parseTrust } from "../../packaging/verify-page/keys.ts";
 import { Browser, CHROMIUM } from "./chromium.ts";
 import { forged, makeProofFile, type ProofFile } from "./proof-file.ts";
@@ -62,6 +63,18 @@ describe("the keys of the page", () => {
     expect(parseFragment("#trust=a&trust=b")).toEqual({ fault: expect.stringContaining('"trust"') });
   });
 });
+
+/** A file of the published vectors, and the keys under which it is judged there, as a link says them. */
+function published(
+  name: string,
+  kind: "proof" | "fault",
+): { readonly bytes: Uint8Array; readonly trust: string } {
+  const text = readFileSync(new URL(`../../attest/vectors/${name}.json`, import.meta.url), "utf8");
+  const { input, policy } = JSON.parse(text);
+  const keys = (role: string, list: readonly string[] = []): string[] => list.map((key) => `${role}:${key}`);
+  const trust = [...keys("device", policy.deviceKeys), ...keys("node", policy.nodeKeys)].join(",");
+  return { bytes: fromHex(input[kind], name), trust };
+}
 
 describe.skipIf(CHROMIUM === undefined)("the page in Chromium (skipped where none is installed)", () => {
   let browser: Browser;
@@ -192,6 +205,33 @@ describe.skipIf(CHROMIUM === undefined)("the page in Chromium (skipped where non
     }
     await screenshot(name);
   });
+
+  it.each([
+    ["proof-flexibility", "flexibility of"],
+    ["proof-two-epochs", "epochs 1, 2"],
+    ["proof-sandwiched", "opening"],
+  ])("shows the published %s as the vector says", async (name, words) => {
+    const { bytes, trust } = published(name, "proof");
+    writeFileSync(file(`${name}.kwp`), bytes);
+    const { tone, text } = await check(`${name}.kwp`, `#trust=${trust}`);
+    expect(["asserted", "witnessed"]).toContain(tone);
+    expect(text).toContain(words);
+    await screenshot(name);
+  });
+
+  it.each(["fault-fork", "fault-register-drop", "fault-two-epochs"])(
+    "shows the published %s as an accusation, in a tone of its own",
+    async (name) => {
+      const { bytes, trust } = published(name, "fault");
+      writeFileSync(file(`${name}.kwf`), bytes);
+      const { tone, title, text } = await check(`${name}.kwf`, `#trust=${trust}`);
+      expect(tone).toBe("guilty");
+      expect(title).toMatch(/^! Fault proven: /);
+      expect(text).toContain("the device key: whoever holds it signed this");
+      expect(text).toContain("Not shown by this file:");
+      await screenshot(name);
+    },
+  );
 
   it("shows what a device wrote as text", async () => {
     const { text } = await check("markup.kwp");
