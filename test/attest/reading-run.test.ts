@@ -69,8 +69,7 @@ function happen(log: LogBuilder, step: Step): void {
   if (!log.rules.channels.has(channel)) return;
   if (step.what === "clock") log.stepClock(log.timeMs + 1000, step.timeQuality);
   else if (step.what === "manifest") log.manifest({ channel, serial: String(step.risesMwh % 2) });
-  else if (step.what === "flexibility")
-    log.flexibility({}, channel);
+  else if (step.what === "flexibility") log.flexibility({}, channel);
   else if (step.what === "lawful") {
     const { kind: _k, timeMs: _t, timeQuality: _q, channel: _c, ...values } = readingOf(log, step);
     log.read(values, channel);
