@@ -32,6 +32,7 @@ import {
   type ProofPart,
   splitHashes,
 } from "./proof.ts";
+import { HASH_BYTES } from "./tree.ts";
 
 /**
  * Proof and fault files as JSON, exact both ways:
@@ -51,7 +52,7 @@ const LEAVES: Shape = { show: showLeaves, read: readLeaves };
 const ONE_LEAF: Shape = { show: showOneLeaf, read: readLeaf };
 const HASHES: Shape = {
   show: (bytes) => splitHashes(bytes).map(toHex),
-  read: (json, path) => joinHashes(listOf(json, path, bytesFromJson)),
+  read: (json, path) => joinHashes(listOf(json, path, hashFromJson)),
 };
 const OBJECTS: Shape = {
   show: (bytes) => splitObjects(bytes).map(showObject),
@@ -199,4 +200,14 @@ function readAny(json: Json, path: string): Uint8Array {
 
 function listOf<T>(json: Json, path: string, read: (item: Json, path: string) => T): T[] {
   return requireList(json, path).map((item, at) => read(item, `${path}[${at}]`));
+}
+
+function hashFromJson(json: Json, path: string): Uint8Array {
+  const bytes = bytesFromJson(json, path);
+  if (bytes.length === HASH_BYTES) return bytes;
+  throw new Problem("json-hex", "wrong number of bytes", {
+    where: path,
+    expected: `${HASH_BYTES} bytes`,
+    got: String(bytes.length),
+  });
 }

@@ -19,7 +19,7 @@ export function sealedToJson(bytes: Uint8Array): string {
 /** The way back from {@link sealedToJson}. Throws as `leafFromJson` and `objectFromJson` do. */
 export function sealedFromJson(text: string): Uint8Array {
   const json = parseJson(text);
-  if (isJsonList(json)) return readLeaves(json, "$");
+  if (isJsonList(json)) return readSeveral(json);
   const map = requireMap(json, "$");
   if (map.has("kind")) return readLeaf(map, "$");
   if (map.has("type")) return readObject(map, "$");
@@ -42,4 +42,13 @@ function showSealed(bytes: Uint8Array): Json {
 function namesOf(map: JsonMap): string {
   const [first] = map.keys();
   return first === undefined ? "an empty map" : `${describeJson(first)} first`;
+}
+
+/** One leaf stands by itself, or there would be two texts for the same bytes. */
+function readSeveral(json: readonly Json[]): Uint8Array {
+  const bytes = readLeaves(json, "$");
+  if (json.length !== 1) return bytes;
+  throw new Problem("json-form", "a single leaf in a list", {
+    ...{ where: "$", expected: "the leaf itself", got: "a list of 1" },
+  });
 }
