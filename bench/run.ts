@@ -1,3 +1,4 @@
+import { busBench } from "./bus.ts";
 import { codecBench } from "./codec.ts";
 import type { Result } from "./measure.ts";
 import { proofBench } from "./proof.ts";
@@ -15,7 +16,12 @@ const EVIDENCE: ReadonlyMap<string, Bench> = new Map([
   ["sign", signBench],
   ["state", stateBench],
 ]);
-const GROUPS: ReadonlyMap<string, ReadonlyMap<string, Bench>> = new Map([["evidence", EVIDENCE]]);
+/** The Modbus bus, over simulated lines. */
+const BUS: ReadonlyMap<string, Bench> = new Map([["bus", busBench]]);
+const GROUPS: ReadonlyMap<string, ReadonlyMap<string, Bench>> = new Map([
+  ["evidence", EVIDENCE],
+  ["bus", BUS],
+]);
 
 const args = process.argv.slice(2);
 const json = args.includes("--json");

@@ -16,6 +16,11 @@ export interface ByteLine {
   open(listener: LineListener): Promise<void>;
   /** Resolves when the bytes were handed to the operating system. Throws a Problem `line-…`. */
   write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Throws away what has been received but not yet delivered, where the line can. Never throws: a line that is lost
+   * says so by `onClosed`.
+   */
+  discardInput?(): Promise<void>;
   /** Releases the line. Never throws, may be called twice and while `open` is still under way. */
   close(): Promise<void>;
 }

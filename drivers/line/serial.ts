@@ -117,6 +117,13 @@ export class SerialLine implements ByteLine {
     });
   }
 
+  discardInput(): Promise<void> {
+    const port = this.#port;
+    if (port === undefined || this.#closing || !port.isOpen) return Promise.resolve();
+    // A failure shows in the next write at the latest.
+    return new Promise((resolve) => port.flush(() => resolve()));
+  }
+
   close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#watch);

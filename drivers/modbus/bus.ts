@@ -1,167 +1,230 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { Problem } from "../../attest/problem.ts";
-import { BackOff } from "./back-off.ts";
-import { MAX_REGISTERS, type ModbusLine, type OpenLine, type RegisterRequest } from "./line.ts";
-import { openTcpLine } from "./tcp-line.ts";
+import type { Order } from "./conversation.ts";
+import {
+  ACCESS_CODES,
+  type IdentificationAccess,
+  type IdentificationPart,
+  readParts,
+  type ServerId,
+} from "./identification.ts";
+import type { OpenLine } from "./line.ts";
+import { openLineOf } from "./open-line.ts";
+import type { Priority } from "./queue.ts";
+import {
+  type BitTable,
+  checkRead,
+  checkUnit,
+  checkWrite,
+  describeRead,
+  READ_FUNCTIONS,
+  type RegisterRequest,
+  type RegisterTable,
+  type WriteRegisterRequest,
+  type WriteRegistersRequest,
+} from "./request.ts";
+import { type LineSettings, nameOfLine } from "./settings.ts";
+import type { BusStatistics } from "./statistics.ts";
+import { type Terms, Traffic } from "./traffic.ts";
 
+/** Times that hold for every request of a bus that does not say otherwise. */
 export interface BusTiming {
-  /** Deadline of the connection and of each request. */
+  /** The longest wait for a reply, beyond what its bytes take on the wire; of a connection, for it to open. */
   readonly timeoutMs: number;
   /** Pause between a new connection and the first request; some devices need about 1000. */
   readonly connectDelayMs?: number;
   /** Silence between a reply and the next request. */
   readonly minGapMs?: number;
-  /** Longest pause between attempts on a device that keeps failing. */
+  /** Longest pause between attempts on a connection or a unit that keeps failing; default 60 s. */
   readonly longestBackOffMs?: number;
-  /** Requests that may wait; one more is refused. */
+  /** Requests of one unit that may wait; one more is refused. Default 64. */
   readonly queueLimit?: number;
+  /**
+   * On a serial line, the least time between a reply and the next request whose reply could not be told from it. Default:
+   * half of `timeoutMs`, at most 50.
+   */
+  readonly settleMs?: number;
 }
 
-export interface TcpBusOptions extends BusTiming {
-  readonly host: string;
-  readonly port: number;
+/** What a request may say for itself. */
+export interface RequestOptions {
+  /** Default "poll". */
+  readonly priority?: Priority;
+  readonly timeoutMs?: number;
+  readonly minGapMs?: number;
+  /** From the call to its end, waiting included. Default: eight times `timeoutMs`, at least 10 s. */
+  readonly deadlineMs?: number;
+  /** Ask even a unit that keeps failing; control always does. */
+  readonly insist?: boolean;
+  /**
+   * Whether the unit may be asked for echoes (function 8) on a serial line; default true. False for a device that
+   * function 8 confuses: then it rests after a fault, and nothing else tells a later reply from a late one.
+   */
+  readonly echo?: boolean;
 }
 
-interface Job {
-  readonly request: RegisterRequest;
-  resolve(registers: Uint16Array): void;
-  reject(reason: unknown): void;
-}
-
-const DEFAULTS = { connectDelayMs: 0, minGapMs: 0, longestBackOffMs: 30_000, queueLimit: 64 };
+const SETTLE_PART = 0.5;
+const LONGEST_SETTLE_MS = 50;
+const DEADLINE_TIMEOUTS = 8;
+const LEAST_DEADLINE_MS = 10_000;
 
 /**
- * One physical connection, shared by all units behind it: one request at a time, in order, each with its own
- * deadline. After a time-out or a malformed reply the connection is thrown away, so that a late answer can never be
- * taken for the answer to a later request; the next request opens a new one.
+ * One physical line, shared by all units on it: one request at a time, by priority and then in order, each with its
+ * own deadline. What a line does after a fault, so that a late reply is never taken for the reply to a later request:
+ *
+ * - TCP: the connection is thrown away; the next request opens a new one.
+ * - Serial, and serial over TCP: silence of `timeoutMs` on the whole line and of four of them for the unit asked;
+ *   for ten of them, a read of that unit counts only between two echoes (see {@link Trust}).
+ *
+ * Every request rejects with a Problem: `modbus-bad-request`, `modbus-queue-full`, `modbus-bus-closed`,
+ * `modbus-deadline`, `modbus-timeout`, `modbus-malformed`, `modbus-crc`, `modbus-closed`, `modbus-wrong-unit`,
+ * `modbus-illegal-address` and the other exceptions of the protocol; over TCP `modbus-refused`, `modbus-unreachable`,
+ * `modbus-host-unknown`, on other lines the line's own `line-…` and `modbus-babble`.
  */
 export class ModbusBus {
-  readonly #openLine: OpenLine;
+  readonly #traffic: Traffic;
   readonly #timing: Required<BusTiming>;
-  readonly #closing = new AbortController();
-  readonly #queue: Job[] = [];
-  readonly #connecting: BackOff;
-  readonly #units = new Map<number, BackOff>();
-  #line: ModbusLine | undefined;
-  #connections = 0;
-  #lastReplyMs = Number.NEGATIVE_INFINITY;
-  #pump: Promise<void> | undefined;
 
-  constructor(openLine: OpenLine, timing: BusTiming) {
-    this.#openLine = openLine;
-    this.#timing = { ...DEFAULTS, ...timing };
-    this.#connecting = new BackOff(this.#timing.longestBackOffMs);
+  constructor(name: string, openLine: OpenLine, timing: BusTiming) {
+    const settleMs = Math.min(LONGEST_SETTLE_MS, timing.timeoutMs * SETTLE_PART);
+    const defaults = { connectDelayMs: 0, minGapMs: 0, longestBackOffMs: 60_000, queueLimit: 64, settleMs };
+    this.#timing = { ...defaults, ...timing };
+    this.#traffic = new Traffic(name, openLine, this.#timing);
   }
 
-  /** A bus on a Modbus TCP device or gateway. Does not touch the network before the first request. */
-  static open(options: TcpBusOptions): ModbusBus {
-    const { host, port, timeoutMs } = options;
-    return new ModbusBus((signal) => openTcpLine({ host, port, timeoutMs, signal }), options);
+  /** A bus on a line. Does not touch it before the first request, nor before `free` has resolved. */
+  static open(line: LineSettings, timing: BusTiming, free?: Promise<void>): ModbusBus {
+    const open = openLineOf(line, timing.timeoutMs);
+    const openLine: OpenLine = async (signal) => {
+      await free;
+      return await open(signal);
+    };
+    const settle = line.transport === "tcp" ? { settleMs: 0 } : {};
+    return new ModbusBus(nameOfLine(line), openLine, { ...timing, ...settle });
+  }
+
+  /** How messages call the line. */
+  get name(): string {
+    return this.#traffic.name;
   }
 
   /** Number of the open connection, a new one for every reconnect; undefined while there is none. */
   get connection(): number | undefined {
-    return this.#line?.alive === true ? this.#connections : undefined;
+    return this.#traffic.connection;
+  }
+
+  /** Counted since the bus was made. */
+  statistics(): BusStatistics {
+    return this.#traffic.statistics();
+  }
+
+  /** Exactly `request.count` registers, unsigned, in the order of their addresses (functions 3 and 4). */
+  async readRegisters(
+    table: RegisterTable,
+    request: RegisterRequest,
+    options: RequestOptions = {},
+  ): Promise<Uint16Array> {
+    checkRead(table, request);
+    const kind = { functionCode: READ_FUNCTIONS[table], byteCount: 2 * request.count };
+    const { unit } = request;
+    const order: Order<Uint16Array> = {
+      ...{ unit, kind, what: describeRead(table, request) },
+      inquire: (codec) => codec.readRegisters(table, request),
+    };
+    return await this.#ask(order, options);
+  }
+
+  /** {@link readRegisters} of the holding registers. */
+  readHoldingRegisters(request: RegisterRequest, options: RequestOptions = {}): Promise<Uint16Array> {
+    return this.readRegisters("holding", request, options);
+  }
+
+  /** {@link readRegisters} of the input registers. */
+  readInputRegisters(request: RegisterRequest, options: RequestOptions = {}): Promise<Uint16Array> {
+    return this.readRegisters("input", request, options);
+  }
+
+  /** Exactly `request.count` bits in the order of their addresses (functions 1 and 2). */
+  async readBits(
+    table: BitTable,
+    request: RegisterRequest,
+    options: RequestOptions = {},
+  ): Promise<readonly boolean[]> {
+    checkRead(table, request);
+    const kind = { functionCode: READ_FUNCTIONS[table], byteCount: Math.ceil(request.count / 8) };
+    const { unit } = request;
+    const order: Order<readonly boolean[]> = {
+      ...{ unit, kind, what: describeRead(table, request) },
+      inquire: (codec) => codec.readBits(table, request),
+    };
+    return await this.#ask(order, options);
+  }
+
+  /** Writes one register (function 6); resolves when the device has confirmed it. To know, read it back. */
+  async writeRegister(request: WriteRegisterRequest, options: RequestOptions = {}): Promise<void> {
+    const { unit, start, value } = request;
+    checkWrite(unit, start, [value]);
+    const what = `unit ${unit} write of register ${start}`;
+    await this.#ask(
+      { unit, what, kind: undefined, inquire: (codec) => codec.writeRegister(request) },
+      { priority: "control", ...options },
+    );
+  }
+
+  /** Writes neighbouring registers in one request (function 16), as {@link writeRegister}. */
+  async writeRegisters(request: WriteRegistersRequest, options: RequestOptions = {}): Promise<void> {
+    const { unit, start, values } = request;
+    checkWrite(unit, start, values);
+    const what = `unit ${unit} write of registers from ${start}`;
+    await this.#ask(
+      { unit, what, kind: undefined, inquire: (codec) => codec.writeRegisters(request) },
+      { priority: "control", ...options },
+    );
   }
 
   /**
-   * Exactly `request.count` registers, as unsigned 16-bit values in the order of their addresses.
-   * Throws a Problem: `modbus-bad-request`, `modbus-queue-full`, `modbus-bus-closed`, `modbus-refused`,
-   * `modbus-unreachable`, `modbus-host-unknown`, `modbus-timeout`, `modbus-closed`, `modbus-malformed`,
-   * `modbus-wrong-unit`, `modbus-illegal-address` and the other exceptions of the protocol.
+   * Who the device says it is (function 43 / 14), by {@link IDENTIFICATION_OBJECTS}, in as many requests as it takes;
+   * `modbus-illegal-function` from a device that does not say.
    */
-  async readHoldingRegisters(request: RegisterRequest): Promise<Uint16Array> {
-    checkRequest(request);
-    if (this.#closing.signal.aborted) throw busClosed();
-    const { queueLimit } = this.#timing;
-    if (this.#queue.length >= queueLimit)
-      throw new Problem("modbus-queue-full", "too many requests are waiting", {
-        expected: `at most ${queueLimit}`,
-        hint: "poll less often",
-      });
-    const { promise, resolve, reject } = Promise.withResolvers<Uint16Array>();
-    this.#queue.push({ request, resolve, reject });
-    this.#pump ??= this.#run();
-    return await promise;
+  async readIdentification(
+    unit: number,
+    access: IdentificationAccess,
+    options: RequestOptions = {},
+  ): Promise<ReadonlyMap<number, string>> {
+    checkUnit(unit);
+    const what = `unit ${unit} device identification`;
+    const kind = { functionCode: 43, byteCount: 0 };
+    const code = ACCESS_CODES[access];
+    return await readParts(`${this.name} ${what}`, (object) => {
+      const order: Order<IdentificationPart> = {
+        ...{ unit, what, kind },
+        inquire: (codec) => codec.identification(unit, code, object),
+      };
+      return this.#ask(order, options);
+    });
+  }
+
+  /** What the device answers to Report Server ID (function 17); its meaning is the device's own. */
+  async readServerId(unit: number, options: RequestOptions = {}): Promise<ServerId> {
+    checkUnit(unit);
+    const what = `unit ${unit} server ID`;
+    const kind = { functionCode: 17, byteCount: 0 };
+    return await this.#ask({ unit, what, kind, inquire: (codec) => codec.serverId(unit) }, options);
   }
 
   /** Ends the connection and rejects what is outstanding. Never throws, may be called twice. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#line?.destroy(busClosed());
-    await this.#pump;
+    await this.#traffic.close();
   }
 
-  async #run(): Promise<void> {
-    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
-      try {
-        job.resolve(await this.#serve(job.request));
-      } catch (error) {
-        job.reject(this.#closing.signal.aborted ? busClosed() : error);
-      }
-    }
-    this.#pump = undefined;
+  #ask<T>(order: Order<T>, options: RequestOptions): Promise<T> {
+    const timeoutMs = options.timeoutMs ?? this.#timing.timeoutMs;
+    const priority = options.priority ?? "poll";
+    const terms: Terms = {
+      ...{ timeoutMs, priority },
+      minGapMs: options.minGapMs ?? this.#timing.minGapMs,
+      deadlineMs: options.deadlineMs ?? Math.max(LEAST_DEADLINE_MS, DEADLINE_TIMEOUTS * timeoutMs),
+      insist: options.insist ?? priority === "control",
+      echo: options.echo ?? true,
+    };
+    return this.#traffic.ask(order, terms);
   }
-
-  async #serve(request: RegisterRequest): Promise<Uint16Array> {
-    const unit = this.#unit(request.unit);
-    unit.check(performance.now());
-    // First the pause, since the device may end the connection in it.
-    await this.#pause(this.#lastReplyMs + this.#timing.minGapMs - performance.now());
-    const line = await this.#connectedLine();
-    try {
-      const registers = await line.read(request, this.#timing.timeoutMs);
-      unit.succeed();
-      return registers;
-    } catch (error) {
-      // An exception reply is an answer: only a request that killed the connection counts as a failure.
-      if (line.alive) unit.succeed();
-      else unit.fail(error instanceof Error ? error : new Error(String(error)), performance.now());
-      throw error;
-    } finally {
-      this.#lastReplyMs = performance.now();
-    }
-  }
-
-  async #connectedLine(): Promise<ModbusLine> {
-    if (this.#line?.alive === true) return this.#line;
-    this.#connecting.check(performance.now());
-    try {
-      this.#line = await this.#openLine(this.#closing.signal);
-    } catch (error) {
-      this.#connecting.fail(error instanceof Error ? error : new Error(String(error)), performance.now());
-      throw error;
-    }
-    this.#connecting.succeed();
-    this.#connections += 1;
-    if (this.#closing.signal.aborted) this.#line.destroy(busClosed());
-    await this.#pause(this.#timing.connectDelayMs);
-    return this.#line;
-  }
-
-  async #pause(ms: number): Promise<void> {
-    if (ms > 0) await sleep(ms, undefined, { signal: this.#closing.signal });
-  }
-
-  #unit(unit: number): BackOff {
-    const known = this.#units.get(unit);
-    if (known !== undefined) return known;
-    const fresh = new BackOff(this.#timing.longestBackOffMs);
-    this.#units.set(unit, fresh);
-    return fresh;
-  }
-}
-
-function checkRequest({ unit, start, count }: RegisterRequest): void {
-  const whole = [unit, start, count].every(Number.isSafeInteger);
-  if (whole && unit >= 0 && unit <= 255 && start >= 0 && start + count <= 65536 && count >= 1)
-    if (count <= MAX_REGISTERS) return;
-  throw new Problem("modbus-bad-request", "no such Modbus request", {
-    expected: `unit 0..255, 1..${MAX_REGISTERS} registers within 0..65535`,
-    got: `unit ${unit}, ${count} registers from ${start}`,
-  });
-}
-
-function busClosed(): Problem {
-  return new Problem("modbus-bus-closed", "the bus was closed");
 }

@@ -1,30 +1,38 @@
-/** What is asked of a device: `count` holding registers (function 3) from `start`, both as on the wire. */
-export interface RegisterRequest {
-  /** Unit identifier, 0..255 (Modbus Messaging on TCP/IP v1.0b, 3.1.3). */
-  readonly unit: number;
-  /** Protocol address of the first register, 0..65535; not the "40001" notation. */
-  readonly start: number;
-  /** 1..125 (Modbus Application Protocol v1.1b3, 6.3). */
-  readonly count: number;
+import type { ReplyShape } from "./reply-shape.ts";
+
+/** A request ready for the wire, and the reply that it must get. */
+export interface Question {
+  /** Unit, function, data and CRC, as on a serial line. */
+  readonly frame: Uint8Array;
+  readonly shape: ReplyShape;
+  /** What is asked, in the words of an error message. */
+  readonly what: string;
 }
 
 /**
- * One open physical connection: a TCP socket, later a serial port. It carries one request at a time; the bus
- * sees to that. Once `alive` is false the line is of no further use and a new one has to be opened.
+ * One open physical connection. It carries one request at a time; the bus sees to that. Once `alive` is false
+ * the line is of no further use and a new one has to be opened.
  */
 export interface ModbusLine {
   readonly alive: boolean;
+  /** False where every reply carries the number of its request, true on a serial line. */
+  readonly anonymousReplies: boolean;
+  /** Bytes came that nobody had asked for: {@link recover} has to be called before the next exchange. */
+  readonly unsettled: boolean;
+  /** Bytes thrown away so far. */
+  readonly drainedBytes: number;
   /**
-   * Exactly `request.count` registers, or a Problem within `timeoutMs`. After a time-out or a malformed reply
-   * the line is dead, so that a late answer has nowhere to arrive. An exception reply leaves it alive.
+   * The whole reply, checked against the shape, as unit, function, data and CRC; or a Problem at the latest when
+   * `timeoutMs` have passed beyond the time that the bytes themselves take.
    */
-  read(request: RegisterRequest, timeoutMs: number): Promise<Uint16Array>;
+  exchange(question: Question, timeoutMs: number): Promise<Uint8Array>;
+  /** After a failed exchange: resolves when the line has been silent for so long, or is dead. */
+  recover(silenceMs: number): Promise<void>;
   /** Closes the connection now; an outstanding request rejects with `reason`. */
   destroy(reason: Error): void;
+  /** Resolves when the operating system has the connection back. */
+  closed(): Promise<void>;
 }
 
 /** Opens a line, or throws a Problem within the opener's own deadline. `signal` gives up earlier. */
 export type OpenLine = (signal: AbortSignal) => Promise<ModbusLine>;
-
-/** The most registers one reply can carry (Modbus Application Protocol v1.1b3, 6.3). */
-export const MAX_REGISTERS = 125;

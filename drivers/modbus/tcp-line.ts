@@ -1,169 +1,153 @@
-import { connect, type Socket } from "node:net";
-import modbusSerial from "modbus-serial";
+import { randomInt } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
-import type { ModbusLine, RegisterRequest } from "./line.ts";
-import {
-  closedProblem,
-  exceptionProblem,
-  malformedProblem,
-  socketProblem,
-  timeoutProblem,
-} from "./problems.ts";
-import { ReplyGuard } from "./reply-guard.ts";
+import type { ByteLine } from "../line/line.ts";
+import type { ModbusLine, Question } from "./line.ts";
+import { MbapReply } from "./mbap-reply.ts";
+import { closedProblem, malformedProblem, tcpProblem, timeoutProblem } from "./problems.ts";
+import { bytesDelivered } from "./waiting.ts";
 
 export interface TcpLineOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Deadline of the connection itself. */
+  /** The device in messages, `host:port`. */
+  readonly where: string;
+  /** Deadline of the connection itself, which `byteLine` keeps. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
-/** modbus-serial numbers its transactions 1, 2 .. 255, 0, 1 .. on every new connection. */
-const TRANSACTION_IDS = 256;
-const KEEP_ALIVE_MS = 30_000;
+const TRANSACTIONS = 0x1_0000;
+const HEADER_BYTES = 6;
+const CRC_BYTES = 2;
 
 /**
- * Opens one TCP connection to a Modbus device. The socket is made and owned here and only lent to
- * `modbus-serial` (`linkTCP`): its `connectTCP` has no real time-out and it does not settle when the peer closes.
- * Throws a Problem: `modbus-refused`, `modbus-unreachable`, `modbus-host-unknown`, `modbus-timeout`.
+ * Opens one connection to a Modbus TCP device. Throws a Problem: `modbus-refused`, `modbus-unreachable`,
+ * `modbus-host-unknown`, `modbus-timeout`.
  */
-export async function openTcpLine(options: TcpLineOptions): Promise<ModbusLine> {
-  const where = `${options.host}:${options.port}`;
-  const socket = await openSocket(options, where);
-  const guard = new ReplyGuard();
-  const line = new TcpLine({ socket, guard, where });
-  await line.link(options.port);
-  return line;
-}
-
-function openSocket(options: TcpLineOptions, where: string): Promise<Socket> {
-  const { host, port, timeoutMs, signal } = options;
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, signal, noDelay: true, keepAlive: true });
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const timer = setTimeout(() => {
-      socket.destroy();
-      reject(timeoutProblem(where, "no connection", timeoutMs));
-    }, timeoutMs);
-    socket.once("error", (error) => {
-      clearTimeout(timer);
-      reject(socketProblem(error, where));
-    });
-    socket.once("connect", () => {
-      clearTimeout(timer);
-      resolve(socket);
-    });
-  });
-}
-
-interface Parts {
-  readonly socket: Socket;
-  readonly guard: ReplyGuard;
-  readonly where: string;
+export async function openTcpLine(byteLine: ByteLine, options: TcpLineOptions): Promise<ModbusLine> {
+  const line = new TcpLine(byteLine, options);
+  const giveUp = (): void => line.destroy(closedProblem(options.where));
+  options.signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    await line.open();
+    return line;
+  } finally {
+    options.signal.removeEventListener("abort", giveUp);
+  }
 }
 
 interface Outstanding {
+  readonly reply: MbapReply;
   readonly where: string;
+  resolve(frame: Uint8Array): void;
   reject(reason: Error): void;
 }
 
+/**
+ * A Modbus TCP connection. After a time-out or a malformed reply it is thrown away, so that a late answer has
+ * nowhere to arrive; its transactions are numbered from a random number on, so that a gateway that hands the answer
+ * to an earlier client to a later one is noticed as well.
+ */
 class TcpLine implements ModbusLine {
-  readonly #parts: Parts;
-  readonly #client = new modbusSerial.default();
-  #nextTransaction = 1;
+  readonly anonymousReplies = false;
+  readonly unsettled = false;
+  readonly drainedBytes = 0;
+  readonly #line: ByteLine;
+  readonly #where: string;
+  readonly #connectMs: number;
+  #transaction = randomInt(TRANSACTIONS);
   #outstanding: Outstanding | undefined;
   #death: Error | undefined;
+  #closed: Promise<void> | undefined;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    const { socket, where } = parts;
-    // Before modbus-serial's own listener, so that a bad frame is refused before it can become an answer.
-    socket.on("data", (bytes: Uint8Array) => this.#inspect(bytes));
-    socket.on("error", (error) => this.destroy(socketProblem(error, where)));
-    socket.on("close", () => this.destroy(closedProblem(where)));
-    socket.on("end", () => this.destroy(closedProblem(where)));
+  constructor(line: ByteLine, { where, timeoutMs }: TcpLineOptions) {
+    this.#line = line;
+    this.#where = where;
+    this.#connectMs = timeoutMs;
   }
 
-  /** Hands the open socket to modbus-serial. */
-  async link(port: number): Promise<void> {
-    this.#client.on("error", (error) => this.destroy(socketProblem(asError(error), this.#parts.where)));
-    await this.#client.linkTCP(this.#parts.socket, { port });
+  async open(): Promise<void> {
+    try {
+      await this.#line.open({
+        onBytes: (bytes) => this.#receive(bytes),
+        onClosed: (problem) => this.destroy(this.#told(problem)),
+      });
+    } catch (error) {
+      throw error instanceof Problem ? this.#told(error) : error;
+    }
+    if (this.#death !== undefined) throw this.#death;
   }
 
   get alive(): boolean {
     return this.#death === undefined;
   }
 
-  async read(request: RegisterRequest, timeoutMs: number): Promise<Uint16Array> {
+  async exchange(question: Question, timeoutMs: number): Promise<Uint8Array> {
     if (this.#death !== undefined) throw this.#death;
-    const where = describe(this.#parts.where, request);
-    const { promise, resolve, reject } = Promise.withResolvers<Uint16Array>();
-    const timer = setTimeout(() => this.destroy(timeoutProblem(where, "no answer", timeoutMs)), timeoutMs);
-    this.#outstanding = { where, reject };
+    const where = `${this.#where} ${question.what}`;
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    this.#transaction = (this.#transaction + 1) % TRANSACTIONS;
+    const reply = new MbapReply(this.#transaction, question.shape);
+    const outstanding: Outstanding = { reply, where, resolve, reject };
+    this.#outstanding = outstanding;
+    const deadline = setTimeout(() => void this.#expire(outstanding, timeoutMs), timeoutMs);
     try {
-      this.#send(request, (error, registers) => {
-        if (error !== null) this.#refuse(error, where);
-        else if (registers.length !== request.count)
-          this.#refuseCount(where, request.count, registers.length);
-        else resolve(Uint16Array.from(registers));
-      });
-      return await promise;
+      const [frame] = await Promise.all([promise, this.#write(question.frame)]);
+      return frame;
     } finally {
-      clearTimeout(timer);
+      clearTimeout(deadline);
       this.#outstanding = undefined;
     }
+  }
+
+  recover(): Promise<void> {
+    return Promise.resolve();
   }
 
   destroy(reason: Error): void {
     if (this.#death !== undefined) return;
     this.#death = reason;
-    this.#parts.socket.destroy();
+    this.#closed = this.#line.close();
     this.#outstanding?.reject(reason);
   }
 
-  #send(request: RegisterRequest, done: (error: Error | null, registers: readonly number[]) => void): void {
-    const { unit, start, count } = request;
-    this.#parts.guard.expect({ transaction: this.#nextTransaction, unit, count });
-    this.#nextTransaction = (this.#nextTransaction + 1) % TRANSACTION_IDS;
-    // writeFC3 takes the unit with the call; the promise API takes it from setID, which is shared state.
-    this.#client.writeFC3(unit, start, count, (error, reply) => {
-      if (error) done(asError(error), []);
-      else done(null, reply.data);
-    });
+  async closed(): Promise<void> {
+    await this.#closed;
   }
 
-  #inspect(bytes: Uint8Array): void {
-    const fault = this.#parts.guard.push(bytes);
-    if (fault === undefined) return;
-    const where = this.#outstanding?.where ?? this.#parts.where;
-    this.destroy(malformedProblem(where, fault.expected, fault.got));
+  async #write(frame: Uint8Array): Promise<void> {
+    const pdu = frame.subarray(0, frame.length - CRC_BYTES);
+    const bytes = new Uint8Array(HEADER_BYTES + pdu.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint16(0, this.#transaction);
+    view.setUint16(4, pdu.length);
+    bytes.set(pdu, HEADER_BYTES);
+    try {
+      await this.#line.write(bytes);
+    } catch (error) {
+      this.destroy(error instanceof Problem ? this.#told(error) : closedProblem(this.#where));
+    }
   }
 
-  #refuse(error: Error, where: string): void {
-    const exception = exceptionCode(error);
-    if (exception !== undefined) this.#outstanding?.reject(exceptionProblem(exception, where));
-    else this.destroy(malformedProblem(where, "the registers asked for", error.message));
+  #receive(bytes: Uint8Array): void {
+    const outstanding = this.#outstanding;
+    if (outstanding === undefined) {
+      const got = `${bytes.length} bytes`;
+      this.destroy(malformedProblem(this.#where, "nothing, no request is outstanding", got));
+      return;
+    }
+    const verdict = outstanding.reply.push(bytes);
+    if (verdict.state === "whole") outstanding.resolve(verdict.reply);
+    else if (verdict.state === "malformed")
+      this.destroy(malformedProblem(outstanding.where, verdict.expected, verdict.got));
   }
 
-  #refuseCount(where: string, expected: number, got: number): void {
-    this.destroy(malformedProblem(where, `${expected} registers`, `${got}`));
+  async #expire(outstanding: Outstanding, timeoutMs: number): Promise<void> {
+    await bytesDelivered();
+    // Answered in the meantime: the next exchange has begun, or none.
+    if (this.#outstanding !== outstanding) return;
+    this.destroy(timeoutProblem(outstanding.where, "no answer", timeoutMs));
   }
-}
 
-function describe(where: string, request: RegisterRequest): string {
-  const last = request.start + request.count - 1;
-  return `${where} unit ${request.unit} registers ${request.start}-${last}`;
-}
-
-function exceptionCode(error: Error): number | undefined {
-  return "modbusCode" in error && typeof error.modbusCode === "number" ? error.modbusCode : undefined;
-}
-
-function asError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
-  // modbus-serial's own errors (PortNotOpenError ...) are plain objects with a message.
-  const message =
-    typeof thrown === "object" && thrown !== null && "message" in thrown ? thrown.message : thrown;
-  return new Problem("modbus-closed", String(message));
+  #told(problem: Problem): Problem {
+    return tcpProblem(problem, this.#where, this.#connectMs);
+  }
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
-import { MAX_REGISTERS } from "../modbus/line.ts";
+import { MAX_REGISTERS } from "../modbus/request.ts";
 import type { Model, Point } from "./models.ts";
 import { MAX_SCALE, readInteger, readText, scaleInteger } from "./points.ts";
 

@@ -8,7 +8,7 @@ import type {
   PolledMeter,
   Snapshot,
 } from "../driver.ts";
-import { ModbusBus } from "../modbus/bus.ts";
+import { ModbusUnit } from "../modbus/unit.ts";
 import { type ModelPlace, type ReadRegisters, readBlock } from "./block.ts";
 import { type Channel, planChannels } from "./channels.ts";
 import { BASES, discover } from "./discover.ts";
@@ -66,16 +66,16 @@ interface Known {
 class SunSpecDevice implements PolledMeter {
   readonly mode = "polled" as const;
   readonly #options: Options;
-  readonly #bus: ModbusBus;
+  readonly #bus: ModbusUnit;
   #known: Known | undefined;
   /** The connection on which the identity was last read. */
   #verified: number | undefined;
   #stale = false;
 
   constructor(options: Options) {
-    const { host, port, timeoutMs, connectDelayMs, minGapMs } = options;
+    const { host, port } = options;
     this.#options = options;
-    this.#bus = ModbusBus.open({ host, port, timeoutMs, connectDelayMs, minGapMs });
+    this.#bus = new ModbusUnit({ transport: "tcp", host, port }, options);
   }
 
   /**
@@ -126,12 +126,15 @@ class SunSpecDevice implements PolledMeter {
     await this.#bus.close();
   }
 
-  readonly #read: ReadRegisters = (start, count) =>
-    this.#bus.readHoldingRegisters({ unit: this.#options.unit, start, count });
+  readonly #read: ReadRegisters = (start, count) => this.#bus.readRegisters("holding", { start, count });
+
+  /** A device may keep silent where it has no map: that must not count against the next place. */
+  readonly #search: ReadRegisters = (start, count) =>
+    this.#bus.readRegisters("holding", { start, count }, { insist: true });
 
   async #survey(): Promise<Known> {
     const { base } = this.#options;
-    const places = await discover(this.#read, base === undefined ? BASES : [base]);
+    const places = await discover(this.#search, base === undefined ? BASES : [base]);
     const [common] = places;
     if (common?.id !== COMMON_MODEL.id)
       throw new Problem("driver-not-sunspec", "the SunSpec map does not begin with model 1", {

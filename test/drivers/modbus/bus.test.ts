@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { Problem } from "../../../attest/problem.ts";
-import { ModbusBus, type TcpBusOptions } from "../../../drivers/modbus/bus.ts";
+import { type BusTiming, ModbusBus } from "../../../drivers/modbus/bus.ts";
 import type { Misbehaviour } from "../../../drivers/simulated/misbehaviour.ts";
 import { type ModbusServer, NO_TARGET, startModbusServer } from "../../../drivers/simulated/modbus-server.ts";
 
@@ -24,8 +24,8 @@ async function echoDevice(misbehave?: () => Misbehaviour | undefined): Promise<M
   return server;
 }
 
-function busTo(server: { host: string; port: number }, options: Partial<TcpBusOptions> = {}): ModbusBus {
-  const bus = ModbusBus.open({ host: server.host, port: server.port, timeoutMs: 500, ...options });
+function busTo({ host, port }: { host: string; port: number }, timing: Partial<BusTiming> = {}): ModbusBus {
+  const bus = ModbusBus.open({ transport: "tcp", host, port }, { timeoutMs: 500, ...timing });
   cleanups.push(() => bus.close());
   return bus;
 }
@@ -173,7 +173,7 @@ describe("a late answer", () => {
           await bus.close();
         },
       ),
-      { numRuns: 20 },
+      { numRuns: 8 },
     );
     expect(good).toBeGreaterThan(0);
     expect(late).toBeGreaterThan(0);
@@ -191,6 +191,14 @@ describe("connecting", () => {
     expect((await problemOf(unknown.readHoldingRegisters({ unit: 1, start: 0, count: 1 }))).code).toBe(
       "modbus-host-unknown",
     );
+  });
+
+  it("waits after connecting where a device needs it", async () => {
+    const server = await echoDevice();
+    const bus = busTo(server, { connectDelayMs: 120 });
+    const begunMs = performance.now();
+    await bus.readHoldingRegisters({ unit: 1, start: 1, count: 1 });
+    expect(performance.now() - begunMs).toBeGreaterThanOrEqual(120);
   });
 
   it("comes back when the device comes back", async () => {
