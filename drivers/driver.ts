@@ -21,8 +21,28 @@ export interface ChannelDescription {
   /** The most the channel can take in and give out, in mW. Absent when the device does not say. */
   readonly maxImportMw?: number;
   readonly maxExportMw?: number;
-  /** Where the sign convention comes from, or undefined: "sign not verified", the installer is asked. */
+  /** Where the sign convention of the power comes from. */
   readonly signSource?: string;
+  /** True where a capture of a real device or a second value of the device shows the sign; else the installer is asked. */
+  readonly signVerified?: boolean;
+  /** Current and voltage transformer ratios that the meter applies, numerator and denominator, where it says them. */
+  readonly ctRatio?: readonly [number, number];
+  readonly vtRatio?: readonly [number, number];
+  /** Which of the site's phases the meter's L1, L2, L3 are, such as "L1 L2 L3". */
+  readonly phaseMapping?: string;
+  /** Accuracy class as it is printed on the meter, such as "B" (EN 50470-3) or "1" (IEC 62053-21). */
+  readonly accuracyClass?: string;
+  /** SHA-256 of the profile that reads the channel: 32 bytes. */
+  readonly profileDigest?: Uint8Array;
+}
+
+/** Values of one snapshot that contradict each other, as a torn read leaves them. */
+export interface Doubt {
+  readonly channel: string;
+  /** The values of the reading that cannot be trusted for it. */
+  readonly quantities: readonly ("import" | "export" | "power")[];
+  /** What contradicts what, with values, units and the tolerance. */
+  readonly message: string;
 }
 
 /** What one read or one telegram gave: every channel of the device at one instant. */
@@ -31,6 +51,8 @@ export interface Snapshot {
   readonly flexibility: readonly FlexibilityReading[];
   /** Values that were refused before they became readings (not implemented, out of the format), in words. */
   readonly absent: readonly string[];
+  /** What contradicts itself; the readings carry it all the same, and who seals them decides. */
+  readonly doubts?: readonly Doubt[];
 }
 
 interface MeterDriverBase {

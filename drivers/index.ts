@@ -11,6 +11,7 @@ export {
 export { catalogueOf, type DriverCatalogue, driverCatalogue } from "./catalogue.ts";
 export type {
   ChannelDescription,
+  Doubt,
   DriverDefinition,
   MeterDriver,
   MeterIdentity,

@@ -236,5 +236,7 @@ function describeChannel(reading: MeterReading): ChannelDescription {
     ...(resolutionMwh === undefined ? {} : { resolutionMwh }),
     signSource:
       "DSMR 5.0.2 P1, 6.12: 1.8 and 1.7 are delivered to the client (import), 2.8 and 2.7 by the client",
+    // Each direction has a power of its own.
+    signVerified: true,
   };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
-import { type LineAddress, lineSchema } from "../line/address.ts";
+import { type LineAddress, lineSchema, type SerialFormat } from "../line/address.ts";
 import { type LineSettings, METER_FORMAT } from "./settings.ts";
 
 interface ModbusShape {
@@ -57,12 +57,15 @@ function placeFault({ host, line, unit }: PlacedDevice): string | undefined {
   return undefined;
 }
 
-/** The line of a device whose options passed {@link checkPlace}. Throws Problem `modbus-no-line` otherwise. */
-export function lineSettings(device: PlacedDevice): LineSettings {
+/**
+ * The line of a device whose options passed {@link checkPlace}; `format` is the device's own as delivered, for what a
+ * serial line's address leaves out. Throws Problem `modbus-no-line` otherwise.
+ */
+export function lineSettings(device: PlacedDevice, format: SerialFormat = METER_FORMAT): LineSettings {
   const { host, port, line } = device;
   const fault = placeFault(device);
   if (fault !== undefined) throw new Problem("modbus-no-line", fault);
-  if (line?.kind === "serial") return { transport: "rtu", ...METER_FORMAT, ...line };
-  if (line?.kind === "tcp") return { transport: "rtu-over-tcp", ...METER_FORMAT, ...line };
+  if (line?.kind === "serial") return { transport: "rtu", ...format, ...line };
+  if (line?.kind === "tcp") return { transport: "rtu-over-tcp", ...format, ...line };
   return { transport: "tcp", host: host ?? "", port };
 }

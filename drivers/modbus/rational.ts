@@ -40,6 +40,27 @@ export function times(a: Rational, b: Rational): Rational {
   return { numerator: a.numerator * b.numerator, denominator: a.denominator * b.denominator };
 }
 
+export function plus(a: Rational, b: Rational): Rational {
+  return {
+    numerator: a.numerator * b.denominator + b.numerator * a.denominator,
+    denominator: a.denominator * b.denominator,
+  };
+}
+
+export function negated({ numerator, denominator }: Rational): Rational {
+  return { numerator: -numerator, denominator };
+}
+
+/** Below 0 when `a` is less than `b`, above 0 when it is more. */
+export function compare(a: Rational, b: Rational): bigint {
+  return a.numerator * b.denominator - b.numerator * a.denominator;
+}
+
+/** For messages, and where a nearby number will do. */
+export function approximate({ numerator, denominator }: Rational): number {
+  return Number(numerator) / Number(denominator);
+}
+
 /** Cut off toward zero: what is left never says more than there is. */
 export function truncated({ numerator, denominator }: Rational): bigint {
   return numerator / denominator;

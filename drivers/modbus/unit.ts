@@ -1,3 +1,4 @@
+import { Problem } from "../../attest/problem.ts";
 import type { ModbusBus, RequestOptions } from "./bus.ts";
 import type { IdentificationAccess, ServerId } from "./identification.ts";
 import { type BusLease, type BusRegistry, modbusLines } from "./registry.ts";
@@ -24,6 +25,7 @@ export class ModbusUnit {
   readonly #lease: BusLease;
   readonly #unit: number;
   readonly #options: RequestOptions;
+  #closed = false;
 
   /**
    * Does not touch the line.
@@ -40,64 +42,71 @@ export class ModbusUnit {
 
   /** See {@link ModbusBus.connection}. */
   get connection(): number | undefined {
-    return this.#bus.connection;
+    return this.#lease.bus.connection;
   }
 
   /** Undefined before the first request. */
   statistics(): UnitStatistics | undefined {
-    return this.#bus.statistics().units.get(this.#unit);
+    return this.#lease.bus.statistics().units.get(this.#unit);
   }
 
   /** `count` registers from `start`; see {@link ModbusBus.readRegisters}. */
-  readRegisters(
+  async readRegisters(
     table: RegisterTable,
     range: { readonly start: number; readonly count: number },
     options: RequestOptions = {},
   ): Promise<Uint16Array> {
     const { start, count } = range;
-    return this.#bus.readRegisters(table, { unit: this.#unit, start, count }, this.#with(options));
+    return await this.#open.readRegisters(table, { unit: this.#unit, start, count }, this.#with(options));
   }
 
   /** `count` bits from `start`; see {@link ModbusBus.readBits}. */
-  readBits(
+  async readBits(
     table: BitTable,
     range: { readonly start: number; readonly count: number },
     options: RequestOptions = {},
   ): Promise<readonly boolean[]> {
     const { start, count } = range;
-    return this.#bus.readBits(table, { unit: this.#unit, start, count }, this.#with(options));
+    return await this.#open.readBits(table, { unit: this.#unit, start, count }, this.#with(options));
   }
 
   /** See {@link ModbusBus.writeRegister}. */
-  writeRegister(start: number, value: number, options: RequestOptions = {}): Promise<void> {
-    return this.#bus.writeRegister({ unit: this.#unit, start, value }, this.#with(options));
+  async writeRegister(start: number, value: number, options: RequestOptions = {}): Promise<void> {
+    await this.#open.writeRegister({ unit: this.#unit, start, value }, this.#with(options));
   }
 
   /** See {@link ModbusBus.writeRegisters}. */
-  writeRegisters(start: number, values: readonly number[], options: RequestOptions = {}): Promise<void> {
-    return this.#bus.writeRegisters({ unit: this.#unit, start, values }, this.#with(options));
+  async writeRegisters(
+    start: number,
+    values: readonly number[],
+    options: RequestOptions = {},
+  ): Promise<void> {
+    await this.#open.writeRegisters({ unit: this.#unit, start, values }, this.#with(options));
   }
 
   /** See {@link ModbusBus.readIdentification}. */
-  readIdentification(
+  async readIdentification(
     access: IdentificationAccess,
     options: RequestOptions = {},
   ): Promise<ReadonlyMap<number, string>> {
-    return this.#bus.readIdentification(this.#unit, access, this.#with(options));
+    return await this.#open.readIdentification(this.#unit, access, this.#with(options));
   }
 
   /** See {@link ModbusBus.readServerId}. */
-  readServerId(options: RequestOptions = {}): Promise<ServerId> {
-    return this.#bus.readServerId(this.#unit, this.#with(options));
+  async readServerId(options: RequestOptions = {}): Promise<ServerId> {
+    return await this.#open.readServerId(this.#unit, this.#with(options));
   }
 
   /** Gives the line back; the last device on it closes it. Never throws, may be called twice. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#lease.release();
   }
 
-  get #bus(): ModbusBus {
-    return this.#lease.bus;
+  /** Others may go on using the line after this device was closed. */
+  get #open(): ModbusBus {
+    if (!this.#closed) return this.#lease.bus;
+    throw new Problem("modbus-bus-closed", "the device was closed", { where: `unit ${this.#unit}` });
   }
 
   #with(options: RequestOptions): RequestOptions {

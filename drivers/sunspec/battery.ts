@@ -1,34 +1,33 @@
 import { type FlexibilityReading, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
-import type { Block } from "./block.ts";
-import { present } from "./present.ts";
+import { present } from "../present.ts";
+import { type Block, evidenceOf } from "./block.ts";
 import { opposite } from "./quantities.ts";
+import { FULL_PPM, largest, share, smallest, span } from "./shares.ts";
+import type { BatteryPowerSign } from "./signs.ts";
 
-/** Which way positive W of model 802 flows. */
-export type BatteryPowerSign = "discharge-positive" | "charge-positive";
-
-/** Model 802, point ChaSt (github.com/sunspec/models json/model_802.json). */
-const CHARGE = { off: 1, empty: 2, discharging: 3, charging: 4, full: 5 } as const;
+/** Models 802 and 124, point ChaSt (github.com/sunspec/models json/model_802.json at 7abdf89). */
+export const CHARGE_STATUS = { off: 1, empty: 2, discharging: 3, charging: 4, full: 5 } as const;
 /** Model 802, point State. */
-const STATE = { connected: 3, standby: 4, fault: 99 } as const;
+const BATTERY_STATE = { connected: 3, standby: 4, fault: 99 } as const;
 /** Model 802, point LocRemCtl. */
 const LOCAL_CONTROL = 1;
-
-const FULL_PPM = 1_000_000;
 
 /**
  * The DC side of a battery. The definition of W says only "flowing to/from the battery bank"; where ChaSt says
  * whether the battery charges, every reading is checked against it.
  */
 export function describeBattery(block: Block, name: string, sign?: BatteryPowerSign): ChannelDescription {
-  const checked = block.state("ChaSt") === undefined ? undefined : "SunSpec 802: W checked against ChaSt";
+  const checked = block.state("ChaSt") !== undefined;
+  const source = checked ? "SunSpec 802: W checked against ChaSt" : undefined;
   return present<ChannelDescription>({
     name,
     role: "storage",
     quantities: ["power", "stateOfCharge"],
     maxImportMw: block.optionalMilli("WChaRteMax"),
     maxExportMw: block.optionalMilli("WDisChaRteMax"),
-    signSource: sign === undefined ? checked : "configuration: batteryPowerSign",
+    signSource: sign === undefined ? source : "configuration: batteryPowerSign",
+    signVerified: checked ? true : undefined,
   });
 }
 
@@ -49,24 +48,30 @@ function batteryPowerMw(block: Block, sign: BatteryPowerSign): number | undefine
   const intoBattery = sign === "charge-positive" ? power : (opposite(power) ?? 0);
   const charge = block.state("ChaSt");
   const contradicts =
-    (charge === CHARGE.charging && intoBattery < 0) || (charge === CHARGE.discharging && intoBattery > 0);
+    (charge === CHARGE_STATUS.charging && intoBattery < 0) ||
+    (charge === CHARGE_STATUS.discharging && intoBattery > 0);
   return contradicts ? block.miss("W", "its sign contradicts ChaSt; check batteryPowerSign") : intoBattery;
 }
 
 function batteryStatus(block: Block): number | undefined {
   const state = block.state("State");
   if (state === undefined) return undefined;
-  if (state === STATE.fault) return READING_STATUS.deviceFault;
-  const resting = state === STATE.standby || block.state("ChaSt") === CHARGE.off;
+  if (state === BATTERY_STATE.fault) return READING_STATUS.deviceFault;
+  const resting = state === BATTERY_STATE.standby || block.state("ChaSt") === CHARGE_STATUS.off;
   return resting ? READING_STATUS.standby : 0;
 }
 
 /**
- * What the battery can do, from model 802 alone, so that all of it is of one request. SoC and the reserves are
- * percentages of WHRtg (units of the definition); power is the rate that is possible in each direction, whatever
- * flows now; the smaller of the rated power and the present current limit times the voltage.
+ * What the battery can do, from model 802 alone, so that all of it is of one request; model 803, where there is one,
+ * says whether any string is connected. SoC and the reserves are percentages of WHRtg (units of the definition); power
+ * is the rate that is possible in each direction, whatever flows now: the smaller of the rated power and the present
+ * current limit times the voltage.
  */
-export function batteryFlexibility(block: Block, channel: string): FlexibilityReading {
+export function batteryFlexibility(
+  block: Block,
+  channel: string,
+  bank: Block | undefined,
+): FlexibilityReading {
   const capacityMwh = block.milli("WHRtg");
   const chargePpm = block.optionalPpm("SoC");
   const reservePpm = largest(block.optionalPpm("SoCMin"), block.optionalPpm("SoCRsvMin"));
@@ -75,7 +80,6 @@ export function batteryFlexibility(block: Block, channel: string): FlexibilityRe
   const roomMwh = share(capacityMwh, span(chargePpm, ceilingPpm));
   const importLimitMw = smallest(block.milli("WChaRteMax"), currentLimitMw(block, "AChaMax"));
   const exportLimitMw = smallest(block.milli("WDisChaRteMax"), currentLimitMw(block, "ADisChaMax"));
-  const available = isAvailable(block) && capacityMwh !== undefined && capacityMwh > 0;
   const charge = block.state("ChaSt");
   return present<FlexibilityReading>({
     channel,
@@ -83,22 +87,22 @@ export function batteryFlexibility(block: Block, channel: string): FlexibilityRe
     usableEnergyMwh: usableMwh,
     reserveEnergyMwh: share(capacityMwh, reservePpm),
     capacityMwh,
-    reducePowerMw: usableMwh === 0 || charge === CHARGE.empty ? 0 : exportLimitMw,
+    reducePowerMw: usableMwh === 0 || charge === CHARGE_STATUS.empty ? 0 : exportLimitMw,
     reduceEnergyMwh: usableMwh,
-    increasePowerMw: roomMwh === 0 || charge === CHARGE.full ? 0 : importLimitMw,
+    increasePowerMw: roomMwh === 0 || charge === CHARGE_STATUS.full ? 0 : importLimitMw,
     increaseEnergyMwh: roomMwh,
     importLimitMw,
     exportLimitMw,
-    available,
-    evidence: block.evidence,
+    available: isAvailable(block, bank) && capacityMwh !== undefined && capacityMwh > 0,
+    evidence: evidenceOf(bank === undefined ? [block] : [block, bank]),
   });
 }
 
 /** Connected or in standby, and not in local control, where nobody outside may ask for anything. */
-function isAvailable(block: Block): boolean {
+function isAvailable(block: Block, bank: Block | undefined): boolean {
   const state = block.state("State");
-  if (block.state("LocRemCtl") === LOCAL_CONTROL) return false;
-  return state === STATE.connected || state === STATE.standby;
+  if (block.state("LocRemCtl") === LOCAL_CONTROL || bank?.state("NStrCon") === 0) return false;
+  return state === BATTERY_STATE.connected || state === BATTERY_STATE.standby;
 }
 
 function currentLimitMw(block: Block, name: string): number | undefined {
@@ -106,23 +110,4 @@ function currentLimitMw(block: Block, name: string): number | undefined {
   const voltageMv = block.optionalMilli("V");
   if (currentMa === undefined || voltageMv === undefined) return undefined;
   return Number((BigInt(currentMa) * BigInt(voltageMv)) / 1000n);
-}
-
-/** Part of an energy, cut off to whole mWh. */
-function share(energyMwh: number | undefined, ppm: number | undefined): number | undefined {
-  if (energyMwh === undefined || ppm === undefined) return undefined;
-  return Number((BigInt(energyMwh) * BigInt(ppm)) / BigInt(FULL_PPM));
-}
-
-function span(fromPpm: number | undefined, toPpm: number | undefined): number | undefined {
-  if (fromPpm === undefined || toPpm === undefined) return undefined;
-  return Math.max(0, toPpm - fromPpm);
-}
-
-function smallest(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
-}
-
-function largest(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
 }

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { Problem } from "../../attest/problem.ts";
-import { MAX_REGISTERS } from "../modbus/request.ts";
-import type { Model, Point } from "./models.ts";
-import { MAX_SCALE, readInteger, readText, scaleInteger } from "./points.ts";
+import { Fields } from "./fields.ts";
+import { type Model, roomFor } from "./models.ts";
 
 /** Reads registers of one device: `count` from `start`, or a Problem. */
 export type ReadRegisters = (start: number, count: number) => Promise<Uint16Array>;
@@ -15,118 +13,82 @@ export interface ModelPlace {
   readonly length: number;
 }
 
-const HEADER = 2;
-
-/**
- * Reads one model with ID and L in ONE request, so that a value and its scale factor are of the same instant; of a
- * model longer than a request only the beginning. Throws `sunspec-layout-changed` when another model is
- * there now, `sunspec-all-ones` when the device answers with nothing but 0xFFFF, or the bus's own Problem.
- */
-export async function readBlock(read: ReadRegisters, model: Model, place: ModelPlace): Promise<Block> {
-  const registers = await read(place.start, Math.min(HEADER + place.length, MAX_REGISTERS));
-  const where = `model ${model.id} at ${place.start}`;
-  if (registers.subarray(HEADER).every((register) => register === 0xffff))
-    throw new Problem("sunspec-all-ones", "device answers with nothing but 0xFFFF", {
-      where,
-      hint: "the device is starting or asleep; the values are refused",
-    });
-  if (registers[0] !== place.id || registers[1] !== place.length)
-    throw new Problem("sunspec-layout-changed", "another model is at this place now", {
-      where,
-      expected: `ID ${place.id}, length ${place.length}`,
-      got: `ID ${registers[0]}, length ${registers[1]}`,
-    });
-  return new Block(model, registers);
-}
-
-/** The registers of one model, read together, and what they say. */
-export class Block {
+/** A model that the driver knows, and where it lies. */
+export interface Source {
   readonly model: Model;
-  /** SHA-256 over all registers of the request (ID, L, points), each as two bytes, high byte first. */
-  readonly evidence: Uint8Array;
-  /** Names of points that were asked for and that the device does not implement, with the reason. */
-  readonly absent: string[] = [];
-  readonly #registers: Uint16Array;
+  readonly place: ModelPlace;
+}
 
-  constructor(model: Model, withHeader: Uint16Array) {
+/** Registers of ID and L. */
+export const HEADER = 2;
+
+/** What was read of one model: the registers from its ID on, and which of them. */
+export interface ReadModel {
+  /** All ones where nothing was read. */
+  readonly registers: Uint16Array;
+  /** Registers that were read, in the order of their addresses. */
+  readonly read: Uint16Array;
+}
+
+/** The registers of one model, of one instant, and what they say. */
+export class Block extends Fields {
+  readonly model: Model;
+  readonly place: ModelPlace;
+  /** All registers that were read, in the order of their addresses, ID and L first. */
+  readonly registers: Uint16Array;
+  readonly #points: Uint16Array;
+  readonly #absent: Set<string>;
+
+  constructor({ model, place }: Source, { registers, read }: ReadModel) {
+    const absent = new Set<string>();
+    const points = registers.subarray(HEADER);
+    const label = `model ${model.id}`;
+    super({ label, points: model.points, registers: points, base: 0, absent });
     this.model = model;
-    this.#registers = withHeader.subarray(HEADER);
-    this.evidence = digest(withHeader);
+    this.place = place;
+    this.registers = read;
+    this.#points = points;
+    this.#absent = absent;
   }
 
-  text(name: string): string {
-    return readText(this.#registers, this.#point(name));
+  /** SHA-256 over {@link registers}, each as two bytes, high byte first. */
+  get evidence(): Uint8Array {
+    return evidenceOf([this]);
   }
 
-  /** An enumeration's number; undefined when not implemented. */
-  state(name: string): number | undefined {
-    const value = readInteger(this.#registers, this.#point(name));
-    return value === undefined ? undefined : Number(value);
+  /** Values that were asked for and that there are none of, with the reason. */
+  get absent(): readonly string[] {
+    return [...this.#absent];
   }
 
-  /** A value in thousandths of the model's unit: W as mW, Wh as mWh, V as mV. Notes when there is none. */
-  milli(name: string): number | undefined {
-    return this.#noted(name, this.#scaled(name, 3));
-  }
-
-  /** A percentage in parts per million. Notes when there is none. */
-  ppm(name: string): number | undefined {
-    return this.#noted(name, this.#scaled(name, 4));
-  }
-
-  /** As {@link milli}, for a point that a device may do without. */
-  optionalMilli(name: string): number | undefined {
-    const scaled = this.#scaled(name, 3);
-    return typeof scaled === "number" ? scaled : undefined;
-  }
-
-  /** As {@link ppm}, for a point that a device may do without. */
-  optionalPpm(name: string): number | undefined {
-    const scaled = this.#scaled(name, 4);
-    return typeof scaled === "number" ? scaled : undefined;
-  }
-
-  /** The power of ten of a point, or undefined when the device does not say. */
-  exponent(name: string): number | undefined {
-    const scale = this.#point(name).scale;
-    if (scale === undefined) return 0;
-    const value = readInteger(this.#registers, this.#point(scale));
-    return value === undefined || value < -MAX_SCALE || value > MAX_SCALE ? undefined : Number(value);
-  }
-
-  /** Notes that a value was left out. */
-  miss(name: string, why: string): undefined {
-    this.absent.push(`model ${this.model.id} ${name}: ${why}`);
-    return undefined;
-  }
-
-  #noted(name: string, scaled: number | string): number | undefined {
-    return typeof scaled === "number" ? scaled : this.miss(name, scaled);
-  }
-
-  /** The scaled value, or why there is none. */
-  #scaled(name: string, extra: number): number | string {
-    const point = this.#point(name);
-    const value = readInteger(this.#registers, point);
-    if (value === undefined) return point.type === "acc32" ? "not accumulated" : "not implemented";
-    const exponent = this.exponent(name);
-    if (exponent === undefined) return `no valid scale factor ${point.scale}`;
-    return scaleInteger(value, exponent + extra) ?? `too large: ${value} times 10^${exponent}`;
-  }
-
-  #point(name: string): Point {
-    const point = this.model.points.get(name);
-    if (point === undefined)
-      throw new Problem("sunspec-no-such-point", `model ${this.model.id} has no ${name}`);
-    return point;
+  /**
+   * The sets of the model's repeating group: as many as its count says, at most as many as the model has room for.
+   * Without a count, as many as it has room for.
+   */
+  sets(): readonly Fields[] {
+    const { group, id } = this.model;
+    if (group === undefined) return [];
+    const room = roomFor(group, this.place.length);
+    const count = Math.min(room, this.state(group.count) ?? room);
+    return Array.from({ length: count }, (_, at) => {
+      const label = `model ${id} ${group.name} ${at + 1}`;
+      const base = group.offset + at * group.size;
+      const { points } = group;
+      return new Fields({ label, points, registers: this.#points, base, outer: this, absent: this.#absent });
+    });
   }
 }
 
-function digest(registers: Uint16Array): Uint8Array {
-  const bytes = new Uint8Array(registers.length * 2);
-  const view = new DataView(bytes.buffer);
-  registers.forEach((register, index) => {
-    view.setUint16(index * 2, register);
-  });
-  return Uint8Array.from(createHash("sha256").update(bytes).digest());
+/** SHA-256 over the registers of all blocks that something was made from, in the order of their addresses. */
+export function evidenceOf(blocks: readonly Block[]): Uint8Array {
+  const hash = createHash("sha256");
+  for (const { registers } of blocks.toSorted((a, b) => a.place.start - b.place.start)) {
+    const bytes = new Uint8Array(registers.length * 2);
+    const view = new DataView(bytes.buffer);
+    registers.forEach((register, index) => {
+      view.setUint16(index * 2, register);
+    });
+    hash.update(bytes);
+  }
+  return Uint8Array.from(hash.digest());
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
-import type { ChannelRole, FlexibilityReading, MeterReading } from "../../attest/reading.ts";
+import type { ChannelRole } from "../../attest/reading.ts";
 import type {
   ChannelDescription,
   DriverDefinition,
@@ -8,57 +8,72 @@ import type {
   PolledMeter,
   Snapshot,
 } from "../driver.ts";
+import type { RequestOptions } from "../modbus/bus.ts";
+import { busClosed } from "../modbus/connection.ts";
+import { checkPlace, lineSettings, modbusShape } from "../modbus/options.ts";
+import { MAX_REGISTERS } from "../modbus/request.ts";
+import { nameOfLine } from "../modbus/settings.ts";
 import { ModbusUnit } from "../modbus/unit.ts";
-import { type ModelPlace, type ReadRegisters, readBlock } from "./block.ts";
-import { type Channel, planChannels } from "./channels.ts";
-import { BASES, discover } from "./discover.ts";
-import { COMMON_MODEL } from "./models.ts";
+import type { Block, ModelPlace, ReadRegisters, Source } from "./block.ts";
+import { BlockReader } from "./block-reader.ts";
+import type { Channel } from "./channel.ts";
+import { planChannels } from "./channels.ts";
+import { BASES, commonOf, discover } from "./discover.ts";
+import { COMMON_MODEL } from "./models-ac.ts";
+import { decodeSnapshot, readSnapshot } from "./snapshot.ts";
+import { READ_MODELS, surveyModels } from "./survey.ts";
 
 const roles = z.enum(["grid", "generation", "storage", "load", "compute"] satisfies ChannelRole[]);
 
-const optionsSchema = z.strictObject({
-  host: z.string().min(1).describe("Host name or address of the device or gateway"),
-  port: z.int().min(1).max(65535).default(502),
-  unit: z
-    .int()
-    .min(0)
-    .max(255)
-    .default(1)
-    .describe("Modbus unit; many inverters 1, Fronius meters 200 or 240"),
-  timeoutMs: z
-    .int()
-    .min(50)
-    .max(60_000)
-    .default(3000)
-    .describe("Deadline of the connection and of each request"),
-  connectDelayMs: z.int().min(0).max(10_000).default(0).describe("Pause after connecting"),
-  minGapMs: z.int().min(0).max(10_000).default(0).describe("Silence between two requests"),
-  base: z.int().min(0).max(65533).optional().describe("First register of the map, if not 40000, 0 or 50000"),
-  meterRole: roles.default("grid").describe("What a meter model of this device measures"),
-  meterPowerSign: z
-    .enum(["import-positive", "export-positive"])
-    .optional()
-    .describe("Meaning of positive meter W"),
-  batteryPowerSign: z
-    .enum(["discharge-positive", "charge-positive"])
-    .optional()
-    .describe("Meaning of positive 802 W"),
-});
+const optionsSchema = z
+  .strictObject({
+    ...modbusShape,
+    unit: modbusShape.unit.describe("Modbus unit; many inverters 1, Fronius meters 200 or 240"),
+    base: z
+      .int()
+      .min(0)
+      .max(65533)
+      .optional()
+      .describe("First register of the map, if not 40000, 0 or 50000"),
+    meterRole: roles.default("grid").describe("What a meter model of this device measures"),
+    meterPowerSign: z
+      .enum(["import-positive", "export-positive"])
+      .optional()
+      .describe("Meaning of positive meter W"),
+    batteryPowerSign: z
+      .enum(["discharge-positive", "charge-positive"])
+      .optional()
+      .describe("Meaning of positive 802 W"),
+    maxRegisters: z
+      .int()
+      .min(16)
+      .max(MAX_REGISTERS)
+      .optional()
+      .describe("Most registers that the device gives in one request, if it cannot be found out"),
+    dcChannels: z
+      .boolean()
+      .default(false)
+      .describe("Also DC inputs and battery strings as channels, never to be added to the AC side's"),
+  })
+  .superRefine(checkPlace);
 
 type Options = z.output<typeof optionsSchema>;
 
-/** Any device that speaks SunSpec over Modbus TCP: inverters 101-103, meters 201-203, batteries 802 and 713. */
+/** Any device that speaks SunSpec over Modbus, TCP or RTU: inverters, meters and batteries. */
 export const sunspecDriver: DriverDefinition = {
   name: "sunspec",
-  summary: "SunSpec over Modbus TCP: inverters, meters and batteries of many makers",
+  summary: "SunSpec over Modbus: inverters, meters and batteries of many makers",
   schema: optionsSchema,
-  open: (options) => new SunSpecDevice(optionsSchema.parse(options)),
+  open: (options: Options): PolledMeter => new SunSpecDevice(options),
 };
 
 interface Known {
   readonly identity: MeterIdentity;
-  readonly common: ModelPlace;
+  readonly base: number;
+  readonly common: Source;
   readonly channels: readonly Channel[];
+  /** Knows how much the device gives in one request. */
+  readonly reader: BlockReader;
   /** The connection on which the identity was read. */
   readonly connection: number | undefined;
 }
@@ -67,15 +82,18 @@ class SunSpecDevice implements PolledMeter {
   readonly mode = "polled" as const;
   readonly #options: Options;
   readonly #bus: ModbusUnit;
+  readonly #where: string;
   #known: Known | undefined;
   /** The connection on which the identity was last read. */
   #verified: number | undefined;
   #stale = false;
+  #closed = false;
 
   constructor(options: Options) {
-    const { host, port } = options;
+    const line = lineSettings(options);
     this.#options = options;
-    this.#bus = new ModbusUnit({ transport: "tcp", host, port }, options);
+    this.#where = `${nameOfLine(line)} unit ${options.unit}`;
+    this.#bus = new ModbusUnit(line, options);
   }
 
   /**
@@ -101,51 +119,53 @@ class SunSpecDevice implements PolledMeter {
   }
 
   /**
-   * Every channel, each from one request. Throws the bus's Problem, `sunspec-all-ones`, `sunspec-layout-changed`, or
-   * `driver-identity-changed` when another device answers than at {@link identify}.
+   * Every channel, each model from one request where the device allows it. Throws the bus's Problem, `sunspec-all-ones`,
+   * `sunspec-layout-changed`, `sunspec-torn-read`, or `driver-identity-changed` when another device answers than at
+   * {@link identify}.
    */
   async read(): Promise<Snapshot> {
-    const { channels } = await this.#verify();
+    const { channels, reader } = await this.#verify();
     const connection = this.#verified;
-    const readings: MeterReading[] = [];
-    const flexibility: FlexibilityReading[] = [];
-    const absent: string[] = [];
-    for (const { model, place, decode } of channels) {
-      const block = await this.#block(() => readBlock(this.#read, model, place));
-      const decoded = decode(block);
-      readings.push(decoded.reading);
-      if (decoded.flexibility !== undefined) flexibility.push(decoded.flexibility);
-      absent.push(...new Set(block.absent));
-    }
+    const raw = await this.#watched(() => readSnapshot(reader, channels));
     // A connection lost between two blocks may have come back from another device.
     if (this.#bus.connection !== connection) await this.#verify();
-    return { readings, flexibility, absent };
+    return decodeSnapshot(raw, channels);
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#bus.close();
   }
 
-  readonly #read: ReadRegisters = (start, count) => this.#bus.readRegisters("holding", { start, count });
+  readonly #read: ReadRegisters = (start, count) => this.#registers({ start, count }, {});
 
   /** A device may keep silent where it has no map: that must not count against the next place. */
-  readonly #search: ReadRegisters = (start, count) =>
-    this.#bus.readRegisters("holding", { start, count }, { insist: true });
+  readonly #search: ReadRegisters = (start, count) => this.#registers({ start, count }, { insist: true });
+
+  /** Other devices may keep the line open after this one is closed. */
+  async #registers(range: { start: number; count: number }, options: RequestOptions): Promise<Uint16Array> {
+    if (this.#closed) throw busClosed();
+    return await this.#bus.readRegisters("holding", range, options);
+  }
 
   async #survey(): Promise<Known> {
-    const { base } = this.#options;
-    const places = await discover(this.#search, base === undefined ? BASES : [base]);
-    const [common] = places;
-    if (common?.id !== COMMON_MODEL.id)
-      throw new Problem("driver-not-sunspec", "the SunSpec map does not begin with model 1", {
-        got: common === undefined ? "no model" : `model ${common.id}`,
-      });
-    const identity = await this.#readIdentity(common);
+    const reader = new BlockReader(this.#read, this.#search, this.#options.maxRegisters);
+    const map = await discover(this.#search, this.#bases());
+    const common = { model: COMMON_MODEL, place: commonOf(map) };
+    const identity = identityOf(await reader.find(common));
     const connection = this.#bus.connection;
-    const { make } = identity;
-    const channels = await planChannels({ read: this.#read, places, make, options: this.#options });
-    if (channels.length === 0) throw noChannels(places);
-    return { identity, common, channels, connection };
+    const survey = await surveyModels(reader, map.places);
+    const channels = planChannels({ ...survey, make: identity.make, options: this.#options });
+    if (channels.length === 0) throw noChannels(map.places);
+    return { identity, base: map.base, common, channels, reader, connection };
+  }
+
+  /** Where the map may begin: where it was found before comes first. */
+  #bases(): readonly number[] {
+    const { base } = this.#options;
+    if (base !== undefined) return [base];
+    const known = this.#known?.base;
+    return known === undefined ? BASES : [...new Set([known, ...BASES])];
   }
 
   #adopt(known: Known): void {
@@ -154,22 +174,12 @@ class SunSpecDevice implements PolledMeter {
     this.#stale = false;
   }
 
-  async #readIdentity(common: ModelPlace): Promise<MeterIdentity> {
-    const block = await readBlock(this.#read, COMMON_MODEL, common);
-    return {
-      make: block.text("Mn"),
-      model: block.text("Md"),
-      serial: block.text("SN"),
-      firmware: block.text("Vr"),
-    };
-  }
-
   /** The device as known, after making sure that it is still the same one on this connection. */
   async #verify(): Promise<Known> {
     const known = this.#known;
     if (known === undefined || this.#stale) return await this.#resurvey(known);
     if (this.#verified !== undefined && this.#verified === this.#bus.connection) return known;
-    const identity = await this.#block(() => this.#readIdentity(known.common));
+    const identity = identityOf(await this.#watched(() => known.reader.read(known.common)));
     this.#sameDevice(known.identity, identity);
     this.#verified = this.#bus.connection;
     return known;
@@ -183,7 +193,7 @@ class SunSpecDevice implements PolledMeter {
     return now;
   }
 
-  async #block<T>(read: () => Promise<T>): Promise<T> {
+  async #watched<T>(read: () => Promise<T>): Promise<T> {
     try {
       return await read();
     } catch (error) {
@@ -196,12 +206,21 @@ class SunSpecDevice implements PolledMeter {
     const same = before.make === now.make && before.model === now.model && before.serial === now.serial;
     if (same) return;
     throw new Problem("driver-identity-changed", "another device answers now", {
-      where: `${this.#options.host}:${this.#options.port} unit ${this.#options.unit}`,
+      where: this.#where,
       expected: nameOf(before),
       got: nameOf(now),
       hint: "if the device was replaced, end the old log and identify again",
     });
   }
+}
+
+function identityOf(common: Block): MeterIdentity {
+  return {
+    make: common.text("Mn"),
+    model: common.text("Md"),
+    serial: common.text("SN"),
+    firmware: common.text("Vr"),
+  };
 }
 
 function nameOf({ make, model, serial }: MeterIdentity): string {
@@ -210,7 +229,7 @@ function nameOf({ make, model, serial }: MeterIdentity): string {
 
 function noChannels(places: readonly ModelPlace[]): Problem {
   return new Problem("driver-no-channels", "the device has no SunSpec model that this driver reads", {
-    expected: "101-103, 201-203, 713 or 802",
+    expected: `one of ${[...READ_MODELS.keys()].join(" ")}, with values`,
     got: places.map((place) => place.id).join(" "),
   });
 }

@@ -1,53 +1,37 @@
 import type { ChannelRole, MeterReading } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
+import { present } from "../present.ts";
 import type { Block } from "./block.ts";
-import { present } from "./present.ts";
-import { changedResolution, currentsMa, opposite, registerSteps, voltagesMv } from "./quantities.ts";
+import type { Decoded } from "./channel.ts";
+import { phaseSumDoubt, type SignWatch } from "./doubts.ts";
+import { DELTA_METERS } from "./models-ac.ts";
+import {
+  changedResolution,
+  currentsMa,
+  opposite,
+  phaseNames,
+  registerSteps,
+  voltagesMv,
+} from "./quantities.ts";
+import type { MeterSign } from "./signs.ts";
 
-/** Which way positive W flows, as seen from the metered boundary. */
-export type MeterPowerSign = "import-positive" | "export-positive";
+const ENERGIES = ["TotWhImp", "TotWhExp"];
 
-/** A sign convention and where it is known from; without a source it is not verified. */
-export interface MeterSign {
-  readonly sign: MeterPowerSign;
-  readonly source?: string;
-}
-
-/*
- * The meter models (github.com/sunspec/models json/model_201.json ff.) say which register is imported and which is
- * exported, but nothing about the sign of W, and makers differ.
- */
-const KNOWN_MAKES: readonly { readonly make: string; readonly sign: MeterSign }[] = [
-  {
-    make: "solaredge",
-    sign: {
-      sign: "export-positive",
-      source:
-        "github.com/evcc-io/evcc templates/definition/meter solaredge-inverter: grid is 203:W, scale -1",
-    },
-  },
-];
-
-/** The sign of W of a meter of this make; what the configuration says goes first. */
-export function meterSign(configured: MeterPowerSign | undefined, make: string): MeterSign {
-  if (configured !== undefined) return { sign: configured, source: "configuration: meterPowerSign" };
-  const known = KNOWN_MAKES.find((entry) => make.toLowerCase().startsWith(entry.make));
-  return known?.sign ?? { sign: "import-positive" };
-}
-
-export interface MeterChannel {
+export interface MeterFacts {
   readonly name: string;
   readonly role: ChannelRole;
   readonly sign: MeterSign;
+  /** The export register counts down from 0 as a signed number. */
+  readonly countsExportDown: boolean;
 }
 
-export function describeMeter(block: Block, channel: MeterChannel): ChannelDescription {
+export function describeMeter(block: Block, facts: MeterFacts): ChannelDescription {
   return present<ChannelDescription>({
-    name: channel.name,
-    role: channel.role,
+    name: facts.name,
+    role: facts.role,
     quantities: [...seenRegisters(block), "power"],
-    ...registerSteps(block, "TotWhImp"),
-    signSource: channel.sign.source,
+    ...registerSteps(block, ENERGIES),
+    signSource: facts.sign.source,
   });
 }
 
@@ -60,17 +44,38 @@ function seenRegisters(block: Block): ("import" | "export")[] {
   return [...(has("TotWhImp") ? ["import" as const] : []), ...(has("TotWhExp") ? ["export" as const] : [])];
 }
 
-export function readMeter(block: Block, channel: ChannelDescription, sign: MeterPowerSign): MeterReading {
+/** What a meter's block says, described as `channel`. `watch` has seen the readings before. */
+export function readMeter(
+  block: Block,
+  channel: ChannelDescription,
+  { facts, watch }: { readonly facts: MeterFacts; readonly watch: SignWatch },
+): Decoded {
+  const { phases, id } = block.model;
   const power = block.milli("W");
-  return present<MeterReading>({
+  const reading = present<MeterReading>({
     channel: channel.name,
     importMwh: block.milli("TotWhImp"),
-    exportMwh: block.milli("TotWhExp"),
-    activePowerMw: sign === "import-positive" ? power : opposite(power),
-    voltageMv: voltagesMv(block),
-    currentMa: currentsMa(block),
+    exportMwh: exportedMwh(block, facts),
+    activePowerMw: facts.sign.sign === "import-positive" ? power : opposite(power),
+    // Without a neutral there is no voltage to it; those between the lines are other values.
+    voltageMv: DELTA_METERS.has(id) ? undefined : voltagesMv(block, phaseNames("PhVph", phases)),
+    currentMa: currentsMa(block, phaseNames("Aph", phases)),
     frequencyMhz: block.milli("Hz"),
-    resolutionMwh: changedResolution(block, "TotWhImp", channel.resolutionMwh),
+    resolutionMwh: changedResolution(block, ENERGIES, channel.resolutionMwh),
     evidence: block.evidence,
   });
+  const phasesMw = phaseNames("Wph", phases).map((name) => block.optionalMilli(name));
+  return { reading, doubts: [...phaseSumDoubt(channel.name, power, phasesMw), ...watch.observe(reading)] };
+}
+
+/** Values of an acc32, and the first of those that are negative when it is taken for a signed number. */
+const RANGE = 2 ** 32;
+const NEGATIVE_FROM = 2 ** 31;
+
+function exportedMwh(block: Block, { countsExportDown }: MeterFacts): number | undefined {
+  const exported = block.milli("TotWhExp");
+  const stepMwh = block.stepMilli("TotWhExp");
+  if (!countsExportDown || exported === undefined || stepMwh === undefined) return exported;
+  if (block.point("TotWhExp").type !== "acc32" || exported < NEGATIVE_FROM * stepMwh) return exported;
+  return RANGE * stepMwh - exported;
 }

@@ -1,76 +1,74 @@
+import {
+  type Decoded,
+  decodeNumber,
+  decodeText,
+  type ExactNumber,
+  type NumberType,
+} from "../modbus/registers.ts";
 import type { Point, PointType } from "./models.ts";
 
-/** Registers that each type takes; a string says so itself. */
-const WIDTH: Readonly<Record<Exclude<PointType, "string">, number>> = {
-  int16: 1,
-  uint16: 1,
-  sunssf: 1,
-  enum16: 1,
-  acc32: 2,
-  uint32: 2,
-  int32: 2,
-  bitfield32: 2,
-  uint64: 4,
-};
-
-const SIGNED: ReadonlySet<PointType> = new Set(["int16", "int32", "sunssf"]);
-
-/**
- * What a register holds when the device does not implement the point (SunSpec Device Information Model
- * Specification 1.1, 4.2; an accumulator of 0 is "not accumulated"). Beside them the fill patterns that
- * devices use instead: an accumulator of all ones, or of 0x80000000.
- */
-const NOT_IMPLEMENTED: Readonly<Record<Exclude<PointType, "string">, readonly bigint[]>> = {
-  int16: [0x8000n],
-  uint16: [0xffffn],
-  sunssf: [0x8000n],
-  enum16: [0xffffn],
-  acc32: [0n, 0xffffffffn, 0x80000000n],
-  uint32: [0xffffffffn],
-  int32: [0x80000000n],
-  bitfield32: [0xffffffffn, 0x80000000n],
-  uint64: [0xffffffffffffffffn],
-};
-
-/**
- * The integer of a point in the registers of its model (without ID and L), before scaling; undefined when it is
- * not implemented or beyond the end of the block.
- */
-export function readInteger(registers: Uint16Array, point: Point): bigint | undefined {
-  if (point.type === "string") return undefined;
-  const width = WIDTH[point.type];
-  if (point.offset + width > registers.length) return undefined;
-  let value = 0n;
-  for (const register of registers.subarray(point.offset, point.offset + width))
-    value = (value << 16n) | BigInt(register);
-  if (NOT_IMPLEMENTED[point.type].includes(value)) return undefined;
-  return SIGNED.has(point.type) ? BigInt.asIntN(16 * width, value) : value;
+interface Storage {
+  readonly type: NumberType;
+  /**
+   * What the registers hold when the device does not implement the point (SunSpec Device Information Model
+   * Specification 1.1, 4.2). Beside them the fill patterns that devices use instead: all ones, and the highest bit alone.
+   */
+  readonly none: readonly bigint[];
 }
 
-/** A string of two characters a register, up to the first NUL and without blanks around it. Empty when absent. */
-export function readText(registers: Uint16Array, point: Point): string {
-  const field = registers.subarray(point.offset, point.offset + (point.length ?? 0));
-  const bytes = new Uint8Array(field.length * 2);
-  const view = new DataView(bytes.buffer);
-  field.forEach((register, index) => {
-    view.setUint16(index * 2, register);
-  });
-  const end = bytes.indexOf(0);
-  const text = new TextDecoder("utf-8").decode(end < 0 ? bytes : bytes.subarray(0, end));
-  // A field of 0xFFFF is an unimplemented one, not a name.
-  return bytes.every((byte) => byte === 0xff) ? "" : text.trim();
+const ONES_32 = 0xffff_ffffn;
+const ONES_64 = 0xffff_ffff_ffff_ffffn;
+const TOP_32 = 0x8000_0000n;
+const TOP_64 = 0x8000_0000_0000_0000n;
+
+const STORAGE: Readonly<Record<Exclude<PointType, "string">, Storage>> = {
+  int16: { type: "s16", none: [0x8000n] },
+  uint16: { type: "u16", none: [0xffffn] },
+  count: { type: "u16", none: [0xffffn, 0x8000n] },
+  enum16: { type: "u16", none: [0xffffn] },
+  bitfield16: { type: "u16", none: [0xffffn, 0x8000n] },
+  sunssf: { type: "s16", none: [0x8000n] },
+  acc32: { type: "u32", none: [0n, ONES_32, TOP_32] },
+  uint32: { type: "u32", none: [ONES_32] },
+  int32: { type: "s32", none: [TOP_32] },
+  bitfield32: { type: "u32", none: [ONES_32, TOP_32] },
+  // Every NaN is "not implemented", not only the specified one.
+  float32: { type: "float32", none: [] },
+  acc64: { type: "u64", none: [0n, ONES_64, TOP_64] },
+  uint64: { type: "u64", none: [ONES_64, TOP_64] },
+};
+
+/** Values at which an accumulator begins anew: one more than it can hold. Undefined for what does not wrap. */
+export function wrapOf({ type }: Point): number | undefined {
+  return type === "acc32" ? 2 ** 32 : undefined;
+}
+
+/** An accumulator of 0 says "not accumulated" (4.2); a float32 has no pattern of its own for that. */
+function isAccumulator({ type, unit }: Point): boolean {
+  return type === "acc32" || type === "acc64" || (type === "float32" && unit === "Wh");
+}
+
+/**
+ * The number of a point in the registers of its model, without ID and L and before scaling, exactly as it is there.
+ * `base` is where the point's group begins. Absent: not implemented, not accumulated, or beyond the end of the model.
+ */
+export function decodePoint(registers: Uint16Array, point: Point, base = 0): Decoded<ExactNumber> {
+  if (point.type === "string") return { absent: "not a number" };
+  const { type, none } = STORAGE[point.type];
+  const decoded = decodeNumber(registers, { type, offset: base + point.offset, notImplemented: none });
+  const absent = { absent: isAccumulator(point) ? "not accumulated" : "not implemented" };
+  if ("absent" in decoded) return absent;
+  return isAccumulator(point) && decoded.value.value.numerator === 0n ? absent : decoded;
+}
+
+/** Text of a point up to the first NUL and without blanks around it. Empty when absent. */
+export function textOf(registers: Uint16Array, point: Point, base = 0): string {
+  const whole = { offset: base + point.offset, registers: point.width };
+  // A model that ends within the text still says its beginning.
+  const there = Math.max(0, Math.min(whole.registers, registers.length - whole.offset));
+  const text = decodeText(registers, { ...whole, registers: there });
+  return "absent" in text ? "" : text.value;
 }
 
 /** Scale factors go from -10 to 10 (Device Information Model Specification 1.1, sunssf). */
 export const MAX_SCALE = 10;
-
-/**
- * `value * 10^exponent` in exact integer arithmetic. What is finer than one unit of the result is cut off toward
- * zero: for a register, which is never negative, that is the floor, so it never shows energy that has not flowed.
- * Undefined when the result does not fit a safe integer.
- */
-export function scaleInteger(value: bigint, exponent: number): number | undefined {
-  const scaled = exponent >= 0 ? value * 10n ** BigInt(exponent) : value / 10n ** BigInt(-exponent);
-  const result = Number(scaled);
-  return Number.isSafeInteger(result) ? result : undefined;
-}

@@ -1,53 +1,66 @@
-import type { Block } from "./block.ts";
-
-const PHASES = ["A", "B", "C"] as const;
-
-/** Range of an acc32 (Device Information Model Specification 1.1, 4.2). */
-const ACC32_VALUES = 2 ** 32;
+import type { Fields } from "./fields.ts";
+import { wrapOf } from "./points.ts";
 
 /** The same flow seen from the other side; never minus zero. */
 export function opposite(value: number | undefined): number | undefined {
   return value === undefined || value === 0 ? value : -value;
 }
 
-/** Voltages to neutral of all phases of the model, L1 first, in mV; undefined unless all are implemented. */
-export function voltagesMv(block: Block): number[] | undefined {
-  return perPhase(block, "PhVph");
+const PHASES = ["A", "B", "C"] as const;
+
+/** Names of points that come once a phase. */
+export function phaseNames(prefix: string, phases: number): readonly string[] {
+  return PHASES.slice(0, phases).map((phase) => `${prefix}${phase}`);
 }
 
-/** Currents of all phases of the model, L1 first, in mA; undefined unless all are implemented. */
-export function currentsMa(block: Block): number[] | undefined {
-  return perPhase(block, "Aph");
+/** Voltages to neutral, L1 first, in mV; undefined unless all are implemented. */
+export function voltagesMv(fields: Fields, names: readonly string[]): number[] | undefined {
+  return eachOf(fields, names);
 }
 
-function perPhase(block: Block, prefix: string): number[] | undefined {
+/** Magnitudes of the currents, L1 first, in mA; undefined unless all are implemented. Some devices sign them. */
+export function currentsMa(fields: Fields, names: readonly string[]): number[] | undefined {
+  return eachOf(fields, names)?.map(Math.abs);
+}
+
+function eachOf(fields: Fields, names: readonly string[]): number[] | undefined {
   const values: number[] = [];
-  for (const phase of PHASES.slice(0, block.model.phases)) {
-    const value = block.milli(`${prefix}${phase}`);
+  for (const name of names) {
+    const value = fields.milli(name);
     if (value === undefined) return undefined;
     values.push(value);
   }
-  return values;
+  return values.length === 0 ? undefined : values;
 }
 
-/** Step and wrap of an energy register, as its scale factor gives them now. */
+/** Step and wrap of energy registers, as their scale factor, or the size of a float, gives them now. */
 export interface RegisterSteps {
   readonly resolutionMwh?: number;
   readonly rolloverMwh?: number;
 }
 
-/** A register with steps below 1 mWh is cut to 1 mWh; then where it wraps is no whole number and left out. */
-export function registerSteps(block: Block, energy: string): RegisterSteps {
-  const exponent = block.exponent(energy);
-  if (exponent === undefined) return {};
-  if (exponent < -3) return { resolutionMwh: 1 };
-  const resolutionMwh = 10 ** (exponent + 3);
-  const rolloverMwh = ACC32_VALUES * resolutionMwh;
-  return Number.isSafeInteger(rolloverMwh) ? { resolutionMwh, rolloverMwh } : { resolutionMwh };
+/**
+ * The coarsest step of the registers. Registers with steps below 1 mWh are cut to 1 mWh; then where they wrap is no
+ * whole number and left out. A 64-bit register and a float do not wrap.
+ */
+export function registerSteps(fields: Fields, energies: readonly string[]): RegisterSteps {
+  const steps = energies.flatMap((name) => fields.stepMilli(name) ?? []);
+  if (steps.length === 0) return {};
+  const resolutionMwh = Math.max(...steps);
+  const [first] = energies;
+  const wrap = first === undefined || fields.isCut(first) ? undefined : wrapOf(fields.point(first));
+  const rolloverMwh = (wrap ?? 0) * resolutionMwh;
+  return rolloverMwh > 0 && Number.isSafeInteger(rolloverMwh)
+    ? { resolutionMwh, rolloverMwh }
+    : { resolutionMwh };
 }
 
 /** The step, where the device changed it since the channel was described. */
-export function changedResolution(block: Block, energy: string, described?: number): number | undefined {
-  const { resolutionMwh } = registerSteps(block, energy);
+export function changedResolution(
+  fields: Fields,
+  energies: readonly string[],
+  described?: number,
+): number | undefined {
+  const { resolutionMwh } = registerSteps(fields, energies);
   return resolutionMwh === described ? undefined : resolutionMwh;
 }

@@ -1,5 +1,10 @@
 import { expect, it } from "vitest";
 import { startRegisterImage } from "../../../drivers/simulated/register-image.ts";
+import { Block } from "../../../drivers/sunspec/block.ts";
+import type { Fields } from "../../../drivers/sunspec/fields.ts";
+import type { Point, Points, PointType } from "../../../drivers/sunspec/models.ts";
+import { COMMON_MODEL } from "../../../drivers/sunspec/models-ac.ts";
+import { READ_MODELS } from "../../../drivers/sunspec/survey.ts";
 import {
   cleanupAfterEach,
   corpusImage,
@@ -12,11 +17,11 @@ import {
 
 const later = cleanupAfterEach();
 
-async function serve(name: string) {
+async function serve(name: string, options: object = {}) {
   const image = corpusImage(name);
   const server = await startRegisterImage({ port: 0, image });
   later(() => server.close());
-  const meter = openSunSpec(server);
+  const meter = openSunSpec(server, options);
   later(() => meter.close());
   return { meter, registers: image.blocks[0]?.registers ?? [], server };
 }
@@ -31,6 +36,52 @@ function expectedText(yaml: string, model: string, point: string): string | unde
   const tests = yaml.slice(yaml.indexOf("\ntests:"));
   const from = tests.slice(tests.indexOf(`'${model}'\n        expected`));
   return new RegExp(`'${point}':\\s+\\[ '([^']*)' \\]`).exec(from)?.[1];
+}
+
+/** What the decoder printed for the points of one model: text, or undefined for "not implemented". */
+function expectedPoints(yaml: string, model: string): ReadonlyMap<string, string | undefined> {
+  const tests = yaml.slice(yaml.indexOf("\ntests:"));
+  const section = tests.slice(tests.indexOf(`'${model}'\n        expected`));
+  const end = section.indexOf("\n      - id:");
+  const lines = section.slice(0, end < 0 ? undefined : end).matchAll(/'(\w+)': +\[(?: '([^']*)' )?(,?)/g);
+  return new Map([...lines].map(([, name = "", value, more]) => [name, more === "," ? "several" : value]));
+}
+
+/** Names of states and bits are the other decoder's own; bits that are all clear it does not print. */
+function isComparable(type: PointType, text: string | undefined): boolean {
+  if (type.startsWith("bitfield")) return false;
+  return text === undefined || type === "string" || !Number.isNaN(Number(text));
+}
+
+/** Our value as the other decoder prints it. */
+function printed(fields: Fields, { name, type, scale }: Point): string | undefined {
+  if (type === "string") return fields.text(name);
+  if (scale === undefined) return fields.state(name)?.toString();
+  const milli = fields.optionalMilli(name);
+  return milli === undefined ? undefined : (milli / 1000).toFixed(3);
+}
+
+interface PrintedBlock {
+  readonly block: Block;
+  readonly sets: readonly (readonly [prefix: string, fields: Fields, points: Points])[];
+}
+
+/** The models of an image that the driver knows, straight from its registers. */
+function blocksOf(registers: readonly (number | null)[]): readonly PrintedBlock[] {
+  const blocks: PrintedBlock[] = [];
+  for (let at = 2; registers[at] !== 0xffff; at += 2 + (registers[at + 1] ?? 0)) {
+    const [id = 0, length = 0] = [registers[at] ?? 0, registers[at + 1] ?? 0];
+    const model = id === 1 ? COMMON_MODEL : READ_MODELS.get(id);
+    if (model === undefined) continue;
+    const all = Uint16Array.from(registers.slice(at, at + 2 + length), (register) => register ?? 0);
+    const block = new Block({ model, place: { id, start: at, length } }, { registers: all, read: all });
+    const prefix = id === 160 ? "Module" : "Prt";
+    const sets = block
+      .sets()
+      .map((fields, n) => [`${prefix}_${n}_`, fields, model.group?.points ?? new Map()] as const);
+    blocks.push({ block, sets });
+  }
+  return blocks;
 }
 
 describeCorpus("a recorded SMA Sunny Boy 3.6", () => {
@@ -50,7 +101,8 @@ describeCorpus("a recorded SMA Sunny Boy 3.6", () => {
         resolutionMwh: 10_000,
         rolloverMwh: 4294967296 * 10_000,
         maxExportMw: 3_680_000,
-        signSource: expect.stringContaining("701"),
+        signSource: expect.stringContaining("W positive, St MPPT"),
+        signVerified: true,
       },
     ]);
   });
@@ -90,29 +142,93 @@ describeCorpus("a recorded SMA Sunny Boy 3.6", () => {
 });
 
 describeCorpus("the output of a DER emulator", () => {
-  it("skips what it does not know and reads model 713", async () => {
+  it("is an inverter without a storage, whatever models it has", async () => {
     const { meter, registers } = await serve("EmulatedDER");
-    const yaml = corpusText("expected/SunSpecEmulatedDer.yaml");
     expect((await meter.identify()).serial).toBe("SN-Three-Phase");
-    expect(meter.channels().map((channel) => channel.name)).toEqual(["battery"]);
-    const { readings, flexibility } = await meter.read();
-    const of = (point: string) => Number(expectedText(yaml, "Model 713", point));
-    const evidence = sha256Of(slice(registers, 41068, 9));
-    expect(readings).toEqual([
-      { channel: "battery", stateOfChargePpm: of("SoC") * 10_000, status: 0, evidence },
+    expect(meter.channels()).toMatchObject([
+      { name: "inverter", role: "generation", quantities: ["import", "export", "power"] },
     ]);
-    expect(flexibility).toEqual([
+    // By hand: model 701 has its ID at 40070 in the annotated dump, and is read up to its last scale factor that counts.
+    const block = slice(registers, 40070, 121);
+    const at = (address: number): number => registers[address - 40000] ?? Number.NaN;
+    expect([at(40080), at(40087) * 65536 + at(40088), at(40092), at(40096)]).toEqual([9800, 60_010, 150, 0]);
+    const { readings, flexibility, absent } = await meter.read();
+    expect(readings).toEqual([
       {
-        channel: "battery",
-        stateOfChargePpm: of("SoC") * 10_000,
-        capacityMwh: of("WHRtg") * 1000,
-        usableEnergyMwh: of("WHAvail") * 1000,
-        reduceEnergyMwh: of("WHAvail") * 1000,
-        available: false,
-        evidence,
+        channel: "inverter",
+        importMwh: 0,
+        exportMwh: 150_000,
+        activePowerMw: -9_800_000,
+        // VL1 at 40117, VL2 at 40140, VL3 at 40163, and AL1 at 40115 and so on, in tenths.
+        voltageMv: [at(40117), at(40140), at(40163)].map((tenths) => tenths * 100),
+        currentMa: [at(40115), at(40138), at(40161)].map((tenths) => tenths * 100),
+        frequencyMhz: 60_010,
+        status: 0,
+        evidence: sha256Of(block),
       },
     ]);
-    expect(expectedText(yaml, "Model 713", "Sta")).toBe("OK");
+    expect(readings[0]?.voltageMv).toEqual([276_800, 277_300, 277_600]);
+    // Beside it 702 and 703, which follow, and 704, all of them whole.
+    const further = slice(registers, 40225, 40363 - 40225);
+    expect(flexibility).toEqual([
+      {
+        channel: "inverter",
+        exportLimitMw: 10_000_000,
+        available: true,
+        evidence: sha256Of([...block, ...further]),
+      },
+    ]);
+    expect(absent).toEqual([]);
+  });
+
+  it("has two DC inputs where they are asked for", async () => {
+    const { meter, registers } = await serve("EmulatedDER", { dcChannels: true });
+    const evidence = sha256Of(slice(registers, 41077, 70));
+    const input = { importMwh: 0, exportMwh: 346_121_000, activePowerMw: -5_500_000, evidence };
+    expect((await meter.read()).readings.slice(1)).toEqual([
+      { channel: "dc1", ...input },
+      { channel: "dc2", ...input },
+    ]);
+  });
+});
+
+describeCorpus("the DC inputs of the recorded Sunny Boy", () => {
+  it("are two of six", async () => {
+    const { meter, registers } = await serve("DeviceSMASunnyBoy36Dated20250518", { dcChannels: true });
+    const { readings } = await meter.read();
+    // In the annotated dump DCW of the modules is at 40642 and 40662, in steps of 10 W; 3680 W come out of the inverter.
+    expect([registers[642], registers[662]]).toEqual([221, 160]);
+    expect(readings.slice(1)).toMatchObject([
+      { channel: "dc1", activePowerMw: -2_210_000 },
+      { channel: "dc2", activePowerMw: -1_600_000 },
+    ]);
+    expect(readings[1]).not.toHaveProperty("exportMwh");
+  });
+});
+
+describeCorpus("every point that is read", () => {
+  it.each([
+    ["DeviceSMASunnyBoy36Dated20250518", "SunSpec2025", 8, 66],
+    ["EmulatedDER", "SunSpecEmulatedDer", 7, 59],
+  ] as const)("of %s is what another decoder says", (name, expected, models, count) => {
+    const yaml = corpusText(`expected/${expected}.yaml`);
+    const registers = corpusImage(name).blocks[0]?.registers ?? [];
+    let compared = 0;
+    const blocks = blocksOf(registers);
+    expect(blocks).toHaveLength(models);
+    for (const { block, sets } of blocks) {
+      const said = expectedPoints(yaml, `Model ${block.model.id}`);
+      for (const [prefix, fields, points] of [["", block, block.model.points] as const, ...sets])
+        for (const point of points.values()) {
+          expect([...said.keys()]).toContain(`${prefix}${point.name}`);
+          const text = said.get(`${prefix}${point.name}`);
+          if (!isComparable(point.type, text)) continue;
+          expect(printed(fields, point), `model ${block.model.id} ${prefix}${point.name}`).toBe(text);
+          compared += 1;
+        }
+    }
+    console.log(`corpora: sunspec points of ${name} compared with another decoder: ${compared}`);
+    expect(compared).toBe(count);
   });
 });
 

@@ -6,8 +6,14 @@ import { Problem } from "../../../attest/problem.ts";
 import type { PolledMeter } from "../../../drivers/driver.ts";
 import type { ModbusServer } from "../../../drivers/simulated/modbus-server.ts";
 import { parseRegisterImage, type RegisterImage } from "../../../drivers/simulated/register-image.ts";
+import type { SimulatedModel } from "../../../drivers/simulated/sunspec-encode.ts";
 import { chainRegisters, type ModelRegisters } from "../../../drivers/simulated/sunspec-map.ts";
 import { commonModel } from "../../../drivers/simulated/sunspec-models.ts";
+import {
+  type SunSpecSuite,
+  simulatedCommon,
+  startSunSpecSuite,
+} from "../../../drivers/simulated/sunspec-suite.ts";
 import { sunspecDriver } from "../../../drivers/sunspec/driver.ts";
 
 const CORPUS = join(import.meta.dirname, "../../../../shared/corpora/sunspec");
@@ -41,6 +47,41 @@ export function openSunSpec(server: ModbusServer, options: object = {}): PolledM
   const meter = sunspecDriver.open(parsed);
   if (meter.mode !== "polled") throw new Error("the SunSpec driver is polled");
   return meter;
+}
+
+/** A simulated device of these models behind model 1, and the driver on it. Both are closed by `later`. */
+export async function openSuite(
+  later: (close: () => Promise<unknown>) => void,
+  suite: Partial<SunSpecSuite> & { readonly make?: string },
+  options: object = {},
+): Promise<{
+  readonly meter: PolledMeter;
+  readonly server: ModbusServer;
+  readonly requests: SuiteRequest[];
+}> {
+  const requests: SuiteRequest[] = [];
+  const models = suite.models ?? (() => []);
+  const server = await startSunSpecSuite({
+    ...suite,
+    port: 0,
+    models: () => [simulatedCommon("T-1", suite.make), ...models()],
+    onServed: ({ start, count }) => requests.push({ start, count }),
+  });
+  later(() => server.close());
+  const meter = openSunSpec(server, options);
+  later(() => meter.close());
+  return { meter, server, requests };
+}
+
+/** A request that was answered whole. */
+export interface SuiteRequest {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** A device's models as a fixed list. */
+export function fixed(...models: readonly SimulatedModel[]): () => readonly SimulatedModel[] {
+  return () => models;
 }
 
 /** An image at 40000 with model 1 and these models. */

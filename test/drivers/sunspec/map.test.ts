@@ -200,7 +200,7 @@ describe("values that are none", () => {
 describe("the driver's options", () => {
   it("are strict", () => {
     const parse = (options: object) => sunspecDriver.schema.safeParse({ host: "inverter.lan", ...options });
-    expect(parse({}).data).toMatchObject({ port: 502, unit: 1, timeoutMs: 3000, meterRole: "grid" });
+    expect(parse({}).data).toMatchObject({ port: 502, unit: 1, meterRole: "grid", dcChannels: false });
     for (const bad of [
       { hots: 1 },
       { port: 0 },

@@ -2,10 +2,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { startRegisterImage } from "../../../drivers/simulated/register-image.ts";
 import { startSunSpecInverter } from "../../../drivers/simulated/sunspec-device.ts";
 import { chainRegisters } from "../../../drivers/simulated/sunspec-map.ts";
 import { commonModel, inverterModel, meterModel } from "../../../drivers/simulated/sunspec-models.ts";
-import { cleanupAfterEach, openSunSpec } from "./kit.ts";
+import { cleanupAfterEach, corpusImage, describeCorpus, openSunSpec } from "./kit.ts";
 
 const later = cleanupAfterEach();
 
@@ -37,38 +38,66 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** Serves registers at 40000 with pymodbus, and opens the driver on them. */
+async function openPeer(interpreter: string, unit: number, registers: readonly number[], options = {}) {
+  const port = await freePort();
+  const server = spawn(interpreter, ["-c", PYMODBUS, JSON.stringify({ port, unit, registers })], {
+    stdio: "ignore",
+  });
+  later(async () => {
+    const gone = once(server, "exit");
+    server.kill();
+    await gone;
+  });
+  const peer = { host: "127.0.0.1", port, connections: () => 0, close: async () => undefined };
+  const meter = openSunSpec(peer, { unit, ...options });
+  later(() => meter.close());
+  const identity = () => meter.identify().catch(() => undefined);
+  await expect.poll(identity, { timeout: 20_000, interval: 200 }).toBeDefined();
+  return meter;
+}
+
 describe("the driver against pymodbus", () => {
   if (python === undefined) return void it.skip("pymodbus is not installed");
+
   it("reads an image served by it", async () => {
     const registers = chainRegisters([
       commonModel({ serial: "PY-1", make: "Peer" }),
       inverterModel({ exportMwh: 4_000_123_456_000, activePowerMw: -1_234_000 }),
       meterModel({ importMwh: 77_000, exportMwh: 88_000, activePowerMw: -99_000 }),
     ]);
-    const port = await freePort();
-    const server = spawn(python, ["-c", PYMODBUS, JSON.stringify({ port, unit: 17, registers })], {
-      stdio: "ignore",
-    });
-    later(async () => {
-      const gone = once(server, "exit");
-      server.kill();
-      await gone;
-    });
-    const meter = openSunSpec(
-      { host: "127.0.0.1", port, connections: () => 0, close: async () => undefined },
-      { unit: 17 },
-    );
-    later(() => meter.close());
-    const identity = () => meter.identify().catch(() => undefined);
-    await expect
-      .poll(identity, { timeout: 20_000, interval: 200 })
-      .toMatchObject({ serial: "PY-1", make: "Peer" });
+    const meter = await openPeer(python, 17, registers);
+    expect(await meter.identify()).toMatchObject({ serial: "PY-1", make: "Peer" });
     for (let round = 0; round < 20; round += 1)
       expect((await meter.read()).readings).toMatchObject([
         { channel: "inverter", exportMwh: 4_000_123_456_000, activePowerMw: -1_234_000 },
         { channel: "meter", importMwh: 77_000, exportMwh: 88_000, activePowerMw: -99_000 },
       ]);
   });
+});
+
+describeCorpus("recorded devices served by pymodbus", () => {
+  if (python === undefined) return void it.skip("pymodbus is not installed");
+
+  it.each(["DeviceSMASunnyBoy36Dated20250518", "EmulatedDER"])(
+    "%s is read as from our server",
+    async (name) => {
+      const image = corpusImage(name);
+      const options = { dcChannels: true };
+      const server = await startRegisterImage({ port: 0, image });
+      later(() => server.close());
+      const own = openSunSpec(server, options);
+      later(() => own.close());
+      const expected = await own.read();
+      const registers = (image.blocks[0]?.registers ?? []).map((register) => register ?? 0);
+      const meter = await openPeer(python, 1, registers, options);
+      expect(await meter.read()).toEqual(expected);
+      const all = [...expected.readings, ...expected.flexibility].flatMap((one) => Object.values(one).flat());
+      const numbers = all.filter((value) => typeof value === "number");
+      console.log(`corpora: sunspec values of ${name} read through pymodbus: ${numbers.length}`);
+      expect(expected.readings).toHaveLength(3);
+    },
+  );
 });
 
 describe("the simulated device against mbpoll", () => {
