@@ -29,9 +29,24 @@ function oneChannelFault(channel: ChannelDescription): string | undefined {
   if (!ROLES.includes(role)) return `channel ${name}: role "${role}" is none of ${ROLES.join(", ")}`;
   if (quantities.length === 0) return `channel ${name}: no quantity is described`;
   if (new Set(quantities).size < quantities.length) return `channel ${name}: a quantity is described twice`;
-  const { signSource: _, ...numbers } = rest;
-  const wrong = Object.entries(numbers).find(([, value]) => !Number.isSafeInteger(value) || value < 0);
-  return wrong === undefined ? undefined : `channel ${name}: ${wrong[0]} is ${String(wrong[1])}`;
+  const wrong = NUMBERS.find((key) => rest[key] !== undefined && !isCount(rest[key]));
+  if (wrong !== undefined) return `channel ${name}: ${wrong} is ${String(rest[wrong])}`;
+  const ratio = ([rest.ctRatio, rest.vtRatio] as const).find((one) => one?.every(isPositive) === false);
+  if (ratio !== undefined) return `channel ${name}: a transformer ratio is ${ratio.join(":")}`;
+  const { profileDigest } = rest;
+  return profileDigest === undefined || profileDigest.length === EVIDENCE_BYTES
+    ? undefined
+    : `channel ${name}: the profile's digest has ${profileDigest.length} bytes, expected ${EVIDENCE_BYTES}`;
+}
+
+const NUMBERS = ["resolutionMwh", "rolloverMwh", "maxImportMw", "maxExportMw"] as const;
+
+function isCount(value: number | undefined): boolean {
+  return Number.isSafeInteger(value) && (value ?? -1) >= 0;
+}
+
+function isPositive(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0;
 }
 
 /** Every reading belongs to a described channel, and none has two. */

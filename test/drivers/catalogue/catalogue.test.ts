@@ -3,6 +3,7 @@ import { z } from "zod";
 import { catalogueOf, driverCatalogue } from "../../../drivers/catalogue.ts";
 import type { DriverDefinition } from "../../../drivers/driver.ts";
 import * as entry from "../../../drivers/index.ts";
+import { bundledProfiles } from "../../../drivers/profile/bundled.ts";
 
 function driver(name: string, schema: z.ZodObject = z.strictObject({ host: z.string() })): DriverDefinition {
   const open = () => {
@@ -13,8 +14,32 @@ function driver(name: string, schema: z.ZodObject = z.strictObject({ host: z.str
 
 describe("the catalogue", () => {
   it("has the project's drivers, each with a summary", () => {
-    expect(driverCatalogue.definitions.map((definition) => definition.name)).toEqual(["dsmr-p1", "sunspec"]);
-    expect(driverCatalogue.definitions.every(({ summary }) => summary.length > 20)).toBe(true);
+    const { names, definitions } = driverCatalogue;
+    expect(names).toEqual(["dsmr-p1", "profile", "sunspec", ...bundledProfiles()].sort());
+    expect(definitions.map((definition) => definition.name)).toEqual(names);
+    expect(definitions.filter(({ summary }) => summary.length < 5)).toEqual([]);
+  });
+
+  it("makes a driver when it is asked for, once, and checks it then", () => {
+    const made: string[] = [];
+    const load = (name: string): DriverDefinition => {
+      made.push(name);
+      return name === "c-bad" ? driver(name, z.looseObject({})) : driver(name);
+    };
+    const catalogue = catalogueOf([driver("b-meter")], { names: ["c-bad", "a-meter"], load });
+    expect({ names: catalogue.names, made }).toEqual({ names: ["a-meter", "b-meter", "c-bad"], made: [] });
+    expect(catalogue.find("a-meter")).toBe(catalogue.find("a-meter"));
+    expect(made).toEqual(["a-meter"]);
+    expect(() => catalogue.find("c-bad")).toThrow("expected z.strictObject");
+    expect(() => catalogueOf([driver("a")], { names: ["a"], load })).toThrow("two drivers have one name");
+    expect(() => catalogueOf([], { names: ["A"], load })).toThrow("not a name of a driver");
+  });
+
+  it("names a few drivers, and of many only how to see them", () => {
+    const many = Array.from({ length: 9 }, (_, at) => driver(`meter-${at}`));
+    expect(() => catalogueOf(many).find("x")).toThrow(
+      "one of the 9 drivers that 'kilowitness drivers' lists",
+    );
   });
 
   it("finds a driver, or lists the known ones", () => {
