@@ -1,11 +1,14 @@
-import type { ChannelState } from "../attest/channel-state.ts";
+import { DISCONTINUITY } from "../attest/leaf.ts";
 import { describeProblem, Problem } from "../attest/problem.ts";
-import type { MeterReading } from "../attest/reading.ts";
-import type { ChannelDescription, MeterIdentity, Snapshot } from "../drivers/driver.ts";
+import { type MeterReading, READING_STATUS } from "../attest/reading.ts";
+import type { ChannelDescription, Doubt, MeterIdentity, Snapshot } from "../drivers/driver.ts";
 import type { Logger } from "../runtime/log.ts";
 import { type DeviceConfig, requireKnownChannels } from "./config/config.ts";
 import { Guard } from "./guard.ts";
-import { QualityGate } from "./quality/gate.ts";
+import { gateChannel, restoredFrom } from "./quality/channel.ts";
+import { QualityGate, type Verdict } from "./quality/gate.ts";
+import type { Reason, ReasonCode } from "./quality/reason.ts";
+import { ReasonTally } from "./quality/reason-tally.ts";
 import type { SampleSink } from "./sampling/sampler.ts";
 import type { Sealer } from "./sealing/sealer.ts";
 import type { AcceptedEvent, ChannelStatus } from "./status.ts";
@@ -29,7 +32,12 @@ interface Channel {
   accepted: number;
   held: number;
   rejected: number;
-  lastReason?: string;
+  lastReason?: ReasonCode;
+  /** When each reason was last said. */
+  readonly saidMs: Map<ReasonCode, number>;
+  readonly tally: ReasonTally;
+  /** The device has said that it counts otherwise than before: no energy may span that. */
+  settingsChanged: boolean;
   /** Readings in a row that carried a register which the channel was not known to have. */
   appeared: number;
 }
@@ -52,6 +60,12 @@ interface Device {
 
 /** One reading could be a mistake; a register that shows this often in a row is there. */
 const CONFIRMED = 3;
+/** A reason that comes and goes is said once in this time. */
+const QUIET_MS = 600_000;
+/** What a driver throws when a ratio or a mode of the device is not what it was, whether its manifest carries it or not. */
+const SETTINGS_CHANGED = "driver-settings-changed";
+/** Where an installer finds what a code means and what to check. */
+const CODES_PAGE = "docs/quality-codes.md";
 
 /** Between sampling and sealing: names channels, judges every reading, seals what is accepted, counts the rest. */
 export class Intake implements SampleSink {
@@ -87,17 +101,17 @@ export class Intake implements SampleSink {
     device.online = true;
     delete device.problem;
     let reread = false;
+    const live = new Set(device.channels.keys());
     for (const reading of snapshot.readings) {
       const channel = device.channels.get(reading.channel);
       if (channel === undefined) continue;
-      if (this.#judge(channel, reading)) reread = true;
+      const doubts = snapshot.doubts?.filter((doubt) => doubt.channel === reading.channel) ?? [];
+      const verdict = this.#judge(channel, reading, doubts);
+      if (verdict.kind === "hold") reread = true;
+      if (!isLive(verdict)) live.delete(reading.channel);
       if (channel.appeared >= CONFIRMED) this.#extend(device, reading);
     }
-    for (const flexibility of snapshot.flexibility) {
-      const channel = device.channels.get(flexibility.channel);
-      if (channel !== undefined)
-        this.#attempt(channel, () => this.#host.sealer().sealFlexibility(channel.number, flexibility));
-    }
+    this.#sealFlexibility(device, snapshot, live);
     return { reread };
   }
 
@@ -105,7 +119,10 @@ export class Intake implements SampleSink {
     const device = this.#devices.get(deviceId);
     if (device === undefined) return;
     device.online = false;
-    device.problem = describeProblem(problem).message;
+    const { code, message } = describeProblem(problem);
+    device.problem = message;
+    if (code === SETTINGS_CHANGED)
+      for (const channel of device.channels.values()) channel.settingsChanged = true;
   }
 
   /** After a new epoch: every known channel opens the new log with its manifest. */
@@ -128,6 +145,15 @@ export class Intake implements SampleSink {
         return channel === undefined ? [] : [statusOf(channel, description)];
       }),
     );
+  }
+
+  /** What a device could do now is derived from what its channel shows now, and is worth no more than that. */
+  #sealFlexibility(device: Device, snapshot: Snapshot, live: ReadonlySet<string>): void {
+    for (const flexibility of snapshot.flexibility) {
+      const channel = device.channels.get(flexibility.channel);
+      if (channel === undefined || !live.has(flexibility.channel)) continue;
+      this.#attempt(channel, () => this.#host.sealer().sealFlexibility(channel.number, flexibility));
+    }
   }
 
   /** One channel that cannot be opened keeps no other from being sealed. */
@@ -159,11 +185,12 @@ export class Intake implements SampleSink {
     const manifestSeq = state?.manifest.seq;
     // The gate remembers what it holds until it sees it again; it stays while the log's manifest does.
     if (known?.number === number && known.manifestSeq === manifestSeq) return;
-    const registers = state?.manifest.registers ?? 0;
-    const limits = { ...description, ...settings, name: description.name, registers };
-    const gate = new QualityGate(limits, restoredFrom(state));
-    const { accepted = 0, held = 0, rejected = 0 } = known ?? {};
-    const counts = { accepted, held, rejected, appeared: 0 };
+    const rated = { ...description, ...settings, name: description.name };
+    const gate = new QualityGate(gateChannel(rated, state, device.config.intervalMs), restoredFrom(state));
+    const { accepted = 0, held = 0, rejected = 0, settingsChanged = false } = known ?? {};
+    const saidMs = known?.saidMs ?? new Map<ReasonCode, number>();
+    const tally = known?.tally ?? new ReasonTally();
+    const counts = { accepted, held, rejected, appeared: 0, saidMs, settingsChanged, tally };
     device.channels.set(description.name, { number, name, gate, manifestSeq, ...counts });
   }
 
@@ -194,32 +221,36 @@ export class Intake implements SampleSink {
     }
   }
 
-  /** True when the device should be read again soon. */
-  #judge(channel: Channel, reading: MeterReading): boolean {
-    const verdict = channel.gate.judge(reading, performance.now());
+  #judge(channel: Channel, reading: MeterReading, doubts: readonly Doubt[]): Verdict {
+    const verdict = channel.gate.judge(reading, performance.now(), doubts);
+    channel.tally.count(verdict);
     if (verdict.kind === "accept") {
       this.#seal(channel, verdict.reading);
       channel.appeared = verdict.stripped?.code === "register-appeared" ? channel.appeared + 1 : 0;
-      if (verdict.stripped === undefined) delete channel.lastReason;
-      else this.#explain(channel, "stripped", verdict.stripped);
+      if (verdict.stripped !== undefined) this.#explain(channel, "reading-stripped", verdict.stripped);
+      else if (verdict.marked !== undefined) this.#explain(channel, "reading-marked", verdict.marked);
+      else delete channel.lastReason;
     } else if (verdict.kind === "discontinuity") {
-      this.#host.logger.warn("discontinuity", { channel: channel.name, reason: verdict.reason.message });
+      this.#say(channel, "discontinuity", verdict.reason);
       this.#seal(channel, verdict.reading, verdict.classification);
     } else {
       if (verdict.kind === "hold") channel.held += 1;
       else channel.rejected += 1;
-      this.#explain(channel, verdict.kind, verdict.reason);
+      this.#explain(channel, `reading-${verdict.kind}`, verdict.reason);
     }
-    return verdict.kind === "hold";
+    return verdict;
   }
 
   #seal(channel: Channel, reading: MeterReading, classification?: number): void {
     this.#attempt(channel, () => {
-      this.#host.sealer().sealReading(channel.number, reading, classification);
+      const changed = channel.settingsChanged ? DISCONTINUITY.settingsChanged : undefined;
+      this.#host.sealer().sealReading(channel.number, reading, classification ?? changed);
+      channel.settingsChanged = false;
       channel.last = reading;
       channel.lastMs = Date.now();
       channel.accepted += 1;
-      const { importMwh, exportMwh, activePowerMw } = reading;
+      const { importMwh, exportMwh } = reading;
+      const { activePowerMw } = liveValues(reading);
       this.#host.accepted({
         event: "accepted",
         channel: channel.name,
@@ -235,24 +266,42 @@ export class Intake implements SampleSink {
     if (!this.#guard.run("seal-refused", seal, { channel: channel.name })) channel.rejected += 1;
   }
 
-  /** One line when the reason changes, not one per reading. */
-  #explain(
-    channel: Channel,
-    kind: string,
-    reason: { readonly code: string; readonly message: string },
-  ): void {
+  /** One line when the reason changes, not one per reading, and none again soon for one that comes and goes. */
+  #explain(channel: Channel, event: string, reason: Reason): void {
     if (channel.lastReason === reason.code) return;
     channel.lastReason = reason.code;
-    this.#host.logger.warn(`reading-${kind}`, {
-      channel: channel.name,
-      code: reason.code,
-      reason: reason.message,
-    });
+    const nowMs = performance.now();
+    const saidMs = channel.saidMs.get(reason.code);
+    if (saidMs !== undefined && nowMs - saidMs < QUIET_MS) return;
+    channel.saidMs.set(reason.code, nowMs);
+    this.#say(channel, event, reason);
   }
+
+  #say(channel: Channel, event: string, { code, message }: Reason): void {
+    const help = `${CODES_PAGE}#${code}`;
+    this.#host.logger.warn(event, { channel: channel.name, code, reason: message, help });
+  }
+}
+
+/** Whether the values that are neither registers nor their sums say how it stands now. */
+function isLive(verdict: Verdict): boolean {
+  if (verdict.kind !== "accept" && verdict.kind !== "discontinuity") return false;
+  const doubted = verdict.kind === "accept" && verdict.stripped?.code === "contradiction";
+  return !doubted && !isStale(verdict.reading);
+}
+
+function isStale({ status = 0 }: MeterReading): boolean {
+  return (status & READING_STATUS.stale) !== 0;
+}
+
+/** What may be shown as of now: a stale value is sealed with its mark, and is nothing to look at. */
+function liveValues(reading: MeterReading): Pick<MeterReading, "activePowerMw" | "stateOfChargePpm"> {
+  return isStale(reading) ? {} : reading;
 }
 
 function statusOf(channel: Channel, description: ChannelDescription): ChannelStatus {
   const { last } = channel;
+  const { activePowerMw, stateOfChargePpm } = last === undefined ? {} : liveValues(last);
   return {
     number: channel.number,
     name: channel.name,
@@ -260,22 +309,11 @@ function statusOf(channel: Channel, description: ChannelDescription): ChannelSta
     accepted: channel.accepted,
     held: channel.held,
     rejected: channel.rejected,
+    reasons: channel.tally.list(),
     ...(channel.lastMs === undefined ? {} : { acceptedAtMs: channel.lastMs }),
-    ...(last?.activePowerMw === undefined ? {} : { activePowerMw: last.activePowerMw }),
+    ...(activePowerMw === undefined ? {} : { activePowerMw }),
     ...(last?.importMwh === undefined ? {} : { importMwh: last.importMwh }),
     ...(last?.exportMwh === undefined ? {} : { exportMwh: last.exportMwh }),
-    ...(last?.stateOfChargePpm === undefined ? {} : { stateOfChargePpm: last.stateOfChargePpm }),
-  };
-}
-
-function restoredFrom(
-  state: ChannelState | undefined,
-): { importMwh?: number; exportMwh?: number; timeMs: number } | undefined {
-  if (state?.last === undefined || state.replaced === true) return undefined;
-  const { importMwh, exportMwh, timeMs } = state.last;
-  return {
-    timeMs,
-    ...(importMwh === undefined ? {} : { importMwh }),
-    ...(exportMwh === undefined ? {} : { exportMwh }),
+    ...(stateOfChargePpm === undefined ? {} : { stateOfChargePpm }),
   };
 }

@@ -29,8 +29,9 @@ function deviceText({ device, identity, channels, snapshot, problem }: ProbeResu
     }),
   );
   const absent = snapshot?.absent.map((text) => `  not available: ${text}`) ?? [];
+  const doubts = snapshot?.doubts?.map(({ channel, message }) => `  DOUBTFUL ${channel}: ${message}`) ?? [];
   const failed = problem === undefined ? [] : [`  PROBLEM ${problemText(problem)}`];
-  return [who, ...lines, ...absent, ...failed].join("\n");
+  return [who, ...lines, ...absent, ...doubts, ...failed].join("\n");
 }
 
 function identityText({ make, model, serial, firmware }: MeterIdentity): string {
@@ -52,13 +53,17 @@ interface Shown {
   readonly reading: MeterReading | undefined;
 }
 
+interface Present extends Shown {
+  readonly reading: MeterReading;
+}
+
 function channelLines(channel: ChannelDescription, { role, reading }: Shown): string[] {
   const title = `  ${channel.name} (${role})`;
   if (reading === undefined) return [`${title}: no reading`];
   const values = valueWords(reading, role);
   return [
     `${title}: ${values.length === 0 ? "no value" : values.join("; ")}`,
-    ...detailLines(channel, reading).map((line) => `    ${line}`),
+    ...detailLines(channel, { role, reading }).map((line) => `    ${line}`),
   ];
 }
 
@@ -76,18 +81,32 @@ function valueWords(reading: MeterReading, role: ChannelRole): string[] {
   ];
 }
 
-function detailLines(channel: ChannelDescription, reading: MeterReading): string[] {
+function detailLines(channel: ChannelDescription, { role, reading }: Present): string[] {
   const step = reading.resolutionMwh ?? channel.resolutionMwh;
-  const { maxImportMw, maxExportMw, signSource } = channel;
+  const { maxImportMw, maxExportMw } = channel;
   const hasSign = reading.activePowerMw !== undefined || channel.quantities.includes("power");
   return [
     ...(step === undefined ? [] : [`register step ${stepText(step)}`]),
     ...(maxImportMw === undefined ? [] : [`takes in at most ${powerText(maxImportMw)}`]),
     ...(maxExportMw === undefined ? [] : [`gives out at most ${powerText(maxExportMw)}`]),
     ...statusWords(reading.status ?? 0),
-    ...(signSource === undefined ? [] : [`sign from ${signSource}`]),
-    ...(signSource === undefined && hasSign ? ["sign not verified: compare with the meter's display"] : []),
+    ...(hasSign ? [signWords(channel, role)] : []),
   ];
+}
+
+/** What an installer does to see whether the sign is right. */
+const SIGN_CHECKS: Readonly<Record<ChannelRole, string>> = {
+  grid: "switch on a kettle: about 2 kW more must be imported, on the meter's display, too",
+  generation: "while it runs it must be generating as much as its display says",
+  storage: "let it charge, then discharge, and compare with its display",
+  load: "switch on a kettle behind it: about 2 kW more must be consumed, on the meter's display, too",
+  compute: "compare under load with the meter's display",
+};
+
+function signWords({ signSource, signVerified }: ChannelDescription, role: ChannelRole): string {
+  if (signSource === undefined) return `sign not verified: ${SIGN_CHECKS[role]}`;
+  if (signVerified === true) return `sign from ${signSource}`;
+  return `sign by ${signSource}, not verified: ${SIGN_CHECKS[role]}`;
 }
 
 const STATUS_WORDS: readonly (readonly [bit: number, words: string])[] = [
@@ -115,17 +134,22 @@ function deviceJson({ device, identity, channels, snapshot, problem }: ProbeResu
     channels: channels.map((channel) => {
       const reading = snapshot?.readings.find((candidate) => candidate.channel === channel.name);
       const role = device.channels[channel.name]?.role ?? channel.role;
-      const signVerified = channel.signSource !== undefined;
+      const { profileDigest, signVerified = false, ...described } = channel;
       return {
-        ...channel,
+        ...described,
         role,
         signVerified,
+        ...(profileDigest === undefined ? {} : { profileDigest: toHex(profileDigest) }),
         ...(reading === undefined ? {} : { reading: plain(reading) }),
       };
     }),
     ...(snapshot === undefined
       ? {}
-      : { flexibility: snapshot.flexibility.map(plain), absent: snapshot.absent }),
+      : {
+          flexibility: snapshot.flexibility.map(plain),
+          absent: snapshot.absent,
+          doubts: snapshot.doubts ?? [],
+        }),
     ...(problem === undefined ? {} : { problem: problemJson(problem) }),
   };
 }

@@ -1,36 +1,68 @@
 import { Command, InvalidArgumentError } from "commander";
+import { Problem } from "../../attest/problem.ts";
 import { runCommand } from "../../runtime/command.ts";
-import { loadAgentConfig } from "../config/config.ts";
+import { type DeviceConfig, loadAgentConfig } from "../config/config.ts";
+import { type PlaceOptions, placedDevice, withPlace } from "./place-options.ts";
 import { type ProbeResult, probeDevice } from "./probe-device.ts";
+import { probeLive } from "./probe-live.ts";
 import { probeJson, probeText } from "./probe-report.ts";
 
-interface ProbeOptions {
-  readonly config: string;
+interface ProbeOptions extends PlaceOptions {
+  readonly config?: string;
+  readonly profile?: string;
   readonly seconds: number;
+  readonly live?: number | true;
   readonly json?: boolean;
 }
 
 const DEFAULT_SECONDS = 20;
+const LIVE_SECONDS = 2;
 const HELP = `
 Reads only: no key is made, nothing is written and nothing is sent. Compare what it shows with each meter's display.
+  kilowitness probe --config agent.yaml
+  kilowitness probe --profile eastron-sdm630 --line 'serial:///dev/ttyUSB0?baud=9600' --unit 1 --live
 Exit status: 0 when every device answered, 1 when one did not, 2 when the configuration is wrong.`;
 
-/** `kilowitness probe --config FILE`: reads every configured device once and says what it sees. */
+/** `kilowitness probe`: reads every configured device, or one by its profile, and says what it sees. */
 export function probeCommand(): Command {
-  return new Command("probe")
-    .description("read every configured device once and say in words what it shows")
-    .requiredOption("--config <file>", "configuration (see examples/agent.yaml)")
+  const command = new Command("probe")
+    .description("read every configured device once, or one by its profile, and say in words what it shows")
+    .option("--config <file>", "configuration (see examples/agent.yaml)")
+    .option(
+      "--profile <file>",
+      "instead: a profile's file, or the name of one that 'kilowitness drivers' lists",
+    );
+  return withPlace(command)
     .option("--seconds <number>", "longest wait for each device", seconds, DEFAULT_SECONDS)
-    .option("--json", "print one JSON object with integer units")
+    .option("--live [seconds]", `read on, every ${LIVE_SECONDS} s unless given, until Ctrl-C`, seconds)
+    .option("--json", "print one JSON object with integer units; with --live one a line")
     .addHelpText("after", HELP)
     .action((options: ProbeOptions) => runCommand("probe", () => probe(options)));
 }
 
-async function probe({ config: path, seconds: patience, json }: ProbeOptions): Promise<void> {
-  const { devices } = loadAgentConfig(path);
+async function probe(options: ProbeOptions): Promise<void> {
+  const { seconds: patience, json, live } = options;
+  const devices = devicesOf(options);
+  const print = (results: readonly ProbeResult[]): void => {
+    process.stdout.write(json === true ? `${JSON.stringify(probeJson(results))}\n` : probeText(results));
+  };
+  if (live !== undefined) {
+    const everyMs = (live === true ? LIVE_SECONDS : live) * 1000;
+    await probeLive(devices, { everyMs, patienceMs: patience * 1000, print });
+    return;
+  }
   const results = await Promise.all(devices.map((device) => probeDevice(device, patience * 1000)));
-  process.stdout.write(json === true ? `${JSON.stringify(probeJson(results))}\n` : probeText(results));
+  print(results);
   if (results.some(hasFailed)) process.exitCode = 1;
+}
+
+function devicesOf({ config, profile, ...place }: ProbeOptions): readonly DeviceConfig[] {
+  if ((config === undefined) === (profile === undefined))
+    throw new Problem("config-missing", "what is to be read?", {
+      expected: "--config FILE, or --profile FILE with --host or --line",
+      got: config === undefined ? "neither" : "both",
+    });
+  return profile === undefined ? loadAgentConfig(config ?? "").devices : [placedDevice(profile, place)];
 }
 
 function hasFailed(result: ProbeResult): boolean {

@@ -25,14 +25,14 @@ export class Allowance {
 
   /** The most that the register can have risen, mWh, `elapsedMs` after it was last taken. */
   mostMwh(elapsedMs: number, stepMwh: number): number {
-    const full = fullReserve({ limitMw: this.#limitMw, stepMwh });
+    const full = fullReserveMwh({ limitMw: this.#limitMw, stepMwh });
     return Math.min(this.#reserveMwh ?? full, full) + energyMwh(this.#limitMw, elapsedMs);
   }
 
   /** The register has risen by `riseMwh`, at most {@link mostMwh}, and was taken. */
   take(riseMwh: number, elapsedMs: number, stepMwh: number): void {
     const left = this.mostMwh(elapsedMs, stepMwh) - riseMwh;
-    this.#reserveMwh = Math.min(left, fullReserve({ limitMw: this.#limitMw, stepMwh }));
+    this.#reserveMwh = Math.min(left, fullReserveMwh({ limitMw: this.#limitMw, stepMwh }));
   }
 
   /** A new beginning, with a full reserve. */
@@ -43,10 +43,11 @@ export class Allowance {
 
 /** The most by which a register can rise between two readings that nothing else is known of. */
 export function plausibleRiseMwh(rate: Rate, elapsedMs: number): number {
-  return fullReserve(rate) + energyMwh(rate.limitMw, elapsedMs);
+  return fullReserveMwh(rate) + energyMwh(rate.limitMw, elapsedMs);
 }
 
-function fullReserve({ limitMw, stepMwh }: Rate): number {
+/** What a register may rise at once beyond what the time lets through: a late value and one step. */
+export function fullReserveMwh({ limitMw, stepMwh }: Rate): number {
   return energyMwh(limitMw, LATE_MS) + stepMwh;
 }
 

@@ -1,7 +1,11 @@
 import { DISCONTINUITY } from "../../attest/leaf.ts";
-import type { MeterReading } from "../../attest/reading.ts";
-import type { ChannelDescription } from "../../drivers/driver.ts";
+import { type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import type { ChannelDescription, Doubt } from "../../drivers/driver.ts";
+import { DoubtWatch, withoutDoubted } from "./doubt-watch.ts";
+import { FlowWatch } from "./flow-watch.ts";
 import { type Limits, limitsOf } from "./limits.ts";
+import { LiveWatch } from "./live-watch.ts";
+import { MeterClock } from "./meter-clock.ts";
 import { outOfRange } from "./range.ts";
 import { type Reason, type ReasonCode, reason } from "./reason.ts";
 import { type Finding, RegisterWatch, type Restored, type WatchedChannel } from "./register-watch.ts";
@@ -9,7 +13,14 @@ import { registersIn, registersOf, saysAnything, withRegisters } from "./registe
 
 /** What becomes of a reading. `reading` is what may be sealed: the one judged, perhaps without registers. */
 export type Verdict =
-  | { readonly kind: "accept"; readonly reading: MeterReading; readonly stripped?: Reason }
+  | {
+      readonly kind: "accept";
+      readonly reading: MeterReading;
+      /** Why values were left out. */
+      readonly stripped?: Reason;
+      /** Why its status says more than the device did. */
+      readonly marked?: Reason;
+    }
   /** Read again: the next readings decide. */
   | { readonly kind: "hold"; readonly reason: Reason }
   | { readonly kind: "reject"; readonly reason: Reason }
@@ -25,6 +36,8 @@ export type Verdict =
 export interface GateChannel extends ChannelDescription {
   /** Bits of REGISTER that the channel's readings carry; left out: those of `quantities`. */
   readonly registers?: number;
+  /** How often the channel is read. Left out: nothing is called stale. */
+  readonly samplingMs?: number;
 }
 
 /** How many verdicts a gate has given. */
@@ -34,8 +47,17 @@ export interface GateCounts {
   /** By reason code. A held reading that was not confirmed is counted as rejected, too. */
   readonly held: ReadonlyMap<ReasonCode, number>;
   readonly rejected: ReadonlyMap<ReasonCode, number>;
-  /** Accepted without their registers. */
+  /** Accepted without some of their values. */
   readonly stripped: ReadonlyMap<ReasonCode, number>;
+  /** Accepted with a status that the gate has set. */
+  readonly marked: ReadonlyMap<ReasonCode, number>;
+}
+
+/** A reading on its way through the gate, with what is left out or marked of it so far. */
+interface Passing {
+  readonly reading: MeterReading;
+  readonly stripped?: Reason;
+  readonly marked?: Reason;
 }
 
 /**
@@ -46,10 +68,15 @@ export interface GateCounts {
 export class QualityGate {
   readonly #limits: Limits;
   readonly #registers: number;
+  readonly #clock: MeterClock;
+  readonly #live: LiveWatch;
+  readonly #doubts: DoubtWatch;
+  readonly #flow: FlowWatch;
   readonly #watch: RegisterWatch;
   readonly #held = new Map<ReasonCode, number>();
   readonly #rejected = new Map<ReasonCode, number>();
   readonly #stripped = new Map<ReasonCode, number>();
+  readonly #marked = new Map<ReasonCode, number>();
   #accepted = 0;
   #discontinuities = 0;
 
@@ -57,8 +84,13 @@ export class QualityGate {
   constructor(channel: GateChannel, restored?: Restored) {
     this.#limits = limitsOf(channel);
     this.#registers = channel.registers ?? registersOf(channel);
+    const unconfirmed = (code: ReasonCode, count: number): void => add(this.#rejected, code, count);
+    this.#clock = new MeterClock(channel.samplingMs, (held) => unconfirmed("meter-time-back", held));
+    this.#live = new LiveWatch(this.#limits.flowMw, (held) => unconfirmed("state-of-charge-jump", held));
+    this.#doubts = new DoubtWatch((held) => unconfirmed("contradiction", held));
+    this.#flow = new FlowWatch(this.#limits, channel.resolutionMwh);
     const watched: WatchedChannel = { limits: this.#limits, ...channel };
-    this.#watch = new RegisterWatch(watched, (code, count) => add(this.#rejected, code, count));
+    this.#watch = new RegisterWatch(watched, unconfirmed);
     if (restored !== undefined && registersIn(restored) === this.#registers) this.#watch.restore(restored);
   }
 
@@ -66,9 +98,14 @@ export class QualityGate {
    * Judges the next reading of the channel.
    *
    * @param monotonicMs when it was read, on a clock that is never set
+   * @param doubts what the driver doubts of this reading
    */
-  judge(reading: MeterReading, monotonicMs: number): Verdict {
-    const verdict = this.#judge(reading, monotonicMs);
+  judge(reading: MeterReading, monotonicMs: number, doubts: readonly Doubt[] = []): Verdict {
+    const verdict = this.#judge(reading, monotonicMs, doubts);
+    if (verdict.kind === "accept" || verdict.kind === "discontinuity") {
+      this.#clock.adopt(reading, monotonicMs);
+      this.#live.adopt(reading, monotonicMs);
+    }
     this.#count(verdict);
     return verdict;
   }
@@ -80,47 +117,69 @@ export class QualityGate {
       held: new Map(this.#held),
       rejected: new Map(this.#rejected),
       stripped: new Map(this.#stripped),
+      marked: new Map(this.#marked),
     };
   }
 
-  #judge(reading: MeterReading, monotonicMs: number): Verdict {
-    const impossible = outOfRange(reading, this.#limits);
-    if (impossible !== undefined) return { kind: "reject", reason: impossible };
+  #judge(reading: MeterReading, nowMs: number, doubts: readonly Doubt[]): Verdict {
+    const wrong =
+      outOfRange(reading, this.#limits) ?? this.#live.fill(reading) ?? this.#clock.duplicate(reading);
+    const repeated = this.#clock.repeats(reading);
+    if (wrong !== undefined) return { kind: "reject", reason: wrong };
+    const doubtful =
+      this.#clock.wentBack(reading, repeated) ?? this.#live.chargeJump(reading, nowMs, repeated);
+    if (doubtful !== undefined) return { kind: "hold", reason: doubtful };
+    const doubted = this.#doubts.judge(doubts, repeated);
+    if (doubted?.kind === "hold") return { kind: "hold", reason: doubted.reason };
+    const stale = this.#clock.stale(reading, nowMs);
+    const passing: Passing = {
+      ...marked(reading, stale),
+      ...(doubted === undefined ? {} : { stripped: doubted.reason }),
+    };
+    return this.#judgeFlow({ ...passing, reading: withoutDoubted(passing.reading, doubts) }, nowMs);
+  }
+
+  #judgeFlow(passing: Passing, nowMs: number): Verdict {
+    const { reading } = passing;
+    const flow = this.#flow.judge(reading, nowMs);
+    const frozen = this.#live.frozen(reading, nowMs, flow?.kind === "frozen");
+    if (frozen !== undefined) return { kind: "reject", reason: frozen };
+    if (flow?.kind === "direction") return { kind: "reject", reason: flow.reason };
+    if (flow !== undefined) return accepted(without(passing, flow.reason));
+    return this.#judgeRegisters(passing, nowMs);
+  }
+
+  #judgeRegisters(passing: Passing, nowMs: number): Verdict {
+    const { reading } = passing;
     const bits = registersIn(reading);
-    const missing = this.#registers & ~bits;
-    if (missing !== 0) return this.#withoutRegisters(reading, bits);
+    if ((this.#registers & ~bits) !== 0 || this.#registers === 0)
+      return this.#withoutRegisters(passing, bits);
     const known = withRegisters(reading, this.#registers);
-    if (this.#registers === 0) return this.#withoutRegisters(known, bits);
-    const finding = this.#watch.judge(known, monotonicMs);
-    return this.#verdict(known, finding, (bits & ~this.#registers) === 0 ? undefined : appeared());
+    const finding = this.#watch.judge(known, nowMs);
+    if (finding.kind === "good" || finding.kind === "break")
+      this.#flow.adopt(known, nowMs, finding.kind === "good");
+    const extra = bits === this.#registers ? undefined : appeared();
+    return this.#verdict(noted({ ...passing, reading: known }, extra), finding);
   }
 
   /** A channel has all of its registers or none: with one of two, sums over both would mix instants. */
-  #withoutRegisters(reading: MeterReading, bits: number): Verdict {
-    const why =
-      bits === 0
-        ? undefined
-        : this.#registers === 0
-          ? appeared()
-          : reason(
-              "registers-incomplete",
-              "one of the energy registers is missing; the other is left out too",
-            );
-    return stripped(withRegisters(reading, 0), why);
+  #withoutRegisters(passing: Passing, bits: number): Verdict {
+    if (bits === 0) return accepted(passing);
+    return accepted(without(passing, this.#registers === 0 ? appeared() : incomplete()));
   }
 
-  #verdict(reading: MeterReading, finding: Finding, extra: Reason | undefined): Verdict {
+  #verdict(passing: Passing, finding: Finding): Verdict {
     switch (finding.kind) {
       case "good":
-        return { kind: "accept", reading, ...(extra === undefined ? {} : { stripped: extra }) };
+        return accepted(passing);
       case "unusable":
-        return stripped(withRegisters(reading, 0), finding.reason);
+        return accepted(without(passing, finding.reason));
       case "break":
         return {
           kind: "discontinuity",
           classification: DISCONTINUITY[finding.cause],
           reason: finding.reason,
-          reading,
+          reading: passing.reading,
         };
       case "hold":
       case "reject":
@@ -133,6 +192,7 @@ export class QualityGate {
       case "accept":
         this.#accepted += 1;
         if (verdict.stripped !== undefined) add(this.#stripped, verdict.stripped.code, 1);
+        if (verdict.marked !== undefined) add(this.#marked, verdict.marked.code, 1);
         return;
       case "discontinuity":
         this.#discontinuities += 1;
@@ -147,10 +207,33 @@ export class QualityGate {
   }
 }
 
-function stripped(rest: MeterReading, why: Reason | undefined): Verdict {
-  if (saysAnything(rest))
-    return { kind: "accept", reading: rest, ...(why === undefined ? {} : { stripped: why }) };
-  return { kind: "reject", reason: why ?? reason("empty", "the reading carries no value") };
+function accepted({ reading, stripped, marked }: Passing): Verdict {
+  if (!saysAnything(reading))
+    return { kind: "reject", reason: stripped ?? reason("empty", "the reading carries no value") };
+  return {
+    kind: "accept",
+    reading,
+    ...(stripped === undefined ? {} : { stripped }),
+    ...(marked === undefined ? {} : { marked }),
+  };
+}
+
+/** Without registers, for this reason; a reason that was there before is the one that counts. */
+function without(passing: Passing, why: Reason): Passing {
+  return noted({ ...passing, reading: withRegisters(passing.reading, 0) }, why);
+}
+
+function noted(passing: Passing, why: Reason | undefined): Passing {
+  return why === undefined ? passing : { ...passing, stripped: passing.stripped ?? why };
+}
+
+function marked(reading: MeterReading, stale: Reason | undefined): Passing {
+  if (stale === undefined) return { reading };
+  return { reading: { ...reading, status: (reading.status ?? 0) | READING_STATUS.stale }, marked: stale };
+}
+
+function incomplete(): Reason {
+  return reason("registers-incomplete", "one of the energy registers is missing; the other is left out too");
 }
 
 function appeared(): Reason {

@@ -38,19 +38,12 @@ function negative(register: string, energyMwh: number): Reason {
 
 function powerRange({ activePowerMw: power }: MeterReading, limits: Limits): Reason | undefined {
   if (power === undefined) return undefined;
-  if (POWER_FILLS_MW.has(power))
-    return reason("power-range", `power is ${powerText(power)}, which devices send for "no value"`);
   if (power >= -limits.exportMw && power <= limits.importMw) return undefined;
   return reason(
     "power-range",
     `power is ${powerText(power)}, possible is ${powerText(-limits.exportMw)} to ${powerText(limits.importMw)}`,
   );
 }
-
-/** 0x8000 as a signed and 0xFFFF as an unsigned 16-bit number of whole watts, either way round. */
-const POWER_FILLS_MW: ReadonlySet<number> = new Set(
-  [0x8000, 0xffff].flatMap((watts) => [watts * 1000, watts * -1000]),
-);
 
 function lineRange(reading: MeterReading, limits: Limits): Reason | undefined {
   const { voltageMv, currentMa, frequencyMhz } = reading;
@@ -75,22 +68,4 @@ function tooMuch<T>(
 function chargeRange({ stateOfChargePpm: ppm }: MeterReading): Reason | undefined {
   if (ppm === undefined || (ppm >= 0 && ppm <= FULL_PPM)) return undefined;
   return reason("state-of-charge-range", `state of charge is ${ppm / 10_000} %, possible is 0 to 100 %`);
-}
-
-/** All ones, or only the highest bit, or all but the highest, in 16, 24, 32, 48 and 53 bits; and 0xFFE5. */
-const REGISTER_FILLS: readonly number[] = [
-  0xffe5,
-  ...[16, 24, 32, 48].flatMap((bits) => [2 ** bits - 1, 2 ** (bits - 1), 2 ** (bits - 1) - 1]),
-  Number.MAX_SAFE_INTEGER,
-];
-const LARGEST_SCALE = 9;
-
-/** Whether a register shows, in steps of any power of ten, what devices send for "no value". */
-export function isFill(energyMwh: number): boolean {
-  for (let scale = 0; scale <= LARGEST_SCALE; scale += 1) {
-    const steps = energyMwh / 10 ** scale;
-    if (!Number.isInteger(steps)) return false;
-    if (REGISTER_FILLS.includes(steps)) return true;
-  }
-  return false;
 }

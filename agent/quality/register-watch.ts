@@ -2,10 +2,12 @@ import type { DISCONTINUITY } from "../../attest/leaf.ts";
 import type { ChannelDescription } from "../../drivers/driver.ts";
 import { durationText, energyText, powerText } from "../words.ts";
 import { Allowance, plausibleRiseMwh } from "./allowance.ts";
+import { isFill } from "./fills.ts";
 import type { Limits } from "./limits.ts";
-import { isFill } from "./range.ts";
 import { type Reason, type ReasonCode, reason } from "./reason.ts";
 import { EACH_REGISTER, type RegisterKind, type Registers } from "./registers.ts";
+import { stepOf } from "./steps.ts";
+import { CONFIRMATIONS } from "./streak.ts";
 
 /** What {@link RegisterWatch.judge} finds. */
 export type Finding =
@@ -54,12 +56,13 @@ interface Movement {
   readonly elapsedMs: number;
 }
 
-/** Re-reads that have to agree before a break is believed. */
-const CONFIRMATIONS = 3;
-/** Where a driver does not know the step: 1 Wh. */
-const UNKNOWN_STEP_MWH = 1000;
-/** Inverters and dongles show zero all night; after a day it is a register that was set to zero. */
+/**
+ * One of two registers that shows zero for a day was set to zero. When all of them do, the device is asleep or its
+ * dongle has lost it, for as long as it may be: the zeros are never believed, only what counts up from them.
+ */
 const ZERO_PATIENCE_MS = 24 * 3_600_000;
+/** A register wraps from the last tenth of its width. Further below, a fall is a reset (esphome #15280: 0 after 0.49 kWh). */
+const TOP_PART = 10;
 
 /** A time before this is not UTC but a time since boot, or a clock that was never set. */
 const EARLIEST_MS = Date.UTC(2025, 0, 1);
@@ -93,6 +96,7 @@ export class RegisterWatch {
   }
 
   judge(sample: RegisterSample, nowMs: number): Finding {
+    if (this.#last === undefined && isAllZero(sample)) return { kind: "unusable", reason: neverCounted() };
     const moves = this.#movements(sample, nowMs);
     const bad = moves.filter((move) => !isPlausible(move));
     const filled = this.#firstFill(sample, bad);
@@ -111,7 +115,7 @@ export class RegisterWatch {
       const before = last.registers[kind.name];
       const now = sample[kind.name];
       if (before === undefined || now === undefined) return [];
-      const mostMwh = this.#allowances[kind.name].mostMwh(elapsedMs, this.#step(sample));
+      const mostMwh = this.#allowances[kind.name].mostMwh(elapsedMs, this.#step(sample, [before, now]));
       return [{ kind, before, now, mostMwh, elapsedMs }];
     });
   }
@@ -134,7 +138,8 @@ export class RegisterWatch {
     const candidate = this.#follow(sample, why.code, nowMs);
     this.#candidate = candidate;
     if (candidate.confirmations < CONFIRMATIONS) return { kind: "hold", reason: why };
-    if (why.code === "register-zero" && nowMs - candidate.sinceMs < ZERO_PATIENCE_MS) {
+    const waits = isAllZero(sample) || nowMs - candidate.sinceMs < ZERO_PATIENCE_MS;
+    if (why.code === "register-zero" && waits) {
       this.#candidate = { ...candidate, held: 0 };
       return { kind: "unusable", reason: why };
     }
@@ -161,16 +166,18 @@ export class RegisterWatch {
   #follows(before: Candidate, sample: RegisterSample, nowMs: number): boolean {
     const elapsedMs = Math.max(0, nowMs - before.atMs);
     return EACH_REGISTER.every((kind) => {
-      const rise = (sample[kind.name] ?? 0) - (before.sample[kind.name] ?? 0);
-      const rate = { limitMw: this.#limitMw(kind), stepMwh: this.#step(sample) };
+      const values = [before.sample[kind.name] ?? 0, sample[kind.name] ?? 0] as const;
+      const rise = values[1] - values[0];
+      const rate = { limitMw: this.#limitMw(kind), stepMwh: this.#step(sample, values) };
       return rise >= 0 && rise <= plausibleRiseMwh(rate, elapsedMs);
     });
   }
 
-  /** Beyond its last value the register begins again at 0, and what lies between can have flowed. */
+  /** From near its last value the register begins again at 0, and what lies between can have flowed. */
   #wraps({ before, now, mostMwh }: Movement): boolean {
     const { rolloverMwh } = this.#channel;
     if (rolloverMwh === undefined || now >= before || before >= rolloverMwh) return false;
+    if ((rolloverMwh - before) * TOP_PART > rolloverMwh) return false;
     return now + rolloverMwh - before <= mostMwh;
   }
 
@@ -201,7 +208,10 @@ export class RegisterWatch {
       const move = moves.find((candidate) => candidate.kind === kind);
       const allowance = this.#allowances[kind.name];
       if (move === undefined) allowance.refill();
-      else allowance.take(move.now - move.before, move.elapsedMs, this.#step(sample));
+      else {
+        const stepMwh = this.#step(sample, [move.before, move.now]);
+        allowance.take(move.now - move.before, move.elapsedMs, stepMwh);
+      }
     }
     this.#last = { registers: registersOnly(sample), atMs: nowMs };
     this.#sinceUnknown = false;
@@ -217,8 +227,8 @@ export class RegisterWatch {
     return word === "import" ? this.#channel.limits.importMw : this.#channel.limits.exportMw;
   }
 
-  #step(sample: RegisterSample): number {
-    return sample.resolutionMwh ?? this.#channel.resolutionMwh ?? UNKNOWN_STEP_MWH;
+  #step(sample: RegisterSample, values: readonly number[]): number {
+    return stepOf(sample.resolutionMwh ?? this.#channel.resolutionMwh, values);
   }
 }
 
@@ -227,6 +237,14 @@ function registersOnly({ importMwh, exportMwh }: Registers): Registers {
     ...(importMwh === undefined ? {} : { importMwh }),
     ...(exportMwh === undefined ? {} : { exportMwh }),
   };
+}
+
+function isAllZero(sample: Registers): boolean {
+  return EACH_REGISTER.every(({ name }) => (sample[name] ?? 0) === 0);
+}
+
+function neverCounted(): Reason {
+  return reason("register-zero", "every register shows zero; they are left out until one counts");
 }
 
 function isPlausible({ before, now, mostMwh }: Movement): boolean {

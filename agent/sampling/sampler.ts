@@ -53,6 +53,12 @@ const CLOSE_DEADLINE_MS = 10_000;
 /** A push driver reports silence itself. */
 const SILENCE_DEADLINE_MS = 7_200_000;
 
+/**
+ * A driver that hangs may still be waiting for the read it lost: only a new one is sure to be idle. One whose ratio was
+ * changed has to describe its channels anew before anything more is sealed.
+ */
+const FOR_A_NEW_DRIVER: ReadonlySet<string> = new Set(["driver-hung", "driver-settings-changed"]);
+
 /** Reads one device until stopped: identifies it, then takes its snapshots at its interval, and opens it anew. */
 export function startSampling(options: SamplingOptions): Sampling {
   const sampler = new Sampler(options);
@@ -142,8 +148,7 @@ class Sampler {
     try {
       return this.#taken(await this.#inTime(meter.read(), "read", READ_DEADLINE_MS));
     } catch (error) {
-      // The driver may still be waiting for the read it lost: only a new one is sure to be idle.
-      if (error instanceof Problem && error.code === "driver-hung") throw error;
+      if (error instanceof Problem && FOR_A_NEW_DRIVER.has(error.code)) throw error;
       this.#failed(error, false);
       return false;
     }
@@ -183,8 +188,9 @@ class Sampler {
     session.signs += 1;
     // Before the meter is identified, identify() itself says how that ended.
     if (!session.identified) return;
-    this.#failed(problem, describeProblem(problem).code.startsWith("line-"));
-    if (this.#condition.failuresSinceBegin < REOPEN_AFTER) return;
+    const { code } = describeProblem(problem);
+    this.#failed(problem, code.startsWith("line-"));
+    if (this.#condition.failuresSinceBegin < REOPEN_AFTER && !FOR_A_NEW_DRIVER.has(code)) return;
     session.over = true;
     session.wake();
   }

@@ -1,6 +1,7 @@
 import type { ChannelState } from "../../attest/channel-state.ts";
 import {
   type ChannelManifest,
+  DISCONTINUITY,
   type Discontinuity,
   REGISTER,
   type ReadingLeaf,
@@ -50,8 +51,13 @@ export function manifestLeaf(channel: number, source: ChannelSource, at: Instant
     make: identity.make,
     model: identity.model,
     serial: identity.serial,
+    accuracyClass: description.accuracyClass,
     firmware: identity.firmware === "" ? undefined : identity.firmware,
+    ctRatio: description.ctRatio,
+    vtRatio: description.vtRatio,
+    phaseMapping: description.phaseMapping,
     driver: source.driver,
+    profileDigest: description.profileDigest,
     resolutionMwh: description.resolutionMwh,
     maxImportMw: description.maxImportMw,
     maxExportMw: description.maxExportMw,
@@ -63,20 +69,51 @@ export function manifestLeaf(channel: number, source: ChannelSource, at: Instant
 
 /**
  * `next` with what the same meter has shown before: a device that is asleep describes itself with less, and that is
- * no change. Another meter's manifest stays as it is.
+ * no change. What comes from the profile or the installer is as it is said now. Another meter's manifest stays as it is.
  */
 export function completedBy(
   known: ChannelManifest,
   next: Unplaced<ChannelManifest>,
 ): Unplaced<ChannelManifest> {
-  if (known.make !== next.make || known.model !== next.model || known.serial !== next.serial) return next;
+  if (!sameDevice(known, next)) return next;
   return defined({
     ...next,
     registers: next.registers | known.registers,
+    ctRatio: next.ctRatio ?? known.ctRatio,
+    vtRatio: next.vtRatio ?? known.vtRatio,
     resolutionMwh: next.resolutionMwh ?? known.resolutionMwh,
     maxImportMw: next.maxImportMw ?? known.maxImportMw,
     maxExportMw: next.maxExportMw ?? known.maxExportMw,
   });
+}
+
+/** Everything a manifest says beside its place, its time and its salt. */
+export function sameManifest(known: ChannelManifest, next: Unplaced<ChannelManifest>): boolean {
+  const text = (leaf: object): string => {
+    const {
+      seq: _s,
+      salt: _l,
+      timeMs: _t,
+      timeQuality: _q,
+      ...rest
+    } = { seq: 0, salt: 0, timeMs: 0, timeQuality: 0, ...leaf };
+    return JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  return text(known) === text(next);
+}
+
+/**
+ * The number of DISCONTINUITY for a change from the manifest under which a channel was last read to the one now:
+ * another device, or the same one that counts otherwise (other registers, another transformer ratio).
+ */
+export function manifestChange(before: ChannelManifest, now: ChannelManifest): number {
+  return sameDevice(before, now) ? DISCONTINUITY.settingsChanged : DISCONTINUITY.meterReplaced;
+}
+
+type Nameplate = Pick<ChannelManifest, "make" | "model" | "serial">;
+
+function sameDevice(a: Nameplate, b: Nameplate): boolean {
+  return a.make === b.make && a.model === b.model && a.serial === b.serial;
 }
 
 /** The leaf of an accepted reading. */

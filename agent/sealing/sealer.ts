@@ -10,10 +10,9 @@ import {
   KNOWN_TIME,
   type Leaf,
   type LogManifest,
-  REGISTER,
   type Unplaced,
 } from "../../attest/leaf.ts";
-import { encodeLeaf } from "../../attest/leaf-codec.ts";
+import { decodeLeaf, encodeLeaf } from "../../attest/leaf-codec.ts";
 import type { LogRules } from "../../attest/log-rules.ts";
 import { hmacSha256, nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
@@ -28,8 +27,10 @@ import {
   completedBy,
   discontinuityLeaf,
   flexibilityLeaf,
+  manifestChange,
   manifestLeaf,
   readingLeaf,
+  sameManifest,
 } from "./leaves.ts";
 
 export interface SealerOptions {
@@ -144,7 +145,7 @@ export class Sealer {
     const described = manifestLeaf(number, source, at);
     const manifest = known === undefined ? described : completedBy(known.manifest, described);
     if (known !== undefined) {
-      if (sameManifest(known, manifest)) return number;
+      if (sameManifest(known.manifest, manifest)) return number;
       this.#breakChain(number, at);
     }
     this.#append(manifest);
@@ -268,10 +269,23 @@ export class Sealer {
   /** Why a reading now needs a discontinuity before it, if it does. */
   #breakCause(channel: number, at: Instant): number | undefined {
     const state = this.#state(channel);
-    if (state.replaced === true) return replacement(state);
+    if (state.replaced === true) return this.#replacement(state);
     const last = state.lastReadingMs;
     if (last === undefined || at.timeMs - last <= longestPauseMs(this.#rules.intervalMs)) return undefined;
     return DISCONTINUITY.gap;
+  }
+
+  /** The manifest under which the last register was read lies in the log, perhaps from before a restart. */
+  #replacement({ last, manifest }: ChannelState): number {
+    const { journal } = this.#options;
+    const { epoch } = this.#rules.identity;
+    const durable = journal
+      .channelManifestSeqs(epoch)
+      .flatMap((seq) => journal.leaves(epoch, seq, seq + 1).map(decodeLeaf));
+    const before = [...durable, ...this.#pending.map(({ leaf }) => leaf)]
+      .filter((leaf) => leaf.kind === "channelManifest")
+      .findLast((leaf) => leaf.channel === manifest.channel && leaf.seq < (last?.seq ?? 0));
+    return manifestChange(before ?? manifest, manifest);
   }
 
   #breakBefore(channel: number, next: MeterReading, cause: { at: Instant; classification: number }): void {
@@ -321,28 +335,4 @@ export class Sealer {
     this.#subtrees.push({ position: this.#rules.size / SUBTREE_LEAVES - 1, hash: this.#block.root() });
     this.#block = new Frontier(nativeSuite);
   }
-}
-
-/** Another meter, or the same one that counts in other registers than before. */
-function replacement(state: ChannelState): number {
-  const { last, manifest } = state;
-  const before =
-    (last?.importMwh === undefined ? 0 : REGISTER.import) |
-    (last?.exportMwh === undefined ? 0 : REGISTER.export);
-  return before === manifest.registers ? DISCONTINUITY.meterReplaced : DISCONTINUITY.settingsChanged;
-}
-
-/** Everything a manifest says beside its place, its time and its salt. */
-function sameManifest(state: ChannelState, next: Unplaced): boolean {
-  const text = (leaf: object): string => {
-    const {
-      seq: _s,
-      salt: _l,
-      timeMs: _t,
-      timeQuality: _q,
-      ...rest
-    } = { seq: 0, salt: 0, timeMs: 0, timeQuality: 0, ...leaf };
-    return JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
-  };
-  return text(state.manifest) === text(next);
 }

@@ -2,6 +2,7 @@ import { startModbusServer } from "../../drivers/simulated/modbus-server.ts";
 import { startP1Meter } from "../../drivers/simulated/p1-meter.ts";
 import type { P1State } from "../../drivers/simulated/p1-telegram.ts";
 import { readImage } from "../../drivers/simulated/register-image.ts";
+import { telegramAt } from "./capture-time.ts";
 import { type RegisterCapture, readCaptures, type TelegramCapture } from "./captures.ts";
 import type { Cleanups } from "./cleanups.ts";
 import { type DemoSite, type DeviceEntry, HOST, SAMPLING_MS } from "./site.ts";
@@ -39,7 +40,7 @@ async function startTelegram(
     port: 0,
     periodMs: SAMPLING_MS,
     state: () => NOT_ENCODED,
-    telegram: () => bytes,
+    telegram: () => telegramAt(bytes, Date.now()),
     onServed: () => served.add(name, registers),
   });
   cleanups.add(() => meter.close());

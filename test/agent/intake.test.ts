@@ -6,8 +6,8 @@ import { Intake } from "../../agent/intake.ts";
 import type { AcceptedEvent } from "../../agent/status.ts";
 import type { Leaf } from "../../attest/leaf.ts";
 import { decodeLeaf } from "../../attest/leaf-codec.ts";
-import type { MeterReading } from "../../attest/reading.ts";
-import type { ChannelDescription, Snapshot } from "../../drivers/driver.ts";
+import { type FlexibilityReading, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import type { ChannelDescription, Doubt, Snapshot } from "../../drivers/driver.ts";
 import { type Bench, type Line, meterReading, openBench, recordingLogger, temporaryFolder } from "./kit.ts";
 
 const IDENTITY = { make: "Make", model: "Model", serial: "A1", firmware: "" };
@@ -196,5 +196,104 @@ describe("intake", () => {
     expect(sealed("reading").map(({ importMwh }) => importMwh)).toEqual([2000]);
     expect(one.channels()).toMatchObject([{ accepted: 2 }, { accepted: 0 }]);
     expect(lines).toEqual([]);
+  });
+
+  describe("with what cannot be trusted", () => {
+    const torn: Doubt = { channel: "grid", quantities: ["power"], message: "phases and total differ" };
+    const battery: ChannelDescription = {
+      ...{ name: "battery", role: "storage" },
+      quantities: ["power", "stateOfCharge"],
+    };
+    const evidence = new Uint8Array(32).fill(1);
+    const able: FlexibilityReading = { channel: "battery", available: true, evidence };
+
+    function charged(stateOfChargePpm: number, more: Partial<MeterReading> = {}): MeterReading {
+      return { channel: "battery", stateOfChargePpm, activePowerMw: 500_000, evidence, ...more };
+    }
+
+    it("hands the doubts of a snapshot to the gate of their channel, and reads again", () => {
+      const one = intake(device("meter"));
+      one.identified("meter", IDENTITY, [GRID, PV]);
+      const both = {
+        ...snapshot(meterReading(1000), { ...meterReading(1000), channel: "pv" }),
+        doubts: [torn],
+      };
+      for (let i = 0; i < 3; i++) expect(one.take("meter", both)).toEqual({ reread: true });
+      expect(sealed("reading").map(({ channel }) => channel)).toEqual([2, 2, 2]);
+      expect(one.take("meter", both)).toEqual({ reread: false });
+      const [doubted] = sealed("reading").filter(({ channel }) => channel === 1);
+      expect(doubted).toMatchObject({ importMwh: 1000 });
+      expect(doubted).not.toHaveProperty("activePowerMw");
+      expect(lines.map(({ event, code }) => [event, code])).toEqual([["reading-hold", "contradiction"]]);
+    });
+
+    it("seals no flexibility that comes with a reading it does not seal, or that is old", () => {
+      const one = intake(device("home"));
+      one.identified("home", IDENTITY, [battery]);
+      const take = (reading: MeterReading, doubts: readonly Doubt[] = []): number => {
+        one.take("home", { readings: [reading], flexibility: [able], absent: [], doubts });
+        return sealed("flexibility").length;
+      };
+      expect(take(charged(500_000))).toBe(1);
+      expect(take(charged(0))).toBe(1);
+      expect(take(charged(6_553_500))).toBe(1);
+      expect(take(charged(500_000, { status: READING_STATUS.stale }))).toBe(1);
+      for (let i = 0; i < 5; i++) expect(take(charged(500_000), [{ ...torn, channel: "battery" }])).toBe(1);
+      expect(take(charged(500_000))).toBe(2);
+      one.take("home", { readings: [], flexibility: [able], absent: [] });
+      expect(sealed("flexibility")).toHaveLength(3);
+    });
+
+    it("seals old values with their mark, and shows none of them as live", () => {
+      const one = intake(device("home"));
+      one.identified("home", IDENTITY, [battery]);
+      one.take("home", snapshot(charged(500_000, { status: READING_STATUS.stale })));
+      expect(sealed("reading")).toMatchObject([{ status: READING_STATUS.stale, activePowerMw: 500_000 }]);
+      expect(accepted).toEqual([{ event: "accepted", channel: "home/battery" }]);
+      expect(one.channels()[0]).not.toHaveProperty("activePowerMw");
+      expect(one.channels()[0]).not.toHaveProperty("stateOfChargePpm");
+    });
+
+    it("says a code that comes and goes once, and where it is explained", () => {
+      const one = intake(device("meter"));
+      one.identified("meter", IDENTITY, [GRID]);
+      for (let i = 0; i < 5; i++) {
+        one.take("meter", snapshot(meterReading(900_000_000)));
+        one.take("meter", snapshot(meterReading(100_000_000)));
+      }
+      one.take("meter", snapshot({ ...meterReading(900_000_000), frequencyMhz: 655_350 }));
+      expect(lines).toMatchObject([
+        { event: "reading-hold", code: "register-down", help: "docs/quality-codes.md#register-down" },
+        { event: "reading-reject", code: "frequency-range", help: "docs/quality-codes.md#frequency-range" },
+      ]);
+    });
+
+    it("says the code of a discontinuity, too", () => {
+      const one = intake(device("meter"));
+      one.identified("meter", IDENTITY, [GRID]);
+      one.take("meter", snapshot(meterReading(900_000_000)));
+      for (let i = 0; i < 4; i++) one.take("meter", snapshot(meterReading(1000)));
+      one.take("meter", snapshot({ ...meterReading(1000), importMwh: -1 }));
+      expect(one.channels()[0]?.reasons).toEqual([
+        { outcome: "held", code: "register-down", count: 3 },
+        { outcome: "discontinuity", code: "register-down", count: 1 },
+        { outcome: "rejected", code: "register-range", count: 1 },
+      ]);
+      expect(one.channels()[0]).toMatchObject({ held: 3, rejected: 1 });
+      expect(lines.at(-2)).toMatchObject({
+        ...{ event: "discontinuity", channel: "meter/grid", code: "register-down" },
+        help: "docs/quality-codes.md#register-down",
+      });
+      expect(sealed("discontinuity")).toMatchObject([{ oldImportMwh: 900_000_000, newImportMwh: 1000 }]);
+    });
+
+    it("judges a device that is asleep by the nameplate that it showed awake", () => {
+      const one = intake(device("meter"));
+      one.identified("meter", IDENTITY, [{ ...GRID, maxImportMw: 5_000_000, maxExportMw: 5_000_000 }]);
+      const again = intake(device("meter"));
+      again.identified("meter", IDENTITY, [GRID]);
+      again.take("meter", snapshot({ ...meterReading(1000), activePowerMw: 6_250_001 }));
+      expect(lines).toMatchObject([{ event: "reading-reject", code: "power-range" }]);
+    });
   });
 });

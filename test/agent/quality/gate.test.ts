@@ -164,12 +164,19 @@ describe("the register rules", () => {
     );
   });
 
-  it("take zeros for a reset after a day", () => {
+  it("never believe that all registers are zero, and after a day that one of two is", () => {
     const bench = started();
-    const zero = { importMwh: 0, exportMwh: 0, activePowerMw: 50_000 };
-    for (let i = 0; i < 5; i += 1) bench.say(zero, 500);
-    expect(bench.say(zero, 23 * 3_600_000)).toBe("accept without register-zero");
-    expect(bench.say(zero, 3_600_000)).toBe(`discontinuity ${DISCONTINUITY.registerReset} register-zero`);
+    const asleep = { importMwh: 0, exportMwh: 0, activePowerMw: 50_000 };
+    for (let i = 0; i < 5; i += 1) bench.say(asleep, 500);
+    for (let day = 0; day < 3; day += 1)
+      expect(bench.say(asleep, 24 * 3_600_000)).toBe("accept without register-zero");
+    expect(bench.say({ ...NEXT, importMwh: NEXT.importMwh + 20 * KWH })).toBe("accept");
+
+    const later = started();
+    const oneOfTwo = { ...NEXT, exportMwh: 0 };
+    for (let i = 0; i < 5; i += 1) later.say(oneOfTwo, 500);
+    expect(later.say(oneOfTwo, 23 * 3_600_000)).toBe("accept without register-zero");
+    expect(later.say(oneOfTwo, 3_600_000)).toBe(`discontinuity ${DISCONTINUITY.registerReset} register-zero`);
   });
 
   it("never let many small steps add up to more than the limit", () => {

@@ -145,6 +145,21 @@ describe("a polled device", () => {
     expect(device.opened - device.closed).toBe(1);
   });
 
+  it("whose ratio was changed is opened and identified anew before anything more is taken", async () => {
+    const device = new FakeDevice("polled");
+    const { record } = start(device);
+    await pass(500);
+    const taken = record.takenAtMs.length;
+    device.problem = new Problem("driver-settings-changed", "the ratio was changed");
+    await pass(700);
+    device.problem = undefined;
+    expect({ closed: device.closed, taken: record.takenAtMs.length }).toEqual({ closed: 1, taken });
+    await pass(2000);
+    expect(device.opened).toBe(2);
+    expect(record.identities).toEqual(["A-1", "A-1"]);
+    expect(record.takenAtMs.length).toBeGreaterThan(taken);
+  });
+
   it("goes on where the sink throws", async () => {
     const device = new FakeDevice("polled");
     const { record, handle } = start(device);
@@ -167,6 +182,18 @@ describe("a push device", () => {
     }
     expect(record.powers).toEqual([0, 5, 10, 15, 20]);
     expect(handle.statistics()).toMatchObject({ reads: 21, thinned: 16 });
+  });
+
+  it("whose ratio was changed is opened anew, too", async () => {
+    const device = new FakeDevice("push");
+    const { record } = start(device);
+    await pass(0);
+    device.send(1);
+    await pass(100);
+    device.listener?.onProblem(new Problem("driver-settings-changed", "the ratio was changed"));
+    await pass(3000);
+    expect(device.opened).toBe(2);
+    expect(record.identities).toEqual(["A-1", "A-1"]);
   });
 
   it("that sends as often as wanted loses nothing to jitter", async () => {

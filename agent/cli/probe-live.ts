@@ -1,0 +1,74 @@
+import type { PolledMeter } from "../../drivers/driver.ts";
+import { stopRequested } from "../../runtime/command.ts";
+import type { DeviceConfig } from "../config/config.ts";
+import { Pause, withinDeadline } from "../sampling/pause.ts";
+import { type ProbeResult, probeDevice } from "./probe-device.ts";
+
+export interface LiveOptions {
+  readonly everyMs: number;
+  readonly patienceMs: number;
+  print(results: readonly ProbeResult[]): void;
+}
+
+/** Reads the devices again and again until the process is told to stop. A polled meter keeps its line meanwhile. */
+export async function probeLive(devices: readonly DeviceConfig[], options: LiveOptions): Promise<void> {
+  const pause = new Pause();
+  const stopped = stopRequested().then(() => pause.stop());
+  const looks = devices.map((device) => new Look(device, options.patienceMs));
+  while (!pause.stopped) {
+    const results = await Promise.race([Promise.all(looks.map((look) => look.next())), stopped]);
+    if (results === undefined) break;
+    options.print(results);
+    await pause.wait(options.everyMs);
+  }
+  await Promise.all(looks.map((look) => look.close()));
+}
+
+/** One device that is looked at again and again. */
+class Look {
+  readonly #device: DeviceConfig;
+  readonly #patienceMs: number;
+  #meter: PolledMeter | undefined;
+  #known: Pick<ProbeResult, "identity" | "channels"> = { channels: [] };
+
+  constructor(device: DeviceConfig, patienceMs: number) {
+    this.#device = device;
+    this.#patienceMs = patienceMs;
+  }
+
+  async next(): Promise<ProbeResult> {
+    try {
+      const meter = await this.#identified();
+      // A push meter has nothing to keep: it is listened to anew.
+      if (meter === undefined) return await probeDevice(this.#device, this.#patienceMs);
+      const snapshot = await this.#inTime(meter.read());
+      return { device: this.#device, ...this.#known, snapshot };
+    } catch (problem) {
+      await this.close();
+      return { device: this.#device, ...this.#known, problem };
+    }
+  }
+
+  async close(): Promise<void> {
+    const meter = this.#meter;
+    this.#meter = undefined;
+    await meter?.close();
+  }
+
+  async #identified(): Promise<PolledMeter | undefined> {
+    if (this.#meter !== undefined) return this.#meter;
+    const meter = this.#device.definition.open(this.#device.options);
+    if (meter.mode === "push") {
+      await meter.close();
+      return undefined;
+    }
+    this.#meter = meter;
+    const identity = await this.#inTime(meter.identify());
+    this.#known = { identity, channels: meter.channels() };
+    return meter;
+  }
+
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    return withinDeadline(work, { what: "answer", deadlineMs: this.#patienceMs, pause: new Pause() });
+  }
+}
