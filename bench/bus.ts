@@ -7,6 +7,7 @@ import { lineTiming } from "../drivers/modbus/line-timing.ts";
 import { planReads } from "../drivers/modbus/plan-reads.ts";
 import { openRtuLine } from "../drivers/modbus/rtu-line.ts";
 import { METER_FORMAT } from "../drivers/modbus/settings.ts";
+import { bundledProfile, bundledProfiles } from "../drivers/profile/bundled.ts";
 import { RtuWire } from "../drivers/simulated/modbus-rtu-wire.ts";
 import { METER_LIMITS, METER_VALUES } from "./energy-meter.ts";
 import { figure, median, type Result } from "./measure.ts";
@@ -25,7 +26,20 @@ const BLOCKS = [
 
 /** Full polls of a meter at 9600 baud, ten devices over TCP, and requests that planning saves. */
 export async function busBench(): Promise<readonly Result[]> {
-  return [...planned(), ...(await fullPoll()), ...(await tenDevices())];
+  return [...planned(), ...bundledProfiles().map(savedBy), ...(await fullPoll()), ...(await tenDevices())];
+}
+
+/** Requests of one reading by a profile, against one request for each of its values. */
+function savedBy(name: string): Result {
+  const { profile, points, plan } = bundledProfile(name);
+  const polled = Object.keys(profile.snapshots).filter(
+    (key) => profile.snapshots[key]?.interval !== "identify",
+  );
+  const values = [...points.values()].filter(({ point }) => polled.includes(point.snapshot));
+  return figure("bus", { name: `requests of ${name}`, unit: "requests" }, [
+    plan(polled).requests.length,
+    values.length,
+  ]);
 }
 
 const allAtOnce = METER_VALUES.map((range) => ({ ...range, intervalMs: 1000 }));

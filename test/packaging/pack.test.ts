@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { METER } from "../drivers/profile/kit.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const RUNTIME = join(ROOT, "node_modules/node/bin/node");
@@ -42,6 +43,39 @@ function runPinned(...words: readonly string[]): string {
   return execFileSync(RUNTIME, words, { cwd: join(place, "user"), encoding: "utf8", timeout: 30_000 });
 }
 
+/** A device maker's own repository: its profile on the simulated device, and a driver with a fault on purpose. */
+const OUTSIDE = `
+import { conformance, compileProfile, driverOfProfile, loadProfile, startSimulatedProfile } from "kilowitness/drivers/kit";
+import { z } from "zod";
+
+const failed = (results) => results.filter(({ outcome }) => outcome === "failed").map(({ name }) => name);
+const compiled = compileProfile("example-meter", loadProfile("meter.yaml"));
+const device = await startSimulatedProfile(compiled, { place: { kind: "tcp", port: 0 } });
+const profile = failed(await conformance(driverOfProfile(compiled), { host: "127.0.0.1", port: device.port }));
+await device.close();
+
+let importMwh = 1_000_000;
+const channel = { name: "grid", role: "grid", quantities: ["import"] };
+const falling = {
+  name: "falling-meter",
+  summary: "its register falls",
+  schema: z.strictObject({}),
+  open: () => ({
+    mode: "polled",
+    identify: async () => ({ make: "a", model: "b", serial: "c", firmware: "" }),
+    channels: () => [channel],
+    read: async () => ({
+      readings: [{ channel: "grid", importMwh: importMwh--, evidence: new Uint8Array(32).fill(1) }],
+      flexibility: [],
+      absent: [],
+    }),
+    close: async () => undefined,
+  }),
+};
+const own = failed(await conformance(falling, {})).filter((name) => name !== "refuses to work after close");
+console.log(JSON.stringify({ profile, own }));
+`;
+
 /** Packs as a release is packed, and installs as a gateway without compiler, and as a verifier, would. */
 beforeAll(() => {
   place = mkdtempSync(join(tmpdir(), "kilowitness-pack-"));
@@ -71,6 +105,13 @@ describe("the packed project", () => {
 
   it("starts its command outside the project", () => {
     expect(runPinned(installed("bin/kilowitness.js"), "--help")).toMatch(/^Usage: kilowitness/m);
+  });
+
+  it("holds a driver and a profile of somebody else against the contract", () => {
+    writeFileSync(join(place, "user/meter.yaml"), METER);
+    writeFileSync(join(place, "user/outside.mjs"), OUTSIDE);
+    const results: unknown = JSON.parse(runPinned("outside.mjs"));
+    expect(results).toEqual({ profile: [], own: ["registers never fall"] });
   });
 
   it("carries every data file that a room reads beside its code", () => {
