@@ -12,7 +12,7 @@ import { type PlaceOptions, profileOf, withPlace } from "./place-options.ts";
 
 interface CaptureOptions extends PlaceOptions {
   readonly profile?: string;
-  readonly range: readonly DumpRange[];
+  readonly range?: readonly DumpRange[];
   readonly device?: string;
   readonly source?: string;
   readonly maxRegisters?: number;
@@ -34,7 +34,7 @@ export function captureCommand(): Command {
       "--profile <file>",
       "take what this profile reads: a file, or a name that 'kilowitness drivers' lists",
     )
-    .option("--range <table:from-to>", "take these as well, such as input:0-79; may be repeated", ranges, []);
+    .option("--range <table:from-to>", "take these as well, such as input:0-79; may be repeated", ranges);
   return withPlace(command)
     .option("--max-registers <number>", "the most registers a request may ask for", most)
     .option("--device <text>", "make, model and version, for whoever reads the capture")
@@ -46,7 +46,7 @@ export function captureCommand(): Command {
 
 async function capture(options: CaptureOptions): Promise<void> {
   const compiled = options.profile === undefined ? undefined : profileOf(options.profile);
-  const wanted = [...rangesOf(compiled), ...options.range];
+  const wanted = [...rangesOf(compiled), ...(options.range ?? [])];
   if (wanted.length === 0)
     throw new Problem("config-missing", "what is to be read?", {
       expected: "--profile FILE, or --range TABLE:FROM-TO",
@@ -116,7 +116,7 @@ function deliver(text: string, file: string | undefined): void {
   else writeFileSync(file, text, { flag: "wx" });
 }
 
-function ranges(text: string, before: readonly DumpRange[]): readonly DumpRange[] {
+function ranges(text: string, before: readonly DumpRange[] = []): readonly DumpRange[] {
   const parts = /^(input|holding):(\d{1,5})-(\d{1,5})$/.exec(text);
   const [from, to] = [Number(parts?.[2]), Number(parts?.[3])];
   if (parts === null || !(from <= to && to <= 65_535))

@@ -89,7 +89,7 @@ export class ProfileDevice implements PolledMeter {
   }
 
   /**
-   * The snapshots that are due. Throws the bus's Problem, `driver-identity-changed` when another device answers, or
+   * The snapshots that are due. Throws the bus's Problem, `driver-all-zeros`, `driver-identity-changed` when another device answers, or
    * `driver-settings-changed` when a ratio or a mode is not what it was: then energy before and after must not be
    * added up, and the device has to be identified anew.
    */
@@ -97,7 +97,13 @@ export class ProfileDevice implements PolledMeter {
     const known = await this.#verify();
     const connection = this.#verified;
     const due = this.#due();
-    const values = await this.#values(due);
+    const blocks = await this.#blocks(due);
+    if (blocks.allZero)
+      throw new Problem("driver-all-zeros", "nothing but zeros comes", {
+        where: this.#where,
+        hint: "the device is starting or asleep, or a gateway answers for it; the values are refused",
+      });
+    const values = new Values(this.#compiled, blocks);
     this.#requireSettings(values);
     this.#remember(values, due);
     // A connection lost between two requests may have come back from another device.

@@ -7,6 +7,8 @@ import { termsOf } from "./terms.ts";
 import { UNITS } from "./units.ts";
 
 const ZERO: Rational = { numerator: 0n, denominator: 1n };
+/** Registers of different tariffs have steps that differ less than this; a high and a low word differ by 65,536. */
+const LEAST_DIGITS: Rational = { numerator: 1000n, denominator: 1n };
 /** SunSpec's own limit, which the makers of such registers have in mind. */
 const LARGEST_POWER = 10n;
 
@@ -32,17 +34,15 @@ export class Values {
   /** A sum of points in the unit of a reading; absent when one of them is. */
   value(value: ProfileValue): Decoded<ExactNumber> {
     const terms = termsOf(value);
-    let sum: ExactNumber = { value: ZERO, step: ZERO };
+    let sum = ZERO;
+    const steps: Rational[] = [];
     for (const { name, negative } of terms) {
       const one = this.#exact(this.#point(name));
       if ("absent" in one) return terms.length === 1 ? one : { absent: `${name}: ${one.absent}` };
-      const { value: exact, step } = one.value;
-      sum = {
-        value: plus(sum.value, negative ? negated(exact) : exact),
-        step: compare(step, sum.step) > 0n ? step : sum.step,
-      };
+      sum = plus(sum, negative ? negated(one.value.value) : one.value.value);
+      steps.push(one.value.step);
     }
-    return { value: sum };
+    return { value: { value: sum, step: stepOfSum(steps) } };
   }
 
   /** The raw integer of a point, before any scale. */
@@ -142,6 +142,14 @@ export class Values {
 /** A literal in the unit of a reading. */
 export function literalValue({ value, unit }: Literal): Rational {
   return times(rational(value), rational(UNITS[unit].factor));
+}
+
+/** The coarsest step; where terms are digits of one number (a high and a low register), the finest. */
+function stepOfSum(steps: readonly Rational[]): Rational {
+  const sorted = steps.toSorted((a, b) => Number(compare(a, b) > 0n) - Number(compare(a, b) < 0n));
+  const [finest = ZERO] = sorted;
+  const coarsest = sorted.at(-1) ?? ZERO;
+  return compare(coarsest, times(finest, LEAST_DIGITS)) >= 0n ? finest : coarsest;
 }
 
 function scaleFrom({ as, table }: ScaleBy, raw: bigint): Rational | undefined {

@@ -32,6 +32,8 @@ const REGISTERS: Readonly<Record<string, number>> = {
 };
 /** Values in a row that mean "none"; no device has so many. */
 const MOST_SKIPPED = 16;
+/** Hexadecimal digits of an integer that a number still holds, roughly: 2^1024 is beyond. */
+const MOST_DIGITS = 200;
 
 /** Layout of a point with the profile's own orders filled in. */
 export function layoutOf(
@@ -124,10 +126,10 @@ function ordered({ registers, wordOrder, byteOrder }: WordLayout, pattern: bigin
 
 function cut(layout: WordLayout, steps: Rational): Pattern | undefined {
   const { type, registers, bits } = layout;
-  if (type === "float32" || type === "float64") return floatPattern(type, nearestBelow(type, steps));
   const whole = steps.numerator / steps.denominator;
   const [least, most] = stepRange(layout);
   if (whole < least.numerator || whole > most.numerator) return undefined;
+  if (type === "float32" || type === "float64") return floatPattern(type, nearestBelow(type, steps));
   if (type === "bcd") return { bits: BigInt(`0x${whole}`), steps: of(whole) };
   return { bits: BigInt.asUintN(bits?.[1] ?? 16 * registers, whole), steps: of(whole) };
 }
@@ -145,15 +147,33 @@ function floatPattern(type: FloatType, value: number): Pattern | undefined {
   return Number.isFinite(value) ? { bits: toBits(type, value), steps: exactly(value) } : undefined;
 }
 
-/** The representable number of the largest magnitude that is not beyond the wanted one. */
-function nearestBelow(type: FloatType, { numerator, denominator }: Rational): number {
-  const near = Number(numerator) / Number(denominator);
-  const value = type === "float32" ? Math.fround(near) : near;
+/** The representable number of the largest magnitude that is not beyond the wanted one, which is in range. */
+function nearestBelow(type: FloatType, wanted: Rational): number {
+  const near = nearly(wanted);
+  let value = type === "float32" ? Math.fround(near) : near;
+  // Parts beyond 2^53 were rounded before they were divided, so it may be some numbers off.
+  while (isBeyond(value, wanted)) value = neighbour(type, value, -1n);
+  for (let next = neighbour(type, value, 1n); !isBeyond(next, wanted); next = neighbour(type, value, 1n))
+    value = next;
+  return value;
+}
+
+/** The next number of a larger or smaller magnitude: the bits of a magnitude are in the order of the magnitudes. */
+function neighbour(type: FloatType, value: number, direction: bigint): number {
+  return fromBits(type, toBits(type, value) + direction);
+}
+
+/** Both parts are shortened alike where they are too long for a number. */
+function nearly({ numerator, denominator }: Rational): number {
+  const digits = Math.max(numerator.toString(16).length, denominator.toString(16).length);
+  const excess = BigInt(4 * Math.max(0, digits - MOST_DIGITS));
+  return Number(numerator >> excess) / Number(denominator >> excess);
+}
+
+function isBeyond(value: number, wanted: Rational): boolean {
   const magnitude = (of: Rational): Rational =>
     of.numerator < 0n ? { ...of, numerator: -of.numerator } : of;
-  const beyond = compare(magnitude(exactly(value)), magnitude({ numerator, denominator })) > 0n;
-  // The bits of a magnitude are in the order of the magnitudes.
-  return beyond ? fromBits(type, toBits(type, value) - 1n) : value;
+  return compare(magnitude(exactly(value)), magnitude(wanted)) > 0n;
 }
 
 function toBits(type: FloatType, value: number): bigint {

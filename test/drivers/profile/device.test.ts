@@ -132,6 +132,28 @@ describe("a device by its profile", () => {
     expect(absent).toContain("grid power: the device answers with nothing but 0xFFFF");
   });
 
+  it("uses nothing of an answer of all zeros", async () => {
+    const { meter, memory } = await bench(changed({ "snapshots.ratios.interval": "poll" }));
+    await meter.identify();
+    for (const key of memory.registers.keys()) memory.registers.set(key, 0);
+    expect((await problemOf(meter.read())).code).toBe("driver-all-zeros");
+  });
+
+  it("knows the step of a number whose digits stand in two registers", async () => {
+    const counter = { snapshot: "live", type: "u16", unit: "kWh", kind: "counter" };
+    const text = changed({
+      "points.low": { ...counter, address: 12, scale: 0.1 },
+      "points.high": { ...counter, address: 14, scale: 6553.6 },
+      "channels.grid.import": ["low", "high"],
+      "channels.grid.export": undefined,
+    });
+    const { meter, memory } = await bench(text);
+    memory.set("input", 12, [5, 0, 2]);
+    await meter.identify();
+    expect(meter.channels()[0]?.resolutionMwh).toBe(100_000);
+    expect((await meter.read()).readings[0]?.importMwh).toBe(13_107_700_000);
+  });
+
   it("stops when a ratio was changed, and goes on after a new identification", async () => {
     const text = changed({ "snapshots.ratios.interval": "poll" });
     const { meter, memory } = await bench(text);

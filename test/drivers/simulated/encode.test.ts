@@ -38,6 +38,20 @@ const steps = fc
   })
   .map((value): Rational => value);
 
+const DOUBLE = {
+  type: "float64",
+  registers: 4,
+  wordOrder: "big",
+  byteOrder: "big",
+  notImplemented: new Set<bigint>(),
+} as const;
+/** Both parts beyond 2^53, and beyond every number. */
+const LONG: readonly Rational[] = [
+  { numerator: -46_275_303_133_845_075n, denominator: 44_168_649_705n },
+  { numerator: 7n ** 400n + 1n, denominator: 7n ** 399n },
+  { numerator: -(7n ** 400n), denominator: 7n ** 401n },
+];
+
 function read(
   layout: WordLayout & { readonly type: NumberType },
   words: readonly number[],
@@ -69,7 +83,13 @@ describe("registers of simulated devices", () => {
         expect(missing.numerator >= 0n).toBe(true);
         expect(compare(missing, step) < 0n).toBe(true);
       }),
-      { numRuns: 500 },
+      {
+        numRuns: 500,
+        examples: LONG.map((wanted): [WordLayout & { readonly type: NumberType }, Rational] => [
+          DOUBLE,
+          wanted,
+        ]),
+      },
     );
   });
 

@@ -50,8 +50,8 @@ export function devicesPage(): string {
 /** What the tests of a protocol's driver decode beside devices that are simulated. */
 const PROVED: Readonly<Record<string, string>> = {
   "dsmr-p1": "telegrams of 7 real meters",
-  sunspec: "an SMA Sunny Boy's whole register image; see `sunspec.md`",
-  profile: "see `add-a-device.md`",
+  sunspec: "an SMA Sunny Boy's whole register image; see [sunspec.md](sunspec.md)",
+  profile: "see [add-a-device.md](add-a-device.md)",
 };
 
 /** Drivers of a whole protocol, which many makers' devices speak. */
