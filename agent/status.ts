@@ -1,5 +1,13 @@
 import type { UplinkStatus } from "./uplink/uplink.ts";
 
+/** How often readings were doubted for one reason since the start, and what came of them. */
+export interface ReasonCount {
+  readonly outcome: "held" | "rejected" | "stripped" | "marked" | "discontinuity";
+  /** A code of docs/quality-codes.md. */
+  readonly code: string;
+  readonly count: number;
+}
+
 /** One channel as it stands now; values as last accepted. */
 export interface ChannelStatus {
   readonly number: number;
@@ -13,6 +21,8 @@ export interface ChannelStatus {
   readonly accepted: number;
   readonly held: number;
   readonly rejected: number;
+  /** By outcome and code; held and rejected ones add up to the two numbers above. */
+  readonly reasons?: readonly ReasonCount[];
 }
 
 /** How the agent stands: what a supervisor, the demo and later a status page show. */

@@ -5,6 +5,10 @@ import { VERSION } from "../runtime/version.ts";
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["probe", async () => (await import("../agent/cli/probe.ts")).probeCommand()],
   ["agent", async () => (await import("../agent/cli/agent.ts")).agentCommand()],
+  ["drivers", async () => (await import("../agent/cli/drivers.ts")).driversCommand()],
+  ["scan", async () => (await import("../agent/cli/scan.ts")).scanCommand()],
+  ["simulate", async () => (await import("../agent/cli/simulate.ts")).simulateCommand()],
+  ["capture", async () => (await import("../agent/cli/capture.ts")).captureCommand()],
   ["prove", async () => (await import("../agent/cli/prove.ts")).proveCommand()],
   ["verify", async () => (await import("../network/cli/verify.ts")).verifyCommand()],
   ["inspect", async () => (await import("../network/cli/inspect.ts")).inspectCommand()],
@@ -15,9 +19,16 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 
 const HELP = `
 On a gateway, in this order:
+  kilowitness scan                          find meters on serial ports and in the network, ready to paste
   kilowitness probe --config agent.yaml     read every device once: is the wiring right?
   kilowitness agent --config agent.yaml     seal, keep and stream readings
   kilowitness prove --config agent.yaml     list closed intervals, write the proof of one
+
+For a device that is not in the list (docs/add-a-device.md):
+  kilowitness drivers [WORD]                the devices that can be read
+  kilowitness probe --profile FILE …        what a profile makes of a device, live
+  kilowitness capture --profile FILE …      a device's registers for the profile's tests
+  kilowitness simulate FILE                 a device of that profile, without hardware
 
 Anywhere else:
   kilowitness verify hour.kwp               check a proof somebody gave you

@@ -1,7 +1,12 @@
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
-import { COMMON_DEVICE_KEYS, type DriverCatalogue, driverCatalogue } from "../../drivers/catalogue.ts";
+import {
+  COMMON_DEVICE_KEYS,
+  type DriverCatalogue,
+  driverCatalogue,
+  namesInWords,
+} from "../../drivers/catalogue.ts";
 import type { ChannelDescription, DriverDefinition } from "../../drivers/driver.ts";
 import { readConfigFile } from "../../runtime/config-file.ts";
 import { type ConfigIssue, configProblem, issuesOf } from "../../runtime/config-issues.ts";
@@ -90,8 +95,9 @@ interface Surroundings {
 
 function openDevice(raw: RawDevice, { index, catalogue, config }: Surroundings): Opened {
   const at = ["devices", index];
-  const definition = catalogue.definitions.find(({ name }) => name === raw.driver);
-  if (definition === undefined) return { issues: [unknownDriver(raw.driver, { at, catalogue })] };
+  if (!catalogue.names.includes(raw.driver))
+    return { issues: [unknownDriver(raw.driver, { at, catalogue })] };
+  const definition = catalogue.find(raw.driver);
   const own = Object.fromEntries(Object.entries(raw).filter(([key]) => !COMMON_DEVICE_KEYS.includes(key)));
   const { schema } = definition;
   const result = schema.safeParse(own);
@@ -109,13 +115,13 @@ function unknownDriver(
   name: string,
   { at, catalogue }: { readonly at: readonly PropertyKey[]; readonly catalogue: DriverCatalogue },
 ): ConfigIssue {
-  const known = catalogue.definitions.map((definition) => definition.name);
+  const known = catalogue.names;
   const meant = nearest(name, known);
   return {
     path: [...at, "driver"],
     what: "there is no such driver",
     detail: {
-      expected: `one of ${known.join(", ")}`,
+      expected: namesInWords(known),
       got: JSON.stringify(name),
       ...(meant === undefined ? {} : { hint: `did you mean "${meant}"?` }),
     },

@@ -32,6 +32,11 @@ export interface NodeConfig {
   readonly allowPlain: boolean;
 }
 
+/** Whether anybody may look for devices on this site with the help of this file. */
+export interface DiscoveryConfig {
+  readonly enabled: boolean;
+}
+
 /** What every device has, and its driver's own options as they stand in the file. */
 export interface RawDevice {
   readonly id: string;
@@ -52,6 +57,7 @@ export interface RawConfig {
   readonly commitSeconds: number;
   readonly checkpointSeconds: number;
   readonly site: SiteConfig;
+  readonly discovery: DiscoveryConfig;
   readonly devices: readonly RawDevice[];
   readonly nodes: readonly NodeConfig[];
 }
@@ -149,6 +155,10 @@ const siteSchema = z.strictObject({
   consentReference: text.exactOptional().describe("reference of the owner's consent"),
 });
 
+const discoverySchema = z.strictObject({
+  enabled: z.boolean().default(true).describe("whether kilowitness scan may look for devices here"),
+});
+
 const nodeSchema = z
   .strictObject({
     url: z
@@ -197,6 +207,7 @@ export const configSchema: z.ZodType<RawConfig> = z.strictObject({
     .describe("time between two writes to the card; a power cut loses at most so much"),
   checkpointSeconds: z.number().min(0.1).max(3600).default(60).describe("time between two signatures"),
   site: siteSchema.default({}).describe("where the devices are"),
+  discovery: discoverySchema.prefault({}).describe("looking for devices: serial lines and the network"),
   devices: z.array(deviceSchema).min(1).describe("the devices to read"),
   nodes: z.array(nodeSchema).default([]).describe("the nodes to stream to; none: the log stays here"),
 });

@@ -124,11 +124,15 @@ describe("a configuration", () => {
 });
 
 describe("a wrong configuration is one line that", () => {
-  const cases: readonly (readonly [name: string, lines: readonly string[], said: string])[] = [
+  const cases: readonly (readonly [
+    name: string,
+    lines: readonly string[],
+    said: string | readonly string[],
+  ])[] = [
     [
       "names an unknown key by its path and suggests the known one",
       [...HEAD, ...ROOF, "    prot: 502"],
-      'agent.yaml: devices.0.prot: unknown key; expected one of host, port, unit, timeoutMs, connectDelayMs, minGapMs, base, meterRole, meterPowerSign, batteryPowerSign, id, driver, intervalSeconds, intervalMs, channels; did you mean "port"?',
+      ["agent.yaml: devices.0.prot: unknown key; expected one of host, port,", 'did you mean "port"?'],
     ],
     [
       "puts the misspelling of a required key first",
@@ -138,7 +142,7 @@ describe("a wrong configuration is one line that", () => {
     [
       "suggests a key at the top",
       ["netwrok: test", ...HEAD, ...METER],
-      'agent.yaml: netwrok: unknown key; expected one of network, key, journal, logLevel, intervalSeconds, commitSeconds, checkpointSeconds, site, devices, nodes; did you mean "network"?',
+      ["agent.yaml: netwrok: unknown key; expected one of network, key, journal,", 'did you mean "network"?'],
     ],
     [
       "suggests a key of a channel",
@@ -148,7 +152,7 @@ describe("a wrong configuration is one line that", () => {
     [
       "suggests nothing far-fetched",
       [...HEAD, ...METER, "colour: red"],
-      "checkpointSeconds, site, devices, nodes; remove the key",
+      ["colour: unknown key; expected one of network, key, journal,", "; remove the key"],
     ],
     [
       "names a missing key and what it is",
@@ -158,7 +162,7 @@ describe("a wrong configuration is one line that", () => {
     [
       "names a missing key of a driver",
       [...HEAD, "  - id: roof", "    driver: sunspec"],
-      "agent.yaml: devices.0.host: required key is missing; expected text; it is: Host name or address of the device or gateway",
+      'agent.yaml: devices.0: "host" or "line" expected, and not both',
     ],
     [
       "shows a wrong type",
@@ -178,7 +182,10 @@ describe("a wrong configuration is one line that", () => {
     [
       "lists the drivers",
       [...HEAD, "  - id: roof", "    driver: sunspeck"],
-      'agent.yaml: devices.0.driver: there is no such driver; expected one of dsmr-p1, sunspec, got "sunspeck"; did you mean "sunspec"?',
+      [
+        "agent.yaml: devices.0.driver: there is no such driver; expected one of the ",
+        `drivers that 'kilowitness drivers' lists, got "sunspeck"; did you mean "sunspec"?`,
+      ],
     ],
     [
       "hands on what a driver says of a line",
@@ -237,7 +244,7 @@ describe("a wrong configuration is one line that", () => {
 
   it.each(cases)("%s", (_name, lines, said) => {
     const message = refusal(...lines);
-    expect(message).toContain(said);
+    for (const part of [said].flat()) expect(message).toContain(part);
     expect(message).toMatch(/^config-invalid [^\n]*$/);
   });
 

@@ -1,0 +1,27 @@
+import type { SerialFormat } from "../line/address.ts";
+
+const PARITIES = { N: "none", E: "even", O: "odd" } as const;
+const LETTERS = { none: "N", even: "E", odd: "O" } as const;
+
+/** Line settings as installers write them, with the eight data bits that Modbus RTU has. */
+export type FormatText = `${number} 8${keyof typeof PARITIES}${1 | 2}`;
+
+/** "9600 8N1". */
+export function formatText({ baudRate, dataBits, parity, stopBits }: SerialFormat): string {
+  return `${baudRate} ${dataBits}${LETTERS[parity]}${stopBits}`;
+}
+
+export function formatFrom(text: FormatText): SerialFormat {
+  const [baud = "", format = ""] = text.split(" ");
+  const parity = format[1] === "E" ? "E" : format[1] === "O" ? "O" : "N";
+  return {
+    baudRate: Number(baud),
+    dataBits: 8,
+    parity: PARITIES[parity],
+    stopBits: format[2] === "2" ? 2 : 1,
+  };
+}
+
+export function sameFormat(a: SerialFormat, b: SerialFormat): boolean {
+  return formatText(a) === formatText(b);
+}
