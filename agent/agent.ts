@@ -1,19 +1,21 @@
 import { fromHex, toHex } from "../attest/bytes.ts";
 import type { WelcomeMessage } from "../attest/messages.ts";
 import { nativeSigner } from "../attest/native.ts";
-import { Problem } from "../attest/problem.ts";
 import type { Receipt } from "../attest/receipt.ts";
 import type { LocalSigner } from "../attest/signature.ts";
 import { type KeyFile, loadOrCreateKey } from "../runtime/key-file.ts";
 import type { Logger } from "../runtime/log.ts";
 import { VERSION } from "../runtime/version.ts";
-import { AgentClock } from "./clock/clock.ts";
+import { TimeKeeper } from "./clock/time-keeper.ts";
 import type { AgentConfig } from "./config/config.ts";
 import { Guard } from "./guard.ts";
 import { Intake } from "./intake.ts";
 import { countBoot } from "./journal/boot-count.ts";
 import { lastReceipted } from "./journal/last-receipted.ts";
 import { type OpenedLog, openLog, startEpoch } from "./journal/open-log.ts";
+import { LogMemory } from "./outlet/log-memory.ts";
+import { Operations } from "./outlet/operations.ts";
+import type { AgentVitals } from "./outlet/report.ts";
 import { type Sampling, startSampling } from "./sampling/sampler.ts";
 import { Sealer } from "./sealing/sealer.ts";
 import type { AgentEvent, AgentStatus } from "./status.ts";
@@ -38,7 +40,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #key: KeyFile;
   readonly #signer: LocalSigner;
-  readonly #clock = new AgentClock();
+  readonly #time: TimeKeeper;
   readonly #intake: Intake;
   readonly #uplinks: readonly Uplink[];
   readonly #timers: NodeJS.Timeout[] = [];
@@ -48,16 +50,17 @@ export class Agent {
   #gate: SigningGate;
   #signing: Promise<void> | undefined;
   #lastCheckpointMs = 0;
+  #signedMs: number | undefined;
   #committedOnce = false;
   #saidWaiting = false;
-  /** The clock was set and the log does not say so yet. */
-  #stepLost = false;
   readonly #guard: Guard;
+  readonly #operations: Operations;
 
   /** Opens key and journal; throws a Problem with what to do when either cannot be used. Reads nothing yet. */
   constructor(options: AgentOptions) {
-    const { config, logger } = options;
-    this.#options = options;
+    const { config } = options;
+    const logger = new LogMemory(options.logger);
+    this.#options = { ...options, logger };
     this.#guard = new Guard(logger);
     const { key, created } = loadOrCreateKey(config.key);
     this.#key = key;
@@ -74,14 +77,18 @@ export class Agent {
       const { problem, movedTo } = this.#log.damaged;
       logger.problem("journal-damaged", problem, { movedTo, epoch: this.#log.identity.epoch });
     }
+    this.#time = new TimeKeeper({ logger, guard: this.#guard, sealer: () => this.#sealer });
+    const { journal, rules } = this.#log;
+    this.#time.begin(journal, rules.size > 0 ? rules.lastTime : undefined, this.#nodeKeys());
     this.#sealer = this.#openSealer();
     this.#gate = this.#openGate();
     this.#intake = new Intake(
-      { sealer: () => this.#sealer, accepted: (event) => this.#accepted(event), logger },
+      { sealer: () => this.#settled(), accepted: (event) => this.#accepted(event), logger },
       config.devices,
     );
     this.#uplinks = config.nodes.map((node) => this.#uplink(node));
-    this.#sayClock();
+    const agent = { status: () => this.status(), vitals: () => this.#vitals() };
+    this.#operations = new Operations({ config, agent, memory: logger, sink: this.#intake });
   }
 
   get deviceKey(): Uint8Array {
@@ -90,12 +97,13 @@ export class Agent {
 
   start(): void {
     const { config, logger } = this.#options;
-    for (const device of config.devices)
-      this.#samplings.push(startSampling({ device, sink: this.#intake, logger }));
+    const { sink } = this.#operations;
+    for (const device of config.devices) this.#samplings.push(startSampling({ device, sink, logger }));
+    this.#operations.start();
     for (const uplink of this.#uplinks) uplink.start();
     this.#every(config.commitSeconds * 1000, () => this.#tick());
     this.#every(Math.min(config.checkpointSeconds * 1000, 1000), () => this.#maybeSign());
-    this.#every(CLOCK_CHECK_MS, () => this.#checkClock());
+    this.#every(CLOCK_CHECK_MS, () => this.#time.check());
     if (this.#options.listener !== undefined)
       this.#every(STATUS_MS, () => this.#options.listener?.(this.status()));
     logger.info("agent-started", {
@@ -109,13 +117,14 @@ export class Agent {
   /** Last commit, last checkpoint, a moment for its receipt, then everything is closed. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await Promise.all(this.#samplings.map((sampling) => sampling.stop()));
+    await Promise.all([this.#operations.stop(), ...this.#samplings.map((sampling) => sampling.stop())]);
     await this.#signing;
     this.#guard.run("commit-failed", () => this.#sealer.commit({ snapshot: true }));
     if (this.#gate.open && this.#sealer.hasNews) await this.#sign();
     await Promise.all(this.#uplinks.map((uplink) => uplink.stop(FLUSH_MS)));
     this.#guard.run("commit-failed", () => this.#sealer.commit({ snapshot: true }));
     if (this.#options.listener !== undefined) this.#options.listener(this.status());
+    this.#time.stop();
     this.#log.journal.close();
     this.#options.logger.info("agent-stopped", {
       size: this.#sealer.durableSize,
@@ -141,12 +150,24 @@ export class Agent {
     };
   }
 
+  #vitals(): AgentVitals {
+    return {
+      clock: this.#time.clock.now(),
+      samplings: this.#samplings.map((sampling) => sampling.statistics()),
+      signingWaits: !this.#gate.open,
+      ...(this.#signedMs === undefined
+        ? {}
+        : { signedAgoMs: Math.floor(performance.now() - this.#signedMs) }),
+    };
+  }
+
   #openSealer(): Sealer {
     const { config } = this.#options;
+    const bootsBefore = this.#log.journal.note("bootCount");
     const bootCount = countBoot(this.#log);
     const sealer = new Sealer({
       journal: this.#log.journal,
-      clock: this.#clock,
+      clock: this.#time.clock,
       signer: this.#signer,
       saltKey: this.#key.saltKey,
       rules: this.#log.rules,
@@ -161,7 +182,7 @@ export class Agent {
           hint: "the length of intervals is fixed when a log is opened",
         });
       }
-      sealer.reconcileClock();
+      this.#time.reopened(sealer, String(bootCount) !== bootsBefore);
       return sealer;
     }
     const { name, ...site } = config.site;
@@ -185,10 +206,7 @@ export class Agent {
   }
 
   #openGate(): SigningGate {
-    return new SigningGate(
-      this.#log.journal,
-      this.#options.config.nodes.map(({ key }) => fromHex(key, "nodes.key")),
-    );
+    return new SigningGate(this.#log.journal, this.#nodeKeys());
   }
 
   #uplink(node: { readonly url: string; readonly key: string }): Uplink {
@@ -246,6 +264,8 @@ export class Agent {
       size: receipt.size,
       bytes,
     });
+    this.#time.receipted(nodeKey, receipt);
+    this.#time.check();
     if (fresh) this.#guard.run("anchor-failed", () => this.#sealer.anchor(receipt, nodeKey, bytes));
   }
 
@@ -258,6 +278,7 @@ export class Agent {
   }
 
   #tick(): void {
+    this.#time.check();
     this.#guard.run("close-failed", () => this.#sealer.closeOverdue());
     this.#guard.run("commit-failed", () => this.#sealer.commit());
   }
@@ -292,7 +313,10 @@ export class Agent {
   async #sign(): Promise<void> {
     this.#lastCheckpointMs = performance.now();
     try {
-      await this.#sealer.checkpoint();
+      this.#time.check();
+      const passedMs = this.#time.clock.passedMs;
+      this.#time.signed(await this.#sealer.checkpoint(), passedMs);
+      this.#signedMs = performance.now();
       this.#guard.succeeded("checkpoint-failed");
       for (const uplink of this.#uplinks) uplink.kick();
     } catch (cause) {
@@ -300,28 +324,14 @@ export class Agent {
     }
   }
 
-  #checkClock(): void {
-    const step = this.#clock.check();
-    if (this.#stepLost)
-      this.#stepLost = !this.#guard.run("clock-step-failed", () => this.#sealer.reconcileClock());
-    if (step === undefined) return;
-    this.#options.logger.warn("clock-step", {
-      fromMs: step.before.timeMs,
-      toMs: step.after.timeMs,
-      quality: step.after.timeQuality,
-    });
-    this.#stepLost = !this.#guard.run("clock-step-failed", () => this.#sealer.stepClock(step));
+  /** The sealer, after the clock has stated what it has to: a reading that comes right behind a step is on the new one. */
+  #settled(): Sealer {
+    this.#time.check();
+    return this.#sealer;
   }
 
-  #sayClock(): void {
-    const { timeQuality } = this.#clock.now();
-    if (timeQuality > 1) return;
-    const problem = new Problem("clock-unknown", "the clock has not been set", {
-      expected: "a time after this version was made",
-      got: new Date().toISOString(),
-      hint: "readings are sealed with the time since boot until the clock is set: connect the gateway to the internet or set its clock",
-    });
-    this.#options.logger.problem("clock-unknown", problem);
+  #nodeKeys(): Uint8Array[] {
+    return this.#options.config.nodes.map(({ key }) => fromHex(key, "nodes.key"));
   }
 
   #every(ms: number, run: () => void): void {

@@ -29,6 +29,7 @@ interface Channel {
   readonly manifestSeq: number | undefined;
   last?: MeterReading;
   lastMs?: number;
+  lastMonotonicMs?: number;
   accepted: number;
   held: number;
   rejected: number;
@@ -248,6 +249,7 @@ export class Intake implements SampleSink {
       channel.settingsChanged = false;
       channel.last = reading;
       channel.lastMs = Date.now();
+      channel.lastMonotonicMs = performance.now();
       channel.accepted += 1;
       const { importMwh, exportMwh } = reading;
       const { activePowerMw } = liveValues(reading);
@@ -311,6 +313,9 @@ function statusOf(channel: Channel, description: ChannelDescription): ChannelSta
     rejected: channel.rejected,
     reasons: channel.tally.list(),
     ...(channel.lastMs === undefined ? {} : { acceptedAtMs: channel.lastMs }),
+    ...(channel.lastMonotonicMs === undefined
+      ? {}
+      : { acceptedAgoMs: Math.floor(performance.now() - channel.lastMonotonicMs) }),
     ...(activePowerMw === undefined ? {} : { activePowerMw }),
     ...(last?.importMwh === undefined ? {} : { importMwh: last.importMwh }),
     ...(last?.exportMwh === undefined ? {} : { exportMwh: last.exportMwh }),

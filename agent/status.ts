@@ -18,6 +18,8 @@ export interface ChannelStatus {
   readonly exportMwh?: number;
   readonly stateOfChargePpm?: number;
   readonly acceptedAtMs?: number;
+  /** On a clock that is never set. */
+  readonly acceptedAgoMs?: number;
   readonly accepted: number;
   readonly held: number;
   readonly rejected: number;

@@ -5,6 +5,8 @@ import { VERSION } from "../runtime/version.ts";
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["probe", async () => (await import("../agent/cli/probe.ts")).probeCommand()],
   ["agent", async () => (await import("../agent/cli/agent.ts")).agentCommand()],
+  ["status", async () => (await import("../agent/cli/status.ts")).statusCommand()],
+  ["support-bundle", async () => (await import("../agent/cli/support-bundle.ts")).supportBundleCommand()],
   ["drivers", async () => (await import("../agent/cli/drivers.ts")).driversCommand()],
   ["scan", async () => (await import("../agent/cli/scan.ts")).scanCommand()],
   ["simulate", async () => (await import("../agent/cli/simulate.ts")).simulateCommand()],
@@ -22,7 +24,9 @@ On a gateway, in this order:
   kilowitness scan                          find meters on serial ports and in the network, ready to paste
   kilowitness probe --config agent.yaml     read every device once: is the wiring right?
   kilowitness agent --config agent.yaml     seal, keep and stream readings
+  kilowitness status --config agent.yaml    how the running agent stands, and what needs attention
   kilowitness prove --config agent.yaml     list closed intervals, write the proof of one
+  kilowitness support-bundle --config agent.yaml --out support.tar.gz
 
 For a device that is not in the list (docs/add-a-device.md):
   kilowitness drivers [WORD]                the devices that can be read

@@ -8,6 +8,7 @@ import { Admission } from "./admission.ts";
 import { LOOPBACK_HOSTS, type NodeConfig } from "./config.ts";
 import { Connection, type ConnectionContext, DEFAULT_TIMING } from "./connection.ts";
 import { Connections } from "./connections.ts";
+import { NodeCounters } from "./http/metrics-counters.ts";
 import { createQuestionServer } from "./http/server.ts";
 import { closeServer, hostAndPort, listen } from "./listen.ts";
 import { RulesCache } from "./rules-cache.ts";
@@ -63,15 +64,21 @@ async function serve(parts: Parts): Promise<RunningNode> {
     perAddress: config.maxConnectionsPerAddress,
   });
   const admission = new Admission(config.devices);
-  const context = connectionContext(parts, { connections, admission });
+  const counters = new NodeCounters();
+  const context = connectionContext(parts, { connections, admission, counters });
   const stream = createStreamServer(connections, {
     maxConnections: config.maxConnections,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     opened: (socket, tcp) => connections.add(new Connection(socket, tcp, context)),
   });
-  const questions = createQuestionServer({
-    ...{ archive: store, suite: nativeSuite, network: config.network, nodeKey: signer.publicKey, logger },
-  });
+  const questions = createQuestionServer(
+    { archive: store, suite: nativeSuite, network: config.network, nodeKey: signer.publicKey, logger },
+    {
+      ...{ counters, connections, archive: store, logger },
+      store: config.store,
+      maxStoreMiB: config.maxStoreMiB,
+    },
+  );
   const close = async (): Promise<void> => {
     await Promise.all([connections.stop(), closeServer(stream), closeServer(questions)]);
     await store.close();
@@ -96,22 +103,28 @@ async function serve(parts: Parts): Promise<RunningNode> {
   }
 }
 
+interface Surroundings {
+  readonly connections: Connections;
+  readonly admission: Admission;
+  readonly counters: NodeCounters;
+}
+
 function connectionContext(
   parts: Parts,
-  { connections, admission }: { readonly connections: Connections; readonly admission: Admission },
+  { connections, admission, counters }: Surroundings,
 ): ConnectionContext {
-  const { config, logger, signer, store } = parts;
+  const { config, signer } = parts;
   const checked = new LruCache<string, boolean>(KEPT_KEYS);
   return {
     network: config.network,
     suite: nativeSuite,
     signer,
-    store,
+    store: counters.counting(parts.store),
     rules: new RulesCache(nativeSuite, KEPT_LOGS),
     nowMs: () => Date.now(),
     admits: (key) => admission.admits(key),
     checkKey: (key) => checked.getOrCompute(toHex(key), () => nativeSuite.checkPublicKey(key)),
-    logger,
+    logger: counters.listening(parts.logger),
     timing: DEFAULT_TIMING,
     authenticated: (connection, key) => connections.claim(connection, key),
     ended: (connection) => connections.remove(connection),

@@ -91,7 +91,8 @@ make_user() {
   if ! id "$SERVICE_USER" >/dev/null 2>&1; then
     useradd --system --user-group --no-create-home --home-dir "$STATE_DIR" --shell /usr/sbin/nologin "$SERVICE_USER"
   fi
-  for group in dialout gpio; do
+  # Serial ports, pins, and its own lines in the journal for a support bundle.
+  for group in dialout gpio systemd-journal; do
     if getent group "$group" >/dev/null; then usermod --append --groups "$group" "$SERVICE_USER"; fi
   done
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ChannelRole } from "../../attest/reading.ts";
 import type { LogLevel } from "../../runtime/log.ts";
+import { type HttpConfig, httpSchema, type MqttConfig, mqttSchema } from "../outlet/settings.ts";
 import { kilowattsToMw } from "./units.ts";
 
 /** What the installer says of a channel, beside what its driver reads. */
@@ -60,6 +61,8 @@ export interface RawConfig {
   readonly discovery: DiscoveryConfig;
   readonly devices: readonly RawDevice[];
   readonly nodes: readonly NodeConfig[];
+  readonly http?: HttpConfig;
+  readonly mqtt?: MqttConfig;
 }
 
 /** What a leaf has room for. */
@@ -210,6 +213,8 @@ export const configSchema: z.ZodType<RawConfig> = z.strictObject({
   discovery: discoverySchema.prefault({}).describe("looking for devices: serial lines and the network"),
   devices: z.array(deviceSchema).min(1).describe("the devices to read"),
   nodes: z.array(nodeSchema).default([]).describe("the nodes to stream to; none: the log stays here"),
+  http: httpSchema.exactOptional().describe("answers for whoever watches over the agent; left out: off"),
+  mqtt: mqttSchema.exactOptional().describe("readings for a broker and Home Assistant; left out: off"),
 });
 
 function isTimeZone(name: string): boolean {
@@ -223,7 +228,9 @@ function isTimeZone(name: string): boolean {
 
 function isStreamUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.hostname === "" || url.username !== "" || url.hash !== "") return false;
+  if (url === undefined || url.hostname === "") return false;
+  // A secret in an address ends in logs; the node knows the device by its key.
+  if ([url.username, url.password, url.search, url.hash].some((part) => part !== "")) return false;
   return url.protocol === "ws:" || url.protocol === "wss:";
 }
 

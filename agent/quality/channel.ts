@@ -26,9 +26,11 @@ export function gateChannel(
 /** The last registers of the channel in the log; none where they are another meter's. */
 export function restoredFrom(state: ChannelState | undefined): Restored | undefined {
   if (state?.last === undefined || state.replaced === true) return undefined;
-  const { importMwh, exportMwh, timeMs } = state.last;
+  const { importMwh, exportMwh, timeMs, seq } = state.last;
+  // Behind a step of the clock the log's time of the reading is no longer when it was: that is not known.
+  const isMoved = (state.lastClockStepSeq ?? -1) > seq;
   return {
-    timeMs,
+    timeMs: isMoved ? 0 : timeMs,
     ...(importMwh === undefined ? {} : { importMwh }),
     ...(exportMwh === undefined ? {} : { exportMwh }),
   };

@@ -2,6 +2,7 @@ import { realpathSync } from "node:fs";
 import { Problem } from "../../attest/problem.ts";
 import { type BusTiming, ModbusBus } from "./bus.ts";
 import { describeLine, type LineSettings, nameOfLine } from "./settings.ts";
+import type { BusStatistics } from "./statistics.ts";
 
 /** One user's hold on a bus. */
 export interface BusLease {
@@ -50,6 +51,11 @@ export class BusRegistry {
         return released;
       },
     };
+  }
+
+  /** What happened on each line that is in use, since it was opened. */
+  statistics(): readonly BusStatistics[] {
+    return [...this.#shared.values()].map(({ bus }) => bus.statistics());
   }
 
   async #release(key: string, shared: Shared): Promise<void> {

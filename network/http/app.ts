@@ -6,6 +6,7 @@ import { describeDevice, listDevices } from "./devices.ts";
 import { faultFile, listFaults } from "./faults.ts";
 import { proveFlexibility } from "./flexibility-proof.ts";
 import { listIntervals, listReadings } from "./intervals.ts";
+import { addOperationsRoutes, type NodeOperations } from "./metrics-routes.ts";
 import { proveInterval } from "./proof.ts";
 import { deviceKeyOf, requireKnown } from "./query.ts";
 
@@ -31,8 +32,11 @@ const STATUS: ReadonlyMap<string, Status> = new Map([
 
 const LOOPBACK_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/;
 
-/** The node's answers over HTTP: questions only, nothing here changes anything. */
-export function createApp(questions: Questions): Hono {
+/**
+ * The node's answers over HTTP: questions only, nothing here changes anything. With `operations`, also those of whoever
+ * watches over the node.
+ */
+export function createApp(questions: Questions, operations?: NodeOperations): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
     requireLoopback(context.req.header("host"));
@@ -43,6 +47,7 @@ export function createApp(questions: Questions): Hono {
   app.get("/", (context) => context.json(describeNode(questions)));
   app.get("/key", (context) => context.json({ nodeKey: toHex(questions.nodeKey) }));
   addDeviceRoutes(app, questions);
+  if (operations !== undefined) addOperationsRoutes(app, operations);
   app.notFound((context) =>
     failed(context, questions, new Problem("not-found", "no such question", { hint: "GET / lists them" })),
   );
@@ -105,6 +110,8 @@ function describeNode(questions: Questions): object {
       "/devices/{key}/readings?channel=&from=&limit=",
       "/devices/{key}/proof?channel=&from=&to=",
       "/devices/{key}/flexibility-proof?channel=&at=",
+      "/healthz",
+      "/metrics",
     ],
   };
 }

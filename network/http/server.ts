@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createApp } from "./app.ts";
 import type { Questions } from "./device-logs.ts";
+import type { NodeOperations } from "./metrics-routes.ts";
 
 const LIMITS = {
   maxHeaderSize: 8192,
@@ -12,8 +13,8 @@ const LIMITS = {
 const MAX_CONNECTIONS = 64;
 
 /** The HTTP server of the node's answers, not listening yet. */
-export function createQuestionServer(questions: Questions): Server {
-  const app = createApp(questions);
+export function createQuestionServer(questions: Questions, operations?: NodeOperations): Server {
+  const app = createApp(questions, operations);
   const server = createServer(LIMITS, getRequestListener(app.fetch, { overrideGlobalObjects: false }));
   server.maxConnections = MAX_CONNECTIONS;
   return server;

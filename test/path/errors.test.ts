@@ -257,7 +257,7 @@ describe("what a user sees when it goes wrong", () => {
     site.closers.push(() => agent.kill("SIGKILL"));
     const line = await complaint(agent, "clock-unknown");
     expectInOrder(String(line["message"]), [
-      "clock has not been set",
+      "nothing stands behind the time of the system clock",
       "expected",
       "got 1970-01-01",
       "set its clock",

@@ -179,6 +179,14 @@ describe("a wrong configuration is one line that", () => {
       [...HEAD, ...METER, "    channels: { grid: { role: gird } }"],
       'expected one of grid, generation, storage, load, compute, got "gird"; did you mean "grid"?',
     ],
+    ...["wss://:secret@node.example", "wss://node.example/?token=secret"].map(
+      (url) =>
+        [
+          `refuses a secret in an address: ${url}`,
+          [...HEAD, ...METER, `nodes: [{ url: "${url}", key: "${"0".repeat(64)}" }]`],
+          "agent.yaml: nodes.0.url: not a node's address",
+        ] as const,
+    ),
     [
       "lists the drivers",
       [...HEAD, "  - id: roof", "    driver: sunspeck"],

@@ -29,5 +29,8 @@ describe("a channel for the gate", () => {
     expect(restoredFrom({ ...STATE, last })).toEqual({ timeMs: 7, importMwh: 1000 });
     expect(restoredFrom({ ...STATE, last, replaced: true })).toBeUndefined();
     expect(restoredFrom(STATE)).toBeUndefined();
+    // Behind a clock step nobody knows how long ago that was.
+    expect(restoredFrom({ ...STATE, last, lastClockStepSeq: 3 })).toEqual({ timeMs: 0, importMwh: 1000 });
+    expect(restoredFrom({ ...STATE, last, lastClockStepSeq: 1 })).toMatchObject({ timeMs: 7 });
   });
 });

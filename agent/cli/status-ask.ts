@@ -1,0 +1,108 @@
+import { type IncomingMessage, request } from "node:http";
+import { describeProblem, Problem } from "../../attest/problem.ts";
+import type { AgentConfig } from "../config/config.ts";
+import { socketPath } from "../outlet/operations.ts";
+import { readToken } from "../outlet/secret-file.ts";
+import { fromConfig, type HttpConfig } from "../outlet/settings.ts";
+
+/** What a running agent answered. */
+export interface AgentAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+/** What of the configuration says where to ask. */
+export type AskedAgent = Pick<AgentConfig, "path" | "journal" | "http">;
+
+interface Way {
+  readonly socketPath?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const PATIENCE_MS = 5000;
+const MOST_BYTES = 4 * 1024 ** 2;
+/** Nobody listens there: no such file, nobody behind it, or a path that no socket can have. */
+const NOBODY: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "EINVAL", "ENOTDIR", "ENOTSOCK"]);
+
+/**
+ * Asks the agent that runs with this configuration: on the socket beside its journal, and where there is none, over HTTP.
+ *
+ * @throws Problem `agent-not-running`, `agent-unreachable`
+ */
+export async function askAgent(config: AskedAgent, path: string): Promise<AgentAnswer> {
+  try {
+    return await ask({ socketPath: socketPath(config.journal) }, path);
+  } catch (cause) {
+    if (!NOBODY.has(describeProblem(cause).code)) throw unreachable(config, cause);
+    return await askOverHttp(config, path);
+  }
+}
+
+async function askOverHttp(
+  { http, path: configPath, journal }: AskedAgent,
+  path: string,
+): Promise<AgentAnswer> {
+  // A port of 0 is known to the agent alone.
+  if (http === undefined || http.port === 0) throw notRunning(journal);
+  try {
+    return await ask({ ...addressOf(http), headers: bearer(http, configPath) }, path);
+  } catch (cause) {
+    if (cause instanceof Problem) throw cause;
+    throw notRunning(journal, cause);
+  }
+}
+
+function addressOf({ host, port }: HttpConfig): Way {
+  const everywhere = host === "0.0.0.0" || host === "::";
+  return { host: everywhere ? "127.0.0.1" : host, port };
+}
+
+function bearer({ tokenFile }: HttpConfig, configPath: string): Readonly<Record<string, string>> {
+  if (tokenFile === undefined) return {};
+  return { authorization: `Bearer ${readToken(fromConfig(configPath, tokenFile))}` };
+}
+
+function ask(way: Way, path: string): Promise<AgentAnswer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ ...way, path, timeout: PATIENCE_MS });
+    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));
+    sent.on("error", reject);
+    sent.on("response", (response) => collect(response).then(resolve, reject));
+    sent.end();
+  });
+}
+
+async function collect(response: IncomingMessage): Promise<AgentAnswer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    const part = Buffer.from(chunk);
+    bytes += part.length;
+    if (bytes > MOST_BYTES) throw new Error(`the answer has more than ${MOST_BYTES} bytes`);
+    chunks.push(part);
+  }
+  const { statusCode = 0, headers } = response;
+  return { status: statusCode, headers, body: Buffer.concat(chunks).toString("utf8") };
+}
+
+function notRunning(journal: string, cause?: unknown): Problem {
+  return new Problem("agent-not-running", "no agent runs with this configuration", {
+    where: socketPath(journal),
+    ...(cause === undefined ? {} : { got: describeProblem(cause).message }),
+    hint: "start it with systemctl start kilowitness-agent; journalctl -u kilowitness-agent says why it stopped",
+  });
+}
+
+function unreachable({ journal }: AskedAgent, cause: unknown): Problem {
+  const { code, message } = describeProblem(cause);
+  const forbidden = code === "EACCES" || code === "EPERM";
+  return new Problem("agent-unreachable", "the agent cannot be asked", {
+    where: socketPath(journal),
+    got: message,
+    hint: forbidden ? "run this as root or as the agent's user" : "try again; if it stays, restart the agent",
+    cause,
+  });
+}

@@ -1,0 +1,81 @@
+import { describeProblem } from "../../attest/problem.ts";
+import type { Logger } from "../../runtime/log.ts";
+import type { AcceptedBatch, Store } from "../store/store.ts";
+
+/** Codes are few; a peer that could invent them must not fill the memory. */
+const MAX_CODES = 128;
+const REFUSED = "connection-refused";
+
+/** What a node has done since it started: counted on the way, so that nobody has to ask the store for it. */
+export class NodeCounters {
+  batches = 0;
+  leaves = 0;
+  receipts = 0;
+  storeFailures = 0;
+  /** Why the store did not take the last thing that it was given; undefined when it took it. */
+  storeProblem: string | undefined;
+  readonly #refusals = new Map<string, number>();
+
+  /** Connections that were refused or ended by this node, by code. */
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#refusals;
+  }
+
+  /** The same store, with what it takes counted. */
+  counting(store: Store): Store {
+    const append = (batch: AcceptedBatch): Promise<boolean> => this.#append(store, batch);
+    const addCheckpoint: Store["addCheckpoint"] = (...given) =>
+      this.#written(store.addCheckpoint(...given), () => {
+        this.receipts += 1;
+      });
+    const counted: Partial<Store> = { append, addCheckpoint };
+    return new Proxy(store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(counted, name) ?? Reflect.get(target, name);
+        // A store's methods are its own: called on the proxy, they would not find its private fields.
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  /** The same logger, with refusals counted. */
+  listening(logger: Logger): Logger {
+    return {
+      info: (event, fields) => logger.info(event, fields),
+      warn: (event, fields) => logger.warn(event, fields),
+      error: (event, fields) => logger.error(event, fields),
+      problem: (event, thrown, fields) => {
+        if (event === REFUSED) this.#refused(describeProblem(thrown).code);
+        logger.problem(event, thrown, fields);
+      },
+    };
+  }
+
+  async #append(store: Store, batch: AcceptedBatch): Promise<boolean> {
+    const taken = await this.#written(store.append(batch));
+    if (!taken) return false;
+    this.batches += 1;
+    this.receipts += 1;
+    this.leaves += batch.checkpoint.size - batch.fromSize;
+    return true;
+  }
+
+  async #written<T>(write: Promise<T>, done?: () => void): Promise<T> {
+    try {
+      const result = await write;
+      this.storeProblem = undefined;
+      done?.();
+      return result;
+    } catch (cause) {
+      const { code, message } = describeProblem(cause);
+      this.storeFailures += 1;
+      this.storeProblem = `${message} (${code})`;
+      throw cause;
+    }
+  }
+
+  #refused(code: string): void {
+    const counted = this.#refusals.has(code) || this.#refusals.size < MAX_CODES ? code : "other";
+    this.#refusals.set(counted, (this.#refusals.get(counted) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,86 @@
+import { Exposition, type Row } from "../../runtime/exposition.ts";
+import { VERSION } from "../../runtime/version.ts";
+import type { StoreSpace } from "./health.ts";
+import type { Census } from "./metrics-census.ts";
+import type { NodeCounters } from "./metrics-counters.ts";
+
+/** What a node shows of itself. */
+export interface NodeNumbers {
+  readonly healthy: boolean;
+  readonly uptimeMs: number;
+  readonly connections: number;
+  readonly counters: NodeCounters;
+  readonly census: Census | undefined;
+  readonly space: StoreSpace;
+}
+
+/** A node as a Prometheus server reads it; units are its base units (seconds, bytes). */
+export function exposeNode(numbers: NodeNumbers): Exposition {
+  const exposition = new Exposition();
+  addState(exposition, numbers);
+  addTraffic(exposition, numbers);
+  addStore(exposition, numbers);
+  return exposition;
+}
+
+function addState(to: Exposition, { healthy, uptimeMs, connections }: NodeNumbers): void {
+  to.gauge({ name: "kilowitness_node_info", help: "1, with the versions as labels" }, [
+    [{ version: VERSION, node_version: process.version }, 1],
+  ])
+    .gauge({ name: "kilowitness_node_healthy", help: "1 while batches are taken and stored" }, [
+      one(healthy ? 1 : 0),
+    ])
+    .gauge({ name: "kilowitness_node_uptime_seconds", help: "time since the node started" }, [
+      one(uptimeMs / 1000),
+    ])
+    .gauge({ name: "kilowitness_node_resident_memory_bytes", help: "memory that the process holds" }, [
+      one(process.memoryUsage.rss()),
+    ])
+    .gauge({ name: "kilowitness_node_connections", help: "open connections of devices" }, [one(connections)]);
+}
+
+function addTraffic(to: Exposition, { counters }: NodeNumbers): void {
+  const { batches, leaves, receipts, refusals, storeFailures } = counters;
+  to.counter({ name: "kilowitness_node_batches_total", help: "batches verified and stored" }, [one(batches)])
+    .counter({ name: "kilowitness_node_leaves_total", help: "log entries verified and stored" }, [
+      one(leaves),
+    ])
+    .counter({ name: "kilowitness_node_receipts_total", help: "receipts signed and stored" }, [one(receipts)])
+    .counter(
+      {
+        name: "kilowitness_node_refusals_total",
+        help: "connections refused or ended, by code of the refusal",
+      },
+      [...refusals].map(([code, count]) => [{ code }, count]),
+    )
+    .counter({ name: "kilowitness_node_store_failures_total", help: "writes that the store refused" }, [
+      one(storeFailures),
+    ]);
+}
+
+function addStore(to: Exposition, { census, space }: NodeNumbers): void {
+  to.gauge(
+    { name: "kilowitness_node_devices", help: "devices that the store holds logs of" },
+    optional(census?.devices),
+  )
+    .gauge(
+      { name: "kilowitness_node_faults", help: "faults of those devices that are kept" },
+      optional(census?.faults),
+    )
+    .gauge(
+      { name: "kilowitness_node_store_bytes", help: "the store's file with its log" },
+      optional(space.bytes),
+    )
+    .gauge(
+      { name: "kilowitness_node_store_free_bytes", help: "free on the store's file system" },
+      optional(space.freeBytes),
+    );
+}
+
+function one(value: number): Row {
+  return [{}, value];
+}
+
+function optional(value: number | undefined): Row[] {
+  return value === undefined ? [] : [one(value)];
+}
