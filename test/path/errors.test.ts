@@ -260,7 +260,7 @@ describe("what a user sees when it goes wrong", () => {
       "nothing stands behind the time of the system clock",
       "expected",
       "got 1970-01-01",
-      "set its clock",
+      "connect the gateway to a time server",
     ]);
     await new Promise((resolve) => setTimeout(resolve, 4500));
     await stops(agent);
