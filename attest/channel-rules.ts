@@ -1,3 +1,4 @@
+import { toHex } from "./bytes.ts";
 import {
   breakClose,
   type ChannelState,
@@ -258,14 +259,19 @@ function requireSame(leaf: object, expected: object, names: readonly string[] = 
   const actual = new Map<string, unknown>(Object.entries(leaf));
   const wanted = new Map<string, unknown>(Object.entries(expected));
   for (const name of names) {
-    const want = String(wanted.get(name));
-    const got = String(actual.get(name));
+    const want = shown(wanted.get(name));
+    const got = shown(actual.get(name));
     if (want === got) continue;
     throw new Problem("leaf-mismatch", `"${name}" is not what the leaves before it give`, {
       expected: want,
       got,
     });
   }
+}
+
+/** Bytes as hexadecimal, whichever kind of array holds them: Node's Buffer has words of its own. */
+function shown(value: unknown): string {
+  return value instanceof Uint8Array ? toHex(value) : String(value);
 }
 
 function values<N extends string>(name: N, value: number | undefined): Partial<Record<N, number>> {

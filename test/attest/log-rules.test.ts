@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CLOSE_SHAPE, DISCONTINUITY, TIME_QUALITY } from "../../attest/leaf.ts";
+import { decodeLeaf } from "../../attest/leaf-codec.ts";
+import { LogRules } from "../../attest/log-rules.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { EPOCH_MS, LogBuilder, testSigner } from "../kit/log-builder.ts";
 import { refusalOf } from "./refusal.ts";
@@ -21,6 +23,13 @@ describe("closes at boundaries", () => {
       ...{ count: 180, minPowerMw: 720_000, maxPowerMw: 720_000, manifestSeq: 1 },
     });
     expect(second?.manifestHash).toEqual(log.leaves[1]?.hash);
+  });
+
+  it("are the same whichever kind of array holds a leaf's bytes", () => {
+    const { leaves, rules: built } = opened().readMany(180 * 2 + 2, every);
+    const rules = new LogRules(nativeSuite, built.identity);
+    for (const { bytes } of leaves) rules.apply(decodeLeaf(Buffer.from(bytes)), Buffer.from(bytes));
+    expect(rules.size).toBe(leaves.length);
   });
 
   it("span to the next boundary that has a reading, and say that they are coarse", () => {
