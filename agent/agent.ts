@@ -11,12 +11,14 @@ import type { AgentConfig } from "./config/config.ts";
 import { Guard } from "./guard.ts";
 import { Intake } from "./intake.ts";
 import { countBoot } from "./journal/boot-count.ts";
-import { lastReceipted } from "./journal/last-receipted.ts";
-import { type OpenedLog, openLog, startEpoch } from "./journal/open-log.ts";
+import type { OpenedLog } from "./journal/open-log.ts";
+import { keepingOf } from "./journal/retention-settings.ts";
 import { LogMemory } from "./outlet/log-memory.ts";
 import { Operations } from "./outlet/operations.ts";
 import type { AgentVitals } from "./outlet/report.ts";
 import { type Sampling, startSampling } from "./sampling/sampler.ts";
+import { JournalSink } from "./sealing/journal-sink.ts";
+import { Ledger } from "./sealing/ledger.ts";
 import { Sealer } from "./sealing/sealer.ts";
 import type { AgentEvent, AgentStatus } from "./status.ts";
 import { compareWelcome, epochProblem, SigningGate } from "./uplink/signing-gate.ts";
@@ -34,6 +36,7 @@ const STATUS_MS = 1000;
 const FLUSH_MS = 3000;
 const CHECKPOINT_LEAVES = 1024;
 const TIER_KEY_IN_FILE = 0;
+const HOUR_MS = 3_600_000;
 
 /** The running agent: devices, gate, sealer, journal and uplinks, and the ticks between them. */
 export class Agent {
@@ -45,9 +48,10 @@ export class Agent {
   readonly #uplinks: readonly Uplink[];
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #samplings: Sampling[] = [];
-  #log: OpenedLog;
-  #sealer: Sealer;
+  readonly #ledger: Ledger;
   #gate: SigningGate;
+  /** When the nodes were first asked what they hold of this epoch. */
+  #askedMs = performance.now();
   #signing: Promise<void> | undefined;
   #lastCheckpointMs = 0;
   #signedMs: number | undefined;
@@ -67,28 +71,36 @@ export class Agent {
     this.#signer = nativeSigner(key.seed);
     const deviceKey = toHex(this.#signer.publicKey);
     logger.info(created ? "key-created" : "key-loaded", { deviceKey, file: config.key });
-    this.#log = openLog({
-      path: config.journal,
-      network: config.network,
-      deviceKey: this.#signer.publicKey,
-      nowMs: Date.now(),
+    this.#ledger = new Ledger({
+      location: { path: config.journal, network: config.network, deviceKey: this.#signer.publicKey },
+      ...{ nodes: this.#nodeKeys(), keeping: keepingOf(config.retention), logger, guard: this.#guard },
+      host: {
+        startSealer: (log) => this.#openSealer(log),
+        epochChanged: () => this.#epochChanged(),
+        ready: () => this.#intake.redeclare(),
+      },
     });
-    if (this.#log.damaged !== undefined) {
-      const { problem, movedTo } = this.#log.damaged;
-      logger.problem("journal-damaged", problem, { movedTo, epoch: this.#log.identity.epoch });
-    }
     this.#time = new TimeKeeper({ logger, guard: this.#guard, sealer: () => this.#sealer });
     const { journal, rules } = this.#log;
     this.#time.begin(journal, rules.size > 0 ? rules.lastTime : undefined, this.#nodeKeys());
-    this.#sealer = this.#openSealer();
+    this.#ledger.begin();
     this.#gate = this.#openGate();
     this.#intake = new Intake(
       { sealer: () => this.#settled(), accepted: (event) => this.#accepted(event), logger },
       config.devices,
     );
     this.#uplinks = config.nodes.map((node) => this.#uplink(node));
+    const sink = new JournalSink(this.#intake, this.#ledger, config.devices);
     const agent = { status: () => this.status(), vitals: () => this.#vitals() };
-    this.#operations = new Operations({ config, agent, memory: logger, sink: this.#intake });
+    this.#operations = new Operations({ config, agent, memory: logger, sink });
+  }
+
+  get #log(): OpenedLog {
+    return this.#ledger.log;
+  }
+
+  get #sealer(): Sealer {
+    return this.#ledger.sealer;
   }
 
   get deviceKey(): Uint8Array {
@@ -119,13 +131,13 @@ export class Agent {
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all([this.#operations.stop(), ...this.#samplings.map((sampling) => sampling.stop())]);
     await this.#signing;
-    this.#guard.run("commit-failed", () => this.#sealer.commit({ snapshot: true }));
+    this.#ledger.commit({ snapshot: true });
     if (this.#gate.open && this.#sealer.hasNews) await this.#sign();
     await Promise.all(this.#uplinks.map((uplink) => uplink.stop(FLUSH_MS)));
-    this.#guard.run("commit-failed", () => this.#sealer.commit({ snapshot: true }));
+    this.#ledger.commit({ snapshot: true });
     if (this.#options.listener !== undefined) this.#options.listener(this.status());
     this.#time.stop();
-    this.#log.journal.close();
+    this.#ledger.close();
     this.#options.logger.info("agent-stopped", {
       size: this.#sealer.durableSize,
       signed: this.#sealer.signedSize,
@@ -146,6 +158,7 @@ export class Agent {
         durable: this.#sealer.durableSize,
         signed: this.#sealer.signedSize,
       },
+      journal: this.#ledger.status(),
       nodes: this.#uplinks.map((uplink) => uplink.status),
     };
   }
@@ -161,18 +174,15 @@ export class Agent {
     };
   }
 
-  #openSealer(): Sealer {
+  #openSealer(log: OpenedLog): Sealer {
     const { config } = this.#options;
-    const bootsBefore = this.#log.journal.note("bootCount");
-    const bootCount = countBoot(this.#log);
+    const { reason, continues, opensAt } = log;
+    const bootsBefore = log.journal.note("bootCount");
+    const bootCount = countBoot(log);
     const sealer = new Sealer({
-      journal: this.#log.journal,
-      clock: this.#time.clock,
-      signer: this.#signer,
-      saltKey: this.#key.saltKey,
-      rules: this.#log.rules,
-      openBlock: this.#log.openBlock,
-      bootCount,
+      ...{ journal: log.journal, clock: this.#time.clock, signer: this.#signer, saltKey: this.#key.saltKey },
+      ...{ rules: log.rules, openBlock: log.openBlock, bootCount },
+      ...(opensAt === undefined ? {} : { opensAt }),
     });
     if (sealer.rules.size > 0) {
       if (sealer.rules.intervalMs !== config.intervalSeconds * 1000) {
@@ -186,11 +196,10 @@ export class Agent {
       return sealer;
     }
     const { name, ...site } = config.site;
-    const { reason } = this.#log;
     sealer.open(
       {
         network: config.network,
-        epoch: this.#log.identity.epoch,
+        epoch: log.identity.epoch,
         deviceKey: this.#signer.publicKey,
         agentVersion: VERSION,
         assuranceTier: TIER_KEY_IN_FILE,
@@ -199,14 +208,14 @@ export class Agent {
         ...(name === undefined ? {} : { site: name }),
         ...site,
       },
-      reason === undefined ? undefined : { reason, ...lastReceipted(this.#log.journal, this.#log.identity) },
+      reason === undefined ? undefined : { reason, ...continues },
     );
     sealer.commit();
     return sealer;
   }
 
   #openGate(): SigningGate {
-    return new SigningGate(this.#log.journal, this.#nodeKeys());
+    return new SigningGate(this.#log.journal, this.#ledger.nodesToAsk());
   }
 
   #uplink(node: { readonly url: string; readonly key: string }): Uplink {
@@ -230,43 +239,25 @@ export class Agent {
 
   #welcomed(nodeKey: Uint8Array, welcome: WelcomeMessage): number {
     const standing = compareWelcome(welcome, this.#log.journal, this.#log.identity);
-    if (standing.nextEpoch === undefined) {
+    const nextEpoch = standing.nextEpoch ?? this.#ledger.epochFor(standing.size);
+    if (nextEpoch === undefined) {
       this.#gate.answered(nodeKey);
       return standing.size;
     }
-    this.#nextEpoch(standing.nextEpoch);
-    throw epochProblem({ ...standing, nextEpoch: standing.nextEpoch });
+    this.#ledger.nextEpoch(nextEpoch);
+    throw epochProblem({ ...standing, nextEpoch });
   }
 
-  /** This epoch is never signed again: a new log, the same device, the same channels. */
-  #nextEpoch(next: { readonly epoch: number; readonly reason: string }): void {
-    const { journal, identity } = this.#log;
-    this.#options.logger.warn("epoch-opened", {
-      epoch: next.epoch,
-      after: identity.epoch,
-      reason: next.reason,
-    });
-    this.#guard.run("commit-failed", () => this.#sealer.commit());
-    startEpoch(journal, journal.path, next.epoch);
-    journal.close();
-    const { network, deviceKey } = identity;
-    const reopened = openLog({ path: journal.path, network, deviceKey, nowMs: Date.now() });
-    this.#log = { ...reopened, reason: next.reason };
-    this.#sealer = this.#openSealer();
+  #epochChanged(): void {
     this.#gate = this.#openGate();
-    this.#intake.redeclare();
+    this.#askedMs = performance.now();
     for (const uplink of this.#uplinks) uplink.restart();
   }
 
   #receipted(nodeKey: Uint8Array, receipt: Receipt, bytes: Uint8Array): void {
-    const fresh = this.#log.journal.addReceipt(this.#log.identity.epoch, {
-      nodeKey,
-      size: receipt.size,
-      bytes,
-    });
     this.#time.receipted(nodeKey, receipt);
     this.#time.check();
-    if (fresh) this.#guard.run("anchor-failed", () => this.#sealer.anchor(receipt, nodeKey, bytes));
+    this.#ledger.keepReceipt(nodeKey, receipt, bytes);
   }
 
   #accepted(event: AgentEvent): void {
@@ -279,8 +270,17 @@ export class Agent {
 
   #tick(): void {
     this.#time.check();
-    this.#guard.run("close-failed", () => this.#sealer.closeOverdue());
-    this.#guard.run("commit-failed", () => this.#sealer.commit());
+    this.#ledger.tick();
+    this.#passOverSilent();
+  }
+
+  /** Who does not answer for too long after a start is done without, in an epoch of its own. */
+  #passOverSilent(): void {
+    const { waitingFor } = this.#gate;
+    const silentMs = this.#options.config.silentNodeHours * HOUR_MS;
+    if (waitingFor.length === 0 || performance.now() - this.#askedMs < silentMs) return;
+    const nodes = waitingFor.map((key) => fromHex(key, "nodes.key"));
+    this.#ledger.passOver(nodes, `node ${waitingFor[0]} has not answered since the start`);
   }
 
   #maybeSign(): void {
@@ -315,7 +315,7 @@ export class Agent {
     try {
       this.#time.check();
       const passedMs = this.#time.clock.passedMs;
-      this.#time.signed(await this.#sealer.checkpoint(), passedMs);
+      this.#time.signed(await this.#ledger.checkpoint(), passedMs);
       this.#signedMs = performance.now();
       this.#guard.succeeded("checkpoint-failed");
       for (const uplink of this.#uplinks) uplink.kick();

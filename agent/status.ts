@@ -1,3 +1,4 @@
+import type { JournalStatus } from "./journal/journal-status.ts";
 import type { UplinkStatus } from "./uplink/uplink.ts";
 
 /** How often readings were doubted for one reason since the start, and what came of them. */
@@ -44,6 +45,8 @@ export interface AgentStatus {
     /** Leaves under a signed checkpoint. */
     readonly signed: number;
   };
+  /** How the journal stands on its disk. */
+  readonly journal?: JournalStatus;
   readonly nodes: readonly UplinkStatus[];
 }
 

@@ -27,12 +27,57 @@ export interface DeviceHelloMessage {
   readonly hello: Uint8Array;
 }
 
-/** Node to device: the device's own newest checkpoint that the node holds, in any epoch, and its receipt. */
+/**
+ * Node to device: the device's own newest checkpoint that the node holds, in any epoch, and its receipt. With the
+ * countersignature where the device was enrolled on this very connection.
+ */
 export interface WelcomeMessage {
   readonly type: "welcome";
   readonly epoch?: number;
   readonly checkpoint?: Uint8Array;
   readonly receipt?: Uint8Array;
+  readonly countersignature?: Uint8Array;
+}
+
+/** Node to device, in place of the welcome: the node does not know the device and asks it to enrol. */
+export interface EnrolmentRequestMessage {
+  readonly type: "enrolmentRequest";
+  readonly nonce: Uint8Array;
+}
+
+/** Device to node: its signed statement, and what shows that it was given a one-time code, which itself never travels. */
+export interface EnrolmentMessage {
+  readonly type: "enrolment";
+  readonly statement: Uint8Array;
+  /** HMAC-SHA-256(SHA-256(code), SHA-256(statement)). */
+  readonly codeProof?: Uint8Array;
+}
+
+/** Device to node: what a channel shows now. Unsigned, for a display; never evidence, never stored. */
+export interface LiveMessage {
+  readonly type: "live";
+  /** Name of the channel, as in its manifest. */
+  readonly channel: string;
+  /** The device's clock, ms since 1970 UTC. */
+  readonly atMs: number;
+  readonly powerMw?: number;
+  readonly importMwh?: number;
+  readonly exportMwh?: number;
+  readonly stateOfChargePpm?: number;
+}
+
+/** Node to device: show the raw frame behind a leaf's evidence digest. */
+export interface FrameRequestMessage {
+  readonly type: "frameRequest";
+  /** The first 16 bytes of SHA-256 of the frame, as in the leaf. */
+  readonly digest: Uint8Array;
+}
+
+/** Device to node: the frame that was asked for; without `bytes` when it is gone from the device's ring. */
+export interface FrameMessage {
+  readonly type: "frame";
+  readonly digest: Uint8Array;
+  readonly bytes?: Uint8Array;
 }
 
 /** Device to node: leaves and the checkpoint that covers them; leaves travel no other way. */
@@ -63,7 +108,12 @@ export type Message =
   | WelcomeMessage
   | BatchMessage
   | ReceiptMessage
-  | RefusalMessage;
+  | RefusalMessage
+  | EnrolmentRequestMessage
+  | EnrolmentMessage
+  | LiveMessage
+  | FrameRequestMessage
+  | FrameMessage;
 
 const TYPE_KEY = 0;
 const LIMITS = { maxDepth: 2, maxLength: MAX_MESSAGE_BYTES };
@@ -101,6 +151,7 @@ const CODECS: Codecs = {
       epoch: may(1, "uint"),
       checkpoint: may(2, "bytes"),
       receipt: may(3, "bytes"),
+      countersignature: may(4, "bytes"),
     }),
   },
   batch: {
@@ -119,6 +170,36 @@ const CODECS: Codecs = {
   refusal: {
     number: 7,
     body: recordCodec<Body<"refusal">>("refusal", { code: must(1, "text"), message: must(2, "longText") }),
+  },
+  enrolmentRequest: {
+    number: 8,
+    body: recordCodec<Body<"enrolmentRequest">>("enrolmentRequest", { nonce: must(1, "bytes32") }),
+  },
+  enrolment: {
+    number: 9,
+    body: recordCodec<Body<"enrolment">>("enrolment message", {
+      statement: must(1, "bytes"),
+      codeProof: may(2, "bytes32"),
+    }),
+  },
+  live: {
+    number: 10,
+    body: recordCodec<Body<"live">>("live", {
+      channel: must(1, "text"),
+      atMs: must(2, "uint"),
+      powerMw: may(3, "int"),
+      importMwh: may(4, "int"),
+      exportMwh: may(5, "int"),
+      stateOfChargePpm: may(6, "uint"),
+    }),
+  },
+  frameRequest: {
+    number: 11,
+    body: recordCodec<Body<"frameRequest">>("frameRequest", { digest: must(1, "bytes16") }),
+  },
+  frame: {
+    number: 12,
+    body: recordCodec<Body<"frame">>("frame", { digest: must(1, "bytes16"), bytes: may(2, "bytes") }),
   },
 };
 
@@ -146,7 +227,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
     if (codec.number === number) return { type, ...codec.body.fromMap(map) } as Message;
   }
   throw new Problem("message-type", "message type is unknown", {
-    expected: "1 to 7",
+    expected: "1 to 12",
     got: typeof number === "number" ? String(number) : typeof number,
   });
 }

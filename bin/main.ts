@@ -11,6 +11,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["scan", async () => (await import("../agent/cli/scan.ts")).scanCommand()],
   ["simulate", async () => (await import("../agent/cli/simulate.ts")).simulateCommand()],
   ["capture", async () => (await import("../agent/cli/capture.ts")).captureCommand()],
+  ["fsck", async () => (await import("./fsck/command.ts")).fsckCommand()],
   ["prove", async () => (await import("../agent/cli/prove.ts")).proveCommand()],
   ["verify", async () => (await import("../network/cli/verify.ts")).verifyCommand()],
   ["inspect", async () => (await import("../network/cli/inspect.ts")).inspectCommand()],
@@ -27,6 +28,7 @@ On a gateway, in this order:
   kilowitness status --config agent.yaml    how the running agent stands, and what needs attention
   kilowitness prove --config agent.yaml     list closed intervals, write the proof of one
   kilowitness support-bundle --config agent.yaml --out support.tar.gz
+  kilowitness fsck FILE                     check a journal or a node's store from end to end
 
 For a device that is not in the list (docs/add-a-device.md):
   kilowitness drivers [WORD]                the devices that can be read

@@ -45,6 +45,16 @@ export interface Doubt {
   readonly message: string;
 }
 
+/** Bytes that readings were decoded from, as the device sent them; docs/audits.md has their form. */
+export interface RawFrame {
+  /** SHA-256 of `bytes`: 32 bytes, the `evidence` of every reading that was decoded from them. */
+  readonly digest: Uint8Array;
+  /** The telegram or the registers, whole: they decode again without the device. */
+  readonly bytes: Uint8Array;
+  /** What they are, for whoever looks at them, such as "dsmr telegram". */
+  readonly what: string;
+}
+
 /** What one read or one telegram gave: every channel of the device at one instant. */
 export interface Snapshot {
   readonly readings: readonly MeterReading[];
@@ -53,6 +63,8 @@ export interface Snapshot {
   readonly absent: readonly string[];
   /** What contradicts itself; the readings carry it all the same, and who seals them decides. */
   readonly doubts?: readonly Doubt[];
+  /** What the readings were decoded from, each frame once. */
+  readonly frames?: readonly RawFrame[];
 }
 
 interface MeterDriverBase {

@@ -47,7 +47,7 @@ async function arrive(context: IngestContext, device: KnownDevice, batch: BatchM
   const identity = { network: context.network, deviceKey: device.key, epoch: batch.epoch };
   const newest = await context.store.newestHead(device.key);
   const head = newest?.epoch === batch.epoch ? newest : await context.store.head(device.key, batch.epoch);
-  return { device, identity, logId: logIdOf(context.suite, identity), head, newest, batch };
+  return { device, identity, logId: head?.logId ?? logIdOf(context.suite, identity), head, newest, batch };
 }
 
 /** The receipt, or undefined when the log moved meanwhile. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { Problem } from "../attest/problem.ts";
 import { type DatabaseOptions, openDatabase, openProblem, type SqliteDatabase } from "./database.ts";
@@ -53,6 +54,22 @@ export function openOwnedDatabase(options: DatabaseOptions): OwnedDatabase {
   } catch (cause) {
     lock.release();
     throw cause;
+  }
+}
+
+/** Whether another process holds the right to write the database; leaves no trace where nobody ever did. */
+export function isDatabaseLocked(path: string): boolean {
+  if (!existsSync(`${path}.lock`)) return false;
+  try {
+    const lock = new Database(`${path}.lock`, { readonly: true, timeout: 0 });
+    try {
+      lock.prepare("SELECT count(*) FROM sqlite_schema").get();
+      return false;
+    } finally {
+      lock.close();
+    }
+  } catch (cause) {
+    return cause instanceof Database.SqliteError && cause.code === "SQLITE_BUSY";
   }
 }
 

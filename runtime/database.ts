@@ -1,5 +1,7 @@
+import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { Problem } from "../attest/problem.ts";
+import { databaseFault } from "./database-fault.ts";
 
 export type SqliteDatabase = Database.Database;
 
@@ -10,14 +12,22 @@ export interface DatabaseOptions {
   readonly migrations: readonly string[];
   /** Hard cap of the file. */
   readonly maxBytes: number;
+  /**
+   * Up to this size the whole file is checked before it is used. Reading a gigabyte takes half a minute off a card, so
+   * whoever has larger files checks them piece by piece. Left out: files of any size.
+   */
+  readonly wholeCheckBytes?: number;
 }
 
 const PAGE_BYTES = 4096;
-const JOURNAL_LIMIT_BYTES = 4 * 1024 * 1024;
+/** What the write-ahead log grows to before it is folded in, and keeps of the disk. */
+export const WAL_LIMIT_BYTES: number = 4 * 1024 * 1024;
 const CACHE_KIB = 2048;
 const BUSY_MS = 5000;
 /** What SQLite reports for `PRAGMA synchronous` at FULL. */
 const SYNCHRONOUS_FULL = 2;
+/** What SQLite reports for `PRAGMA auto_vacuum` at INCREMENTAL. */
+const AUTO_VACUUM_INCREMENTAL = 2;
 
 /**
  * Opens a SQLite database in WAL mode with `synchronous=FULL` and asserts it: WAL alone means NORMAL in many
@@ -29,8 +39,8 @@ export function openDatabase(options: DatabaseOptions): SqliteDatabase {
   try {
     database = new Database(options.path);
     applyPragmas(database, options.maxBytes);
+    checkHealth(database, options);
     migrate(database, options);
-    checkHealth(database, options.path);
     return database;
   } catch (cause) {
     database?.close();
@@ -47,6 +57,7 @@ export function openDatabaseForReading(path: string): SqliteDatabase {
   try {
     database = new Database(path, { readonly: true, fileMustExist: true });
     database.pragma(`busy_timeout = ${BUSY_MS}`);
+    applyToEach(database);
     // Reads the header, so that a file that is no database shows here, and one that has no tables yet.
     const version = database.pragma("user_version", { simple: true });
     if (version === 0) throw new Error("nothing has been written yet");
@@ -57,18 +68,35 @@ export function openDatabaseForReading(path: string): SqliteDatabase {
   }
 }
 
+/** An empty database in memory, with the schema that those scripts make. The caller closes it. */
+export function openScratchDatabase(migrations: readonly string[]): SqliteDatabase {
+  const database = new Database(":memory:");
+  for (const script of migrations) database.exec(script);
+  return database;
+}
+
 function applyPragmas(database: SqliteDatabase, maxBytes: number): void {
   database.pragma(`busy_timeout = ${BUSY_MS}`);
-  // Takes effect only before the first table exists.
-  database.pragma("auto_vacuum = INCREMENTAL");
+  // Takes effect only before the first table exists, and would be written again at every start.
+  if (versionOf(database) === 0) database.pragma("auto_vacuum = INCREMENTAL");
   database.pragma("journal_mode = WAL");
-  database.pragma("synchronous = FULL");
-  database.pragma(`journal_size_limit = ${JOURNAL_LIMIT_BYTES}`);
-  database.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
-  database.pragma(`cache_size = -${CACHE_KIB}`);
+  database.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`);
+  limitBytes(database, maxBytes);
   database.pragma("foreign_keys = ON");
-  assertPragma(database, "synchronous", SYNCHRONOUS_FULL);
+  applyToEach(database);
   assertPragma(database, "journal_mode", "wal");
+}
+
+/** What is a connection's own and not the file's. */
+function applyToEach(database: SqliteDatabase): void {
+  database.pragma("synchronous = FULL");
+  database.pragma(`cache_size = -${CACHE_KIB}`);
+  assertPragma(database, "synchronous", SYNCHRONOUS_FULL);
+}
+
+/** Sets the cap of the file anew; below what the file has already, nothing more is added to it. */
+export function limitBytes(database: SqliteDatabase, maxBytes: number): void {
+  database.pragma(`max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
 }
 
 function assertPragma(database: SqliteDatabase, name: string, expected: string | number): void {
@@ -81,7 +109,7 @@ function assertPragma(database: SqliteDatabase, name: string, expected: string |
 }
 
 function migrate(database: SqliteDatabase, options: DatabaseOptions): void {
-  const version = Number(database.pragma("user_version", { simple: true }));
+  const version = versionOf(database);
   if (version > options.migrations.length) {
     throw new Problem("database-newer", "database was written by a newer version", {
       where: options.path,
@@ -90,18 +118,30 @@ function migrate(database: SqliteDatabase, options: DatabaseOptions): void {
       hint: "install the newer version again, or point the configuration at another file",
     });
   }
-  for (const [at, script] of options.migrations.entries()) {
-    if (at < version) continue;
-    database.transaction(() => {
-      database.exec(script);
-      database.pragma(`user_version = ${at + 1}`);
-    })();
-  }
+  if (version === options.migrations.length) return;
+  // All of them at once: whatever ends the program meanwhile leaves the schema that was there.
+  database.transaction(() => {
+    for (const script of options.migrations.slice(version)) database.exec(script);
+    database.pragma(`user_version = ${options.migrations.length}`);
+  })();
+  if (version === 0) assertPragma(database, "auto_vacuum", AUTO_VACUUM_INCREMENTAL);
 }
 
-function checkHealth(database: SqliteDatabase, path: string): void {
+function versionOf(database: SqliteDatabase): number {
+  return Number(database.pragma("user_version", { simple: true }));
+}
+
+function checkHealth(database: SqliteDatabase, { path, wholeCheckBytes }: DatabaseOptions): void {
+  const { file, wal } = fileSizes(path);
+  if (wholeCheckBytes !== undefined && file + wal > wholeCheckBytes) return;
   const verdict = database.pragma("quick_check(1)", { simple: true });
   if (verdict !== "ok") throw damaged(path, String(verdict));
+}
+
+/** Bytes of a database on disk: its file, and its write-ahead log. */
+export function fileSizes(path: string): { readonly file: number; readonly wal: number } {
+  const sizeOf = (name: string): number => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
+  return { file: sizeOf(path), wal: sizeOf(`${path}-wal`) };
 }
 
 /** One Problem for whatever opening a database threw: `database-damaged`, or `database-open` with what to do. */
@@ -111,9 +151,8 @@ export function openProblem(
   hint = "check that the folder exists, is writable by this user and has free space",
 ): Problem {
   if (cause instanceof Problem) return cause;
-  const code = cause instanceof Database.SqliteError ? cause.code : "";
   const reason = cause instanceof Error ? cause.message : String(cause);
-  if (code === "SQLITE_CORRUPT" || code === "SQLITE_NOTADB") return damaged(path, reason, cause);
+  if (databaseFault(cause) === "damaged") return damaged(path, reason, cause);
   return new Problem("database-open", "database cannot be opened", {
     where: path,
     got: reason,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ChannelRole } from "../../attest/reading.ts";
 import type { LogLevel } from "../../runtime/log.ts";
+import { type RetentionConfig, retentionSchema } from "../journal/retention-settings.ts";
 import { type HttpConfig, httpSchema, type MqttConfig, mqttSchema } from "../outlet/settings.ts";
 import { kilowattsToMw } from "./units.ts";
 
@@ -57,6 +58,8 @@ export interface RawConfig {
   readonly intervalSeconds: number;
   readonly commitSeconds: number;
   readonly checkpointSeconds: number;
+  readonly retention: RetentionConfig;
+  readonly silentNodeHours: number;
   readonly site: SiteConfig;
   readonly discovery: DiscoveryConfig;
   readonly devices: readonly RawDevice[];
@@ -209,6 +212,13 @@ export const configSchema: z.ZodType<RawConfig> = z.strictObject({
     .default(10)
     .describe("time between two writes to the card; a power cut loses at most so much"),
   checkpointSeconds: z.number().min(0.1).max(3600).default(60).describe("time between two signatures"),
+  retention: retentionSchema.prefault({}).describe("how long and how much the journal keeps"),
+  silentNodeHours: z
+    .number()
+    .min(1)
+    .max(8760)
+    .default(24)
+    .describe("after a start, a node that holds this log and does not answer for so long is done without"),
   site: siteSchema.default({}).describe("where the devices are"),
   discovery: discoverySchema.prefault({}).describe("looking for devices: serial lines and the network"),
   devices: z.array(deviceSchema).min(1).describe("the devices to read"),

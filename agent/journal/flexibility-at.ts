@@ -1,7 +1,7 @@
 import { isoTime } from "../../attest/iso-time.ts";
 import { Problem } from "../../attest/problem.ts";
 import { type HeldEpoch, reachOf } from "./held-epochs.ts";
-import type { Journal, TimedLeaf } from "./journal.ts";
+import type { JournalReader, TimedLeaf } from "./journal-reader.ts";
 
 /** A flexibility reading by its place in the journal and its time. */
 export interface FoundReading extends TimedLeaf {
@@ -15,7 +15,7 @@ export interface FoundReading extends TimedLeaf {
  * @param epochs what the journal holds, newest first
  */
 export function flexibilityAt(
-  journal: Journal,
+  journal: JournalReader,
   epochs: readonly HeldEpoch[],
   wanted: { readonly channel: string; readonly atMs: number },
 ): FoundReading {
@@ -41,7 +41,11 @@ interface Side {
 }
 
 /** The nearest reading of each epoch. */
-function each(journal: Journal, epochs: readonly HeldEpoch[], { side, channel, ms }: Side): FoundReading[] {
+function each(
+  journal: JournalReader,
+  epochs: readonly HeldEpoch[],
+  { side, channel, ms }: Side,
+): FoundReading[] {
   return epochs.flatMap((held) => {
     const reach = reachOf(held, channel);
     const found = reach && journal.flexibility(side, reach, ms);
@@ -49,7 +53,7 @@ function each(journal: Journal, epochs: readonly HeldEpoch[], { side, channel, m
   });
 }
 
-function withAny(journal: Journal, epochs: readonly HeldEpoch[]): string[] {
+function withAny(journal: JournalReader, epochs: readonly HeldEpoch[]): string[] {
   const names = new Set(epochs.flatMap(({ channels }) => [...channels.keys()]));
   return [...names].filter(
     (channel) => each(journal, epochs, { side: "before", channel, ms: Number.MAX_SAFE_INTEGER }).length > 0,

@@ -5,7 +5,7 @@ import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
 import { nearest } from "../../runtime/nearest.ts";
-import type { ChannelReach, Journal } from "./journal.ts";
+import type { ChannelReach, JournalReader } from "./journal-reader.ts";
 import type { OpenedLog } from "./open-log.ts";
 
 /** One epoch of the device's key that the journal holds. */
@@ -70,7 +70,7 @@ function nameOfNumber(epochs: readonly HeldEpoch[], wanted: string | undefined):
 }
 
 /** Whoever puts another key beside a journal begins an epoch in it; the earlier ones are not this device's. */
-function isOwn(journal: Journal, { network, deviceKey, epoch }: LogIdentity): boolean {
+function isOwn(journal: JournalReader, { network, deviceKey, epoch }: LogIdentity): boolean {
   return journal
     .leaves(epoch, 0, 1)
     .map(decodeLeaf)
@@ -81,7 +81,7 @@ function isOwn(journal: Journal, { network, deviceKey, epoch }: LogIdentity): bo
 }
 
 /** The manifest in force of each channel. */
-function manifestsOf(journal: Journal, epoch: number): readonly ChannelManifest[] {
+function manifestsOf(journal: JournalReader, epoch: number): readonly ChannelManifest[] {
   const inForce = new Map<number, ChannelManifest>();
   for (const seq of journal.channelManifestSeqs(epoch)) {
     const [leaf] = journal.leaves(epoch, seq, seq + 1).map((bytes) => decodeLeaf(bytes));

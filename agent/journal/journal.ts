@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
-import type { Statement } from "better-sqlite3";
-import { concatBytes } from "../../attest/bytes.ts";
 import type { Leaf } from "../../attest/leaf.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
-import { openDatabaseForReading, type SqliteDatabase } from "../../runtime/database.ts";
+import { Problem } from "../../attest/problem.ts";
+import { limitBytes, openDatabaseForReading, type SqliteDatabase } from "../../runtime/database.ts";
 import { type OwnedDatabase, openOwnedDatabase } from "../../runtime/database-lock.ts";
-import { readStatements } from "../../runtime/sql.ts";
 import { indexRow } from "./index-row.ts";
+import { type Carry, JournalReader } from "./journal-reader.ts";
+import { JOURNAL_SCHEMA } from "./schema.ts";
+import type { Stretch } from "./sound-blocks.ts";
 
 /** A leaf on its way into the journal. */
 export interface SealedLeaf {
@@ -15,20 +16,30 @@ export interface SealedLeaf {
   readonly bytes: Uint8Array;
 }
 
-/** Leaves and the checkpoint that covers them, as the uplink sends them. */
-export interface JournalBatch {
-  readonly firstSeq: number;
-  readonly size: number;
-  readonly leaves: Uint8Array;
-  readonly checkpoint: Uint8Array;
+/** The hash of a complete subtree. */
+export interface StoredSubtree {
+  readonly position: number;
+  readonly hash: Uint8Array;
+}
+
+/** Leaves that go, and the hashes that stay in their place. */
+export interface Release {
+  /** Runs of leaves that go; others between them stay. */
+  readonly runs: readonly Stretch[];
+  readonly hashes: readonly { readonly seq: number; readonly level: number; readonly hash: Uint8Array }[];
 }
 
 /** What one commit writes, all or nothing. */
 export interface Commit {
   readonly epoch: number;
   readonly leaves: readonly SealedLeaf[];
-  readonly subtrees: readonly { readonly position: number; readonly hash: Uint8Array }[];
+  readonly subtrees: readonly StoredSubtree[];
   readonly notes: Readonly<Record<string, string>>;
+  readonly releases?: readonly Release[];
+  /** What is left to be taken over behind these leaves; `done` when nothing is. */
+  readonly carry?: Carry | "done";
+  /** Nodes that the epoch does without. */
+  readonly passedOver?: readonly Uint8Array[];
 }
 
 export interface StoredReceipt {
@@ -37,252 +48,109 @@ export interface StoredReceipt {
   readonly bytes: Uint8Array;
 }
 
-/** One channel of one epoch, as far as its first `size` leaves go. */
-export interface ChannelReach {
-  readonly epoch: number;
-  readonly channel: number;
-  readonly size: number;
+/** How full the file is. */
+export interface FilePages {
+  readonly pages: number;
+  /** Pages within the file that hold nothing. */
+  readonly free: number;
 }
 
-/** Where closes begin and end, ms since 1970, ascending. */
-export interface CloseBoundaries {
-  readonly begins: readonly number[];
-  readonly ends: readonly number[];
+/** How a journal is opened by its owner. */
+export interface Owning {
+  /** Cap of the file. */
+  readonly maxBytes?: number;
+  /** Reads all of it, however large it is. */
+  readonly wholeCheck?: boolean;
 }
 
-/** A leaf by its place and its time. */
-export interface TimedLeaf {
-  readonly seq: number;
-  readonly ms: number;
-}
+/** Of what is larger, only the ends are checked before it is used, and the rest piece by piece while the agent runs. */
+const WHOLE_CHECK_BYTES = 32 * 1024 ** 2;
+export const PAGE_BYTES = 4096;
 
-const MIGRATIONS: readonly URL[] = ["./schema-1.sql", "./schema-2.sql"].map(
-  (name) => new URL(name, import.meta.url),
-);
-const MAX_BYTES = 4 * 1024 ** 3;
-
-interface SizedRow {
-  readonly size: number;
-  readonly bytes: Uint8Array;
-}
+/** How much a journal may grow to where nothing else is said. */
+const DEFAULT_MAX_BYTES: number = 4 * 1024 ** 3;
 
 /**
  * The device's log on disk, and everything that was signed over it or received for it. A commit is durable when
  * it returns: the database runs with `synchronous=FULL`. One journal holds all epochs of a key, and has one owner at a
  * time, who alone writes; readers may come and go. Opening throws `database-…`.
  */
-export class Journal {
-  readonly path: string;
+export class Journal extends JournalReader {
   readonly #database: SqliteDatabase;
   readonly #close: () => void;
-  readonly #sql: (name: string) => string;
-  readonly #prepared = new Map<string, Statement>();
 
-  constructor(path: string, access: "owner" | "reader" = "owner") {
-    this.path = path;
-    const { database, close } = access === "owner" ? openOwn(path) : openToRead(path);
+  constructor(path: string, access: "owner" | "reader" = "owner", owning: Owning = {}) {
+    const { database, close } = access === "owner" ? openOwn(path, owning) : openToRead(path);
+    super(path, database);
     this.#database = database;
     this.#close = close;
-    this.#sql = readStatements(new URL("./statements.sql", import.meta.url));
   }
 
   /** Appends leaves and notes in one durable transaction. Throws what SQLite throws, and then nothing was written. */
   commit(commit: Commit): void {
-    this.#database.transaction(() => {
+    const { epoch } = commit;
+    this.rows.atOnce(() => {
       for (const { leaf, bytes } of commit.leaves) {
-        this.#run("addLeaf", { epoch: commit.epoch, seq: leaf.seq, bytes });
+        this.rows.run("addLeaf", { epoch, seq: leaf.seq, bytes });
         const index = indexRow(leaf);
-        if (index !== undefined) this.#run(index.statement, { epoch: commit.epoch, ...index.values });
+        if (index !== undefined) this.rows.run(index.statement, { epoch, ...index.values });
       }
-      for (const subtree of commit.subtrees) this.#run("addSubtree", { epoch: commit.epoch, ...subtree });
-      for (const [name, value] of Object.entries(commit.notes)) this.#run("putNote", { name, value });
-    })();
+      for (const subtree of commit.subtrees) this.rows.run("addSubtree", { epoch, ...subtree });
+      for (const release of commit.releases ?? []) this.#release(epoch, release);
+      for (const [name, value] of Object.entries(commit.notes)) this.rows.run("putNote", { name, value });
+      for (const nodeKey of commit.passedOver ?? []) this.rows.run("passOver", { epoch, nodeKey });
+      if (commit.carry === "done") this.rows.run("dropCarry", {});
+      else if (commit.carry !== undefined) this.rows.run("putCarry", commit.carry);
+    });
   }
 
-  /** Reads the journal as it stands at one instant, although its owner may be writing. */
-  atOnce<T>(read: () => T): T {
-    return this.#database.transaction(read)();
-  }
-
-  note(name: string): string | undefined {
-    return this.#one<{ value: string }>("getNote", { name })?.value;
-  }
-
-  /** Number of durable leaves of the epoch. */
-  size(epoch: number): number {
-    return this.#one<{ size: number }>("size", { epoch })?.size ?? 0;
-  }
-
-  /** Bytes of the leaves from..to-1, in order. */
-  leaves(epoch: number, from: number, to: number): Uint8Array[] {
-    return this.#all<{ bytes: Uint8Array }>("leaves", { epoch, from, to }).map(
-      ({ bytes }) => new Uint8Array(bytes),
-    );
-  }
-
+  /** Stores a checkpoint; of one size the first one stands. Durable when it returns. */
   addCheckpoint(epoch: number, size: number, bytes: Uint8Array): void {
-    this.#run("addCheckpoint", { epoch, size, bytes });
-  }
-
-  lastCheckpoint(epoch: number): SizedRow | undefined {
-    return this.#one<SizedRow>("lastCheckpoint", { epoch });
-  }
-
-  checkpointAt(epoch: number, size: number): Uint8Array | undefined {
-    return this.#one<SizedRow>("checkpointAt", { epoch, size })?.bytes;
+    this.rows.run("addCheckpoint", { epoch, size, bytes });
   }
 
   /** Stores a receipt; true when it is new. Durable when it returns. */
   addReceipt(epoch: number, receipt: StoredReceipt): boolean {
     const hash = nativeSuite.sha256(receipt.bytes);
-    return this.#run("addReceipt", { epoch, ...receipt, hash }) > 0;
+    return this.rows.run("addReceipt", { epoch, ...receipt, hash }) > 0;
   }
 
-  /** Up to which size the node has receipted this epoch; 0 for never. */
-  receiptedSize(epoch: number, nodeKey: Uint8Array): number {
-    return this.#one<{ size: number }>("receiptedSize", { epoch, nodeKey })?.size ?? 0;
+  pages(): FilePages {
+    return { pages: this.rows.pragma("page_count"), free: this.rows.pragma("freelist_count") };
   }
 
-  /** Keys of all nodes whose receipts the journal holds, in any epoch. */
-  receiptNodes(): Uint8Array[] {
-    return this.#all<{ nodeKey: Uint8Array }>("receiptNodes", {}).map(
-      ({ nodeKey }) => new Uint8Array(nodeKey),
-    );
+  /** Gives up to that many unused pages at the end of the file back to the file system. */
+  shrink(pages: number): void {
+    this.rows.runPragma(`incremental_vacuum(${pages})`);
   }
 
-  /**
-   * The next batch for a node that holds `from` leaves: up to `most` leaves, and as many checkpoints in one as
-   * fit; at least up to the next checkpoint. Undefined when nothing signed lies beyond.
-   */
-  batchAfter(epoch: number, from: number, most: number): JournalBatch | undefined {
-    const within = this.#one<SizedRow>("checkpointWithin", { epoch, from, to: from + most });
-    const row = within ?? this.#one<SizedRow>("checkpointAfter", { epoch, from });
-    if (row === undefined) return undefined;
-    const leaves = concatBytes(...this.leaves(epoch, from, row.size));
-    return { firstSeq: from, size: row.size, leaves, checkpoint: new Uint8Array(row.bytes) };
+  /** Folds the write-ahead log into the file, and makes both durable. Throws where a reader holds it up. */
+  foldIn(): void {
+    if (this.rows.pragma("wal_checkpoint(TRUNCATE)") !== 0)
+      throw new Problem("journal-busy", "the journal is being read and cannot be folded in", {
+        where: this.path,
+      });
   }
 
-  /** The smallest receipted checkpoint over more than `seq` leaves with its receipts, else the smallest one. */
-  checkpointOver(epoch: number, seq: number): { bytes: Uint8Array; receipts: Uint8Array[] } | undefined {
-    const receipted =
-      this.#one<{ size: number | null }>("receiptedAfter", { epoch, from: seq })?.size ?? undefined;
-    const bytes =
-      receipted === undefined
-        ? this.#one<SizedRow>("checkpointAfter", { epoch, from: seq })?.bytes
-        : this.checkpointAt(epoch, receipted);
-    if (bytes === undefined) return undefined;
-    return {
-      bytes: new Uint8Array(bytes),
-      receipts: receipted === undefined ? [] : this.#receiptsAt(epoch, receipted),
-    };
-  }
-
-  /** The checkpoint of exactly this size, with its receipts. */
-  keptCheckpoint(
-    epoch: number,
-    size: number,
-  ): { readonly bytes: Uint8Array; readonly receipts: readonly Uint8Array[] } | undefined {
-    const bytes = this.checkpointAt(epoch, size);
-    return bytes && { bytes, receipts: this.#receiptsAt(epoch, size) };
-  }
-
-  receiptByHash(hash: Uint8Array): Uint8Array | undefined {
-    const row = this.#one<{ bytes: Uint8Array }>("receiptByHash", { hash });
-    return row === undefined ? undefined : new Uint8Array(row.bytes);
-  }
-
-  /** The receipt over the most leaves of the newest epoch that has any. */
-  newestReceipt(): { readonly epoch: number; readonly bytes: Uint8Array } | undefined {
-    const row = this.#one<{ epoch: number; bytes: Uint8Array }>("newestReceipt", {});
-    return row && { epoch: row.epoch, bytes: new Uint8Array(row.bytes) };
-  }
-
-  /** Epochs that the journal holds leaves of, newest first. */
-  epochs(): number[] {
-    return this.#all<{ epoch: number }>("epochs", {}).map(({ epoch }) => epoch);
-  }
-
-  /** Every channel manifest, ascending. */
-  channelManifestSeqs(epoch: number): number[] {
-    return this.#all<{ seq: number }>("channelManifests", { epoch }).map(({ seq }) => seq);
-  }
-
-  closeSeqs(epoch: number, span: { channel: number; fromMs: number; toMs: number }): number[] {
-    return this.#all<{ seq: number }>("closes", { epoch, ...span }).map(({ seq }) => seq);
-  }
-
-  /** The newest closes of all channels among the first `size` leaves, newest first. */
-  recentCloseSeqs(epoch: number, limit: number, size: number = Number.MAX_SAFE_INTEGER): number[] {
-    return this.#all<{ seq: number }>("recentCloses", { epoch, limit, size }).map(({ seq }) => seq);
-  }
-
-  /** The begins of closes around `fromMs` and the ends of closes around `toMs`, at most two of each. */
-  boundaries(reach: ChannelReach, span: { fromMs: number; toMs: number }): CloseBoundaries {
-    const times = (name: string, ms: number): number[] =>
-      this.#all<{ ms: number }>(name, { ...reach, ms }).map((row) => row.ms);
-    return { begins: times("closeBegins", span.fromMs), ends: times("closeEnds", span.toMs) };
-  }
-
-  /** Where the channel's first close begins. */
-  firstCloseBegin(reach: ChannelReach): number | undefined {
-    return this.#one<{ ms: number }>("firstClose", reach)?.ms;
-  }
-
-  /** Where the last close ends of those that end at or before `ms`. */
-  lastCloseEnd(reach: ChannelReach, ms: number): number | undefined {
-    return this.#one<{ ms: number }>("lastClose", { ...reach, ms })?.ms;
-  }
-
-  /** The channel's last flexibility reading at or before `ms`, or its first one after it. */
-  flexibility(side: "before" | "after", reach: ChannelReach, ms: number): TimedLeaf | undefined {
-    const name = side === "before" ? "flexibilityBefore" : "flexibilityAfter";
-    return this.#one<TimedLeaf>(name, { ...reach, ms });
-  }
-
-  anchorSeqBelow(epoch: number, seq: number): number | undefined {
-    return this.#one<{ seq: number }>("anchorsBelow", { epoch, seq })?.seq;
-  }
-
-  subtree(epoch: number, position: number): Uint8Array | undefined {
-    const row = this.#one<{ hash: Uint8Array }>("getSubtree", { epoch, position });
-    return row === undefined ? undefined : new Uint8Array(row.hash);
+  /** Sets the cap of the file anew. */
+  limit(maxBytes: number): void {
+    limitBytes(this.#database, maxBytes);
   }
 
   close(): void {
     this.#close();
   }
 
-  #receiptsAt(epoch: number, size: number): Uint8Array[] {
-    return this.#all<{ bytes: Uint8Array }>("receiptsAt", { epoch, size }).map(
-      ({ bytes }) => new Uint8Array(bytes),
-    );
-  }
-
-  #statement(name: string): Statement {
-    const known = this.#prepared.get(name);
-    if (known !== undefined) return known;
-    const statement = this.#database.prepare(this.#sql(name));
-    this.#prepared.set(name, statement);
-    return statement;
-  }
-
-  #run(name: string, values: object): number {
-    return this.#statement(name).run(values).changes;
-  }
-
-  // The row types are those of the statements beside this file; the schema's tests hold them.
-  #one<Row>(name: string, values: object): Row | undefined {
-    return this.#statement(name).get(values) as Row | undefined;
-  }
-
-  #all<Row>(name: string, values: object): Row[] {
-    return this.#statement(name).all(values) as Row[];
+  #release(epoch: number, { runs, hashes }: Release): void {
+    for (const { from, to } of runs) this.rows.run("dropLeaves", { epoch, from, to });
+    for (const hash of hashes) this.rows.run("addReleased", { epoch, ...hash });
   }
 }
 
-function openOwn(path: string): OwnedDatabase {
-  const migrations = MIGRATIONS.map((url) => readFileSync(url, "utf8"));
-  return openOwnedDatabase({ path, migrations, maxBytes: MAX_BYTES });
+function openOwn(path: string, { maxBytes = DEFAULT_MAX_BYTES, wholeCheck = false }: Owning): OwnedDatabase {
+  const migrations = JOURNAL_SCHEMA.map((url) => readFileSync(url, "utf8"));
+  const checked = wholeCheck ? {} : { wholeCheckBytes: WHOLE_CHECK_BYTES };
+  return openOwnedDatabase({ path, migrations, maxBytes, ...checked });
 }
 
 function openToRead(path: string): OwnedDatabase {

@@ -2,7 +2,7 @@ import { type LogIdentity, logIdOf } from "../../attest/identity.ts";
 import type { EpochOpen } from "../../attest/leaf.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { openReceipt, receiptKeyHint } from "../../attest/receipt.ts";
-import type { Journal } from "./journal.ts";
+import type { JournalReader } from "./journal-reader.ts";
 
 /**
  * Which history an epoch continues: as a node last receipted it. Empty when the journal holds no receipt.
@@ -12,7 +12,7 @@ import type { Journal } from "./journal.ts";
  * guessed would be held against the device (docs/evidence-format.md, "Breaks").
  */
 export function lastReceipted(
-  journal: Journal,
+  journal: JournalReader,
   device: Pick<LogIdentity, "network" | "deviceKey">,
 ): Pick<EpochOpen, "oldLogId" | "oldSize" | "oldRoot"> {
   const newest = journal.newestReceipt();

@@ -1,14 +1,13 @@
 import type { LogIdentity } from "../../attest/identity.ts";
 import { decodeLeaf } from "../../attest/leaf-codec.ts";
-import { nativeSuite } from "../../attest/native.ts";
-import { SubtreeSource } from "../../attest/node-source.ts";
+import type { NodeSource } from "../../attest/node-source.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { ProofSource } from "../../attest/proof-source.ts";
-import { leafHash } from "../../attest/tree.ts";
-import type { Journal } from "./journal.ts";
+import type { JournalReader } from "./journal-reader.ts";
+import { JournalTree } from "./journal-tree.ts";
 
 /** Proofs out of the device's own journal, for one epoch. */
-export function journalProofSource(journal: Journal, identity: LogIdentity): ProofSource {
+export function journalProofSource(journal: JournalReader, identity: LogIdentity): ProofSource {
   const { epoch } = identity;
   return {
     identity,
@@ -28,23 +27,24 @@ export function journalProofSource(journal: Journal, identity: LogIdentity): Pro
   };
 }
 
-/** The log's tree over the durable leaves. */
-export function journalTree(journal: Journal, epoch: number): SubtreeSource {
-  return new SubtreeSource(nativeSuite, {
-    size: () => journal.size(epoch),
-    stored: (position) => journal.subtree(epoch, position),
-    leafHashes: (from, to) => journal.leaves(epoch, from, to).map((bytes) => leafHash(nativeSuite, bytes)),
+/** The log's tree over the durable leaves, also where some of them were released. */
+export function journalTree(journal: JournalReader, epoch: number): NodeSource {
+  return new JournalTree(journal, epoch);
+}
+
+function storedLeaf(journal: JournalReader, epoch: number, seq: number): Uint8Array {
+  const [bytes] = journal.leaves(epoch, seq, seq + 1);
+  if (bytes !== undefined) return bytes;
+  throw new Problem("journal-leaf", "the journal does not hold this leaf", {
+    where: `leaf ${seq}`,
+    ...(seq < journal.releasedTo(epoch)
+      ? { hint: "it was released when every node had receipted it: ask a node for it" }
+      : {}),
   });
 }
 
-function storedLeaf(journal: Journal, epoch: number, seq: number): Uint8Array {
-  const [bytes] = journal.leaves(epoch, seq, seq + 1);
-  if (bytes !== undefined) return bytes;
-  throw new Problem("journal-leaf", "the journal does not hold this leaf", { where: `leaf ${seq}` });
-}
-
 function anchorBelow(
-  journal: Journal,
+  journal: JournalReader,
   epoch: number,
   seq: number,
 ): { seq: number; receipt: Uint8Array } | undefined {

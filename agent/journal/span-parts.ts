@@ -5,7 +5,7 @@ import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { EpochRequest } from "../../attest/proof-build.ts";
 import { type HeldEpoch, reachOf } from "./held-epochs.ts";
-import type { ChannelReach, CloseBoundaries, Journal } from "./journal.ts";
+import type { ChannelReach, CloseBoundaries, JournalReader } from "./journal-reader.ts";
 import { journalProofSource } from "./proof-source.ts";
 
 /** A channel, by its name, from one end of a close to another. */
@@ -27,7 +27,11 @@ const EPOCH_OPEN_SEQ = 1;
  *
  * @param epochs what the journal holds, newest first
  */
-export function spanParts(journal: Journal, epochs: readonly HeldEpoch[], span: NamedSpan): EpochRequest[] {
+export function spanParts(
+  journal: JournalReader,
+  epochs: readonly HeldEpoch[],
+  span: NamedSpan,
+): EpochRequest[] {
   const places = epochs.flatMap((held) => placesIn(journal, held, span));
   const whole = places.find((place) => begins(place, span) && ends(place, span));
   const last = whole ?? places.find((place) => ends(place, span));
@@ -59,12 +63,12 @@ interface Part extends Ended {
 }
 
 interface Search {
-  readonly journal: Journal;
+  readonly journal: JournalReader;
   readonly epochs: readonly HeldEpoch[];
   readonly span: NamedSpan;
 }
 
-function placesIn(journal: Journal, held: HeldEpoch, span: NamedSpan): Place[] {
+function placesIn(journal: JournalReader, held: HeldEpoch, span: NamedSpan): Place[] {
   const reach = reachOf(held, span.channel);
   return reach === undefined ? [] : [{ held, reach, boundaries: journal.boundaries(reach, span) }];
 }
@@ -77,7 +81,7 @@ function ends({ boundaries }: Place, { toMs }: NamedSpan): boolean {
   return boundaries.ends.includes(toMs);
 }
 
-function requestOf(journal: Journal, { held, reach, fromMs, toMs }: Part): EpochRequest {
+function requestOf(journal: JournalReader, { held, reach, fromMs, toMs }: Part): EpochRequest {
   return { source: journalProofSource(journal, held.identity), channel: reach.channel, fromMs, toMs };
 }
 
@@ -115,7 +119,7 @@ function partBefore({ journal, epochs, span }: Search, later: Part): Ended {
   return { held, reach, toMs, boundaries: journal.boundaries(reach, { fromMs: span.fromMs, toMs }) };
 }
 
-function openOf(journal: Journal, part: Part): EpochOpen {
+function openOf(journal: JournalReader, part: Part): EpochOpen {
   const [open] = journal.leaves(part.reach.epoch, EPOCH_OPEN_SEQ, EPOCH_OPEN_SEQ + 1).map(decodeLeaf);
   if (open?.kind === "epochOpen") return open;
   throw unjoined(part, "the epoch does not say which log it continues");

@@ -19,6 +19,7 @@ SELECT hash FROM subtree WHERE epoch = :epoch AND position = :position
 
 -- name: addCheckpoint
 INSERT INTO checkpoint (epoch, size, bytes) VALUES (:epoch, :size, :bytes)
+ON CONFLICT DO NOTHING
 
 -- name: addReceipt
 INSERT INTO receipt (epoch, size, node_key, hash, bytes) VALUES (:epoch, :size, :nodeKey, :hash, :bytes)
@@ -32,6 +33,9 @@ SELECT coalesce(max(seq) + 1, 0) AS size FROM leaf WHERE epoch = :epoch
 
 -- name: lastCheckpoint
 SELECT size, bytes FROM checkpoint WHERE epoch = :epoch ORDER BY size DESC LIMIT 1
+
+-- name: checkpointsDown
+SELECT size, bytes FROM checkpoint WHERE epoch = :epoch ORDER BY size DESC LIMIT :limit
 
 -- name: checkpointWithin
 SELECT size, bytes FROM checkpoint WHERE epoch = :epoch AND size > :from AND size <= :to ORDER BY size DESC LIMIT 1
@@ -120,3 +124,46 @@ SELECT seq FROM mark WHERE epoch = :epoch AND kind = 'intervalClose' AND seq < :
 
 -- name: anchorsBelow
 SELECT seq FROM mark WHERE epoch = :epoch AND kind = 'anchor' AND seq < :seq ORDER BY seq DESC LIMIT 1
+
+-- name: dropLeaves
+DELETE FROM leaf WHERE epoch = :epoch AND seq >= :from AND seq < :to
+
+-- name: addReleased
+INSERT INTO released (epoch, seq, level, hash) VALUES (:epoch, :seq, :level, :hash)
+
+-- name: releasedHash
+SELECT hash FROM released WHERE epoch = :epoch AND seq = :seq AND level = :level
+
+-- name: releasedTo
+SELECT (seq / 256 + 1) * 256 AS seq FROM released WHERE epoch = :epoch ORDER BY seq DESC LIMIT 1
+
+-- name: signedSizes
+SELECT size FROM checkpoint WHERE epoch = :epoch AND size > :from AND size <= :to ORDER BY size
+
+-- name: receiptedBy
+SELECT node_key AS nodeKey, max(size) AS size FROM receipt WHERE epoch = :epoch GROUP BY node_key
+
+-- name: getCarry
+SELECT epoch, path, old_epoch AS oldEpoch, next_seq AS nextSeq, end_seq AS endSeq FROM carry
+
+-- name: putCarry
+INSERT INTO carry (one, epoch, path, old_epoch, next_seq, end_seq)
+VALUES (1, :epoch, :path, :oldEpoch, :nextSeq, :endSeq)
+ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, path = excluded.path, old_epoch = excluded.old_epoch,
+  next_seq = excluded.next_seq, end_seq = excluded.end_seq
+
+-- name: dropCarry
+DELETE FROM carry
+
+-- name: passOver
+INSERT INTO passed_over (epoch, node_key) VALUES (:epoch, :nodeKey) ON CONFLICT DO NOTHING
+
+-- name: passedOver
+SELECT node_key AS nodeKey FROM passed_over WHERE epoch = :epoch
+
+-- name: touch
+SELECT
+  (SELECT total(length(bytes)) FROM checkpoint WHERE epoch = :epoch AND size > :from AND size <= :to),
+  (SELECT total(length(bytes)) FROM receipt WHERE epoch = :epoch AND size > :from AND size <= :to),
+  (SELECT total(t1_ms) FROM mark WHERE epoch = :epoch AND seq >= :from AND seq < :to),
+  (SELECT total(level) FROM released WHERE epoch = :epoch AND seq >= :from AND seq < :to)

@@ -1,4 +1,5 @@
 import { KNOWN_TIME } from "../../attest/leaf.ts";
+import type { JournalStatus } from "../journal/journal-status.ts";
 import { durationText } from "../words.ts";
 import type { OpenFailure } from "./log-memory.ts";
 import type {
@@ -26,9 +27,14 @@ const FAILURES: ReadonlyMap<string, readonly [what: string, failing: boolean]> =
   ["checkpoint-failed", ["the log cannot be signed", true]],
   ["close-failed", ["intervals cannot be closed", true]],
   ["clock-step-failed", ["a change of the clock cannot be written to the log", true]],
+  ["journal-lost", ["no file takes the journal, readings wait in memory", true]],
   ["seal-refused", ["a reading was refused by the log's own rules", true]],
   ["channel-refused", ["a channel cannot be opened", true]],
   ["channel-not-found", ["the configuration names a channel that the device does not have", false]],
+  ["journal-full", ["there is no room left for the journal", false]],
+  ["journal-leaves-damaged", ["the journal's file has forgotten some of what was sealed", false]],
+  ["journal-upkeep-failed", ["old readings cannot be cleared away", false]],
+  ["frames-failed", ["raw frames for audits cannot be kept", false]],
   ["anchor-failed", ["a node's receipt cannot be taken into the log", false]],
   ["journal-damaged", ["the journal was damaged; it was set aside and a new one begun", false]],
 ]);
@@ -95,7 +101,21 @@ function clockAttention({ clock }: Report): Attention[] {
 }
 
 function journalAttention({ journal }: Report): Attention[] {
-  const { freeBytes } = journal;
+  const { freeBytes, keeping } = journal;
+  return [...paceAttention(keeping ?? { state: "ok", pace: 1 }), ...spaceAttention(freeBytes)];
+}
+
+function paceAttention({ state, pace }: Pick<JournalStatus, "state" | "pace">): Attention[] {
+  // Leaves of the epoch before come first, for moments.
+  if (pace === 1 || state === "takes-over") return [];
+  const hint = "free space where the journal is, or raise retention.maxMegabytes (docs/journal.md)";
+  if (pace === 0)
+    return [{ code: "sampling-stopped", what: "there is no room to seal readings in", hint, failing: true }];
+  const what = `room is short: one sample of ${pace} is sealed, and the last one of each interval`;
+  return [{ code: "sampling-slow", what, hint, failing: false }];
+}
+
+function spaceAttention(freeBytes: number | undefined): Attention[] {
   if (freeBytes === undefined || freeBytes >= LEAST_FREE_BYTES) return [];
   const what = `only ${Math.floor(freeBytes / 1024 ** 2)} MiB are free where the journal is`;
   return [{ code: "disk-space", what, hint: "delete something there, or use a larger card", failing: false }];

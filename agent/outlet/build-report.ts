@@ -40,7 +40,11 @@ export function buildReport(sources: ReportSources): Report {
       ...{ leaves: size, durableLeaves: durable, signedLeaves: signed, signingWaits },
       ...(signedAgoMs === undefined ? {} : { signedAgoMs }),
     },
-    journal: { ...journalFiles(config.journal), ...(written === undefined ? {} : { written }) },
+    journal: {
+      ...journalFiles(config.journal),
+      ...(written === undefined ? {} : { written }),
+      ...(status.journal === undefined ? {} : { keeping: status.journal }),
+    },
     nodes: status.nodes.map((node) => nodeReport(node, status)),
     clock,
     failures: memory.failures(),

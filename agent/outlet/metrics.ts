@@ -4,6 +4,7 @@ import {
   type UnitStatistics,
 } from "../../drivers/modbus/statistics.ts";
 import { Exposition, type Row } from "../../runtime/exposition.ts";
+import type { JournalStatus } from "../journal/journal-status.ts";
 import { REASON_CODES } from "../quality/reason.ts";
 import type { ChannelReport, JudgedReport } from "./report.ts";
 
@@ -217,6 +218,30 @@ function addLog(to: Exposition, { log, journal, epoch }: JudgedReport): void {
     .gauge(
       { name: "kilowitness_disk_written_window_seconds", help: "length of that window" },
       optional(written?.overMs, seconds),
+    );
+  addKeeping(to, journal.keeping);
+}
+
+function addKeeping(to: Exposition, keeping: JournalStatus | undefined): void {
+  to.gauge(
+    { name: "kilowitness_journal_left_bytes", help: "what readings may still take" },
+    optional(keeping?.leftBytes),
+  )
+    .gauge(
+      { name: "kilowitness_journal_pace", help: "one sample of so many is sealed; 0: none" },
+      optional(keeping?.pace),
+    )
+    .gauge(
+      { name: "kilowitness_journal_frames_bytes", help: "raw frames that are kept for audits" },
+      optional(keeping?.frames.bytes),
+    )
+    .counter(
+      { name: "kilowitness_samples_left_out_total", help: "samples not sealed because room was short" },
+      optional(keeping?.leftOut),
+    )
+    .counter(
+      { name: "kilowitness_readings_released_total", help: "readings that every node has, cleared away" },
+      optional(keeping?.released),
     );
 }
 

@@ -2,6 +2,7 @@ import type { ChannelRole } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../../drivers/driver.ts";
 import type { BusStatistics } from "../../drivers/modbus/statistics.ts";
 import type { Instant } from "../clock/clock.ts";
+import type { JournalStatus } from "../journal/journal-status.ts";
 import type { SamplingStatistics } from "../sampling/condition.ts";
 import type { AgentStatus, ChannelStatus, ReasonCount } from "../status.ts";
 import type { DeviceProblem } from "./device-observer.ts";
@@ -111,7 +112,7 @@ export interface Report {
     readonly signedAgoMs?: number;
     readonly signingWaits: boolean;
   };
-  readonly journal: JournalFiles & { readonly written?: Written };
+  readonly journal: JournalFiles & { readonly written?: Written; readonly keeping?: JournalStatus };
   readonly nodes: readonly NodeReport[];
   readonly clock: Instant;
   readonly failures: readonly OpenFailure[];

@@ -149,12 +149,15 @@ export function flexibilityLeaf(
   });
 }
 
+/** The energy registers that something shows. */
+export type Registers = Pick<MeterReading, "importMwh" | "exportMwh">;
+
 /** The leaf that states a break between `old` and the reading that follows. */
 export function discontinuityLeaf(
   channel: number,
   body: Pick<Discontinuity, "classification" | "gapFromMs"> & {
-    readonly old: { readonly importMwh?: number; readonly exportMwh?: number } | undefined;
-    readonly next: MeterReading;
+    readonly old: Registers | undefined;
+    readonly next: Registers;
     readonly previousDiscontinuitySeq: number | undefined;
   },
   at: Instant,

@@ -1,27 +1,31 @@
 import { breakClose, type ChannelState, closeReferences, dueClose } from "../../attest/channel-state.ts";
 import { signCheckpoint } from "../../attest/checkpoint.ts";
-import { leafSalt } from "../../attest/identity.ts";
 import type { CloseBody } from "../../attest/intervals.ts";
 import { longestPauseMs } from "../../attest/intervals.ts";
 import {
+  type ChannelManifest,
   type ClockStep,
   DISCONTINUITY,
   type EpochOpen,
   KNOWN_TIME,
-  type Leaf,
   type LogManifest,
+  type OpaqueLeaf,
+  type OperatorAction,
+  type ReadingLeaf,
+  type Tamper,
   type Unplaced,
 } from "../../attest/leaf.ts";
 import { decodeLeaf, encodeLeaf } from "../../attest/leaf-codec.ts";
+import type { FlexibilityLeaf } from "../../attest/leaf-flexibility.ts";
 import type { LogRules } from "../../attest/log-rules.ts";
-import { hmacSha256, nativeSuite } from "../../attest/native.ts";
+import { nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { FlexibilityReading, MeterReading } from "../../attest/reading.ts";
 import type { Receipt } from "../../attest/receipt.ts";
 import type { Signer } from "../../attest/signature.ts";
-import { Frontier } from "../../attest/tree.ts";
-import type { AgentClock, Instant, Step } from "../clock/clock.ts";
-import { type Journal, type SealedLeaf, SUBTREE_LEAVES } from "../journal/journal.ts";
+import type { Instant, Step } from "../clock/clock.ts";
+import type { Release } from "../journal/journal.ts";
+import type { Stretch } from "../journal/sound-blocks.ts";
 import {
   type ChannelSource,
   completedBy,
@@ -29,26 +33,21 @@ import {
   flexibilityLeaf,
   manifestChange,
   manifestLeaf,
+  type Registers,
   readingLeaf,
   sameManifest,
 } from "./leaves.ts";
+import { LogWriter, type LogWriterOptions } from "./log-writer.ts";
+import { ToldClock } from "./told-clock.ts";
 
-export interface SealerOptions {
-  readonly journal: Journal;
-  readonly clock: AgentClock;
+export interface SealerOptions extends LogWriterOptions {
+  readonly clock: { now(): Instant };
   readonly signer: Signer;
-  readonly saltKey: Uint8Array;
-  /** The log's rules as of its last durable leaf; empty for a new log. */
-  readonly rules: LogRules;
-  /** Hashes of the leaves behind the last complete subtree of 256. */
-  readonly openBlock: readonly Uint8Array[];
   readonly bootCount: number;
+  /** When the log begins, where it takes over leaves that are older than now. */
+  readonly opensAt?: Instant;
 }
 
-/** Leaves that may wait for a failing disk before readings are refused. */
-const MAX_PENDING = 20_000;
-/** How many leaves may have to be replayed at the next start. */
-const SNAPSHOT_LEAVES = 2048;
 const NO_SALT = new Uint8Array(16);
 /** How long a due close waits for a reading that is being re-read, at most half an interval. */
 const HELD_WAIT_MS = 30_000;
@@ -60,11 +59,8 @@ const HELD_WAIT_MS = 30_000;
 export class Sealer {
   readonly #options: SealerOptions;
   readonly #rules: LogRules;
-  #pending: SealedLeaf[] = [];
-  #subtrees: { position: number; hash: Uint8Array }[] = [];
-  #block: Frontier;
-  #durableSize: number;
-  #snapshotSize: number;
+  readonly clock: ToldClock;
+  readonly writer: LogWriter;
   #signedSize: number;
   #anchoredSize = 0;
   /** Size behind the last leaf that is worth a checkpoint of its own: anything but an anchor. */
@@ -74,10 +70,9 @@ export class Sealer {
   constructor(options: SealerOptions) {
     this.#options = options;
     this.#rules = options.rules;
-    this.#block = new Frontier(nativeSuite);
-    for (const hash of options.openBlock) this.#block.append(hash);
-    this.#durableSize = options.rules.size;
-    this.#snapshotSize = options.rules.size;
+    this.clock = new ToldClock(options.clock);
+    this.writer = new LogWriter(options);
+    this.clock.takesOver = options.rules.size > 0 && options.journal.carry() !== undefined;
     this.#newsSize = options.rules.size;
     this.#signedSize = options.journal.lastCheckpoint(options.rules.identity.epoch)?.size ?? 0;
   }
@@ -88,7 +83,7 @@ export class Sealer {
 
   /** Leaves that are durable in the journal. */
   get durableSize(): number {
-    return this.#durableSize;
+    return this.writer.durableSize;
   }
 
   /** Size of the newest signed checkpoint. */
@@ -106,15 +101,16 @@ export class Sealer {
     manifest: Omit<Unplaced<LogManifest>, "kind" | "timeMs" | "timeQuality">,
     continued?: Omit<Unplaced<EpochOpen>, "kind" | "timeMs" | "timeQuality">,
   ): void {
-    const at = this.#options.clock.now();
+    const at = this.#options.opensAt ?? this.clock.now();
     this.#append({ kind: "logManifest", ...at, ...manifest });
     if (continued !== undefined) this.#append({ kind: "epochOpen", ...at, ...continued });
   }
 
   /** After a start: states that the clock shows less, or knows less or more, than the log's last leaf. */
   reconcileClock(): void {
+    if (this.clock.takesOver) return;
     const last = this.#rules.lastTime;
-    const after = this.#options.clock.now();
+    const after = this.clock.now();
     const known = (quality: number): boolean => quality >= KNOWN_TIME;
     if (known(last.timeQuality) === known(after.timeQuality) && after.timeMs >= last.timeMs) return;
     this.stepClock({ before: last, after });
@@ -122,6 +118,7 @@ export class Sealer {
 
   /** Closes what is open on the old clock and states the step. */
   stepClock(step: Step): void {
+    this.clock.requireFree();
     for (const channel of this.#rules.channels.keys()) this.#breakChain(channel, step.before);
     const leaf: Unplaced<ClockStep> = {
       kind: "clockStep",
@@ -137,16 +134,29 @@ export class Sealer {
    * it has changed.
    */
   channel(source: ChannelSource): number {
-    const known = [...this.#rules.channels.values()].find(
-      (state) => state.manifest.name === source.settings.name,
-    );
-    const number = known?.manifest.channel ?? Math.max(0, ...this.#rules.channels.keys()) + 1;
-    const at = this.#options.clock.now();
-    const described = manifestLeaf(number, source, at);
-    const manifest = known === undefined ? described : completedBy(known.manifest, described);
+    const at = this.clock.now();
+    return this.#declare(source.settings.name, (number, known) => {
+      const described = manifestLeaf(number, source, at);
+      return known === undefined ? described : completedBy(known, described);
+    });
+  }
+
+  /** As {@link Sealer.channel}, for a channel of another log that is described in full. */
+  channelLike({ seq: _s, salt: _l, timeMs: _t, timeQuality: _q, ...said }: ChannelManifest): number {
+    const at = this.clock.now();
+    return this.#declare(said.name, (channel) => ({ ...said, ...at, channel }));
+  }
+
+  #declare(
+    name: string,
+    describe: (number: number, known?: ChannelManifest) => Unplaced<ChannelManifest>,
+  ): number {
+    const known = [...this.#rules.channels.values()].find((state) => state.manifest.name === name)?.manifest;
+    const number = known?.channel ?? Math.max(0, ...this.#rules.channels.keys()) + 1;
+    const manifest = describe(number, known);
     if (known !== undefined) {
-      if (sameManifest(known.manifest, manifest)) return number;
-      this.#breakChain(number, at);
+      if (sameManifest(known, manifest)) return number;
+      this.#breakChain(number, { timeMs: manifest.timeMs, timeQuality: manifest.timeQuality });
     }
     this.#append(manifest);
     return number;
@@ -154,29 +164,45 @@ export class Sealer {
 
   /** Seals an accepted reading, behind the closes and the discontinuity that must come before it. */
   sealReading(channel: number, reading: MeterReading, classification?: number): void {
-    const at = this.#options.clock.now();
-    const leaf = readingLeaf(channel, reading, at);
+    this.sealReadingLeaf(readingLeaf(channel, reading, this.clock.now()), classification);
+  }
+
+  /** As {@link Sealer.sealReading}, for a reading that is a leaf already. */
+  sealReadingLeaf(leaf: Unplaced<ReadingLeaf>, classification?: number): void {
+    const { channel, timeMs, timeQuality } = leaf;
+    const at = { timeMs, timeQuality };
     // A discontinuity announces the reading that follows; one that cannot be written must not be announced.
     encodeLeaf({ ...leaf, seq: this.#rules.size, salt: NO_SALT });
     this.#closeDue(channel, at.timeMs, at);
     const cause = classification ?? this.#breakCause(channel, at);
-    if (cause !== undefined) this.#breakBefore(channel, reading, { at, classification: cause });
+    if (cause !== undefined) this.#breakBefore(channel, leaf, { at, classification: cause });
     this.#append(leaf);
   }
 
   sealFlexibility(channel: number, flexibility: FlexibilityReading): void {
-    const at = this.#options.clock.now();
+    const at = this.clock.now();
     this.#append(flexibilityLeaf(this.#state(channel), flexibility, at));
+  }
+
+  /** A leaf of a kind that the rules hold to nothing beside its place and time. */
+  append(leaf: Unplaced<Tamper | OperatorAction | OpaqueLeaf | FlexibilityLeaf>): void {
+    this.#append(leaf);
+  }
+
+  /** States that the readings of those leaves are gone, with the next commit. */
+  release({ from, to }: Stretch, releases: readonly Release[], reason: string): void {
+    this.#append({ kind: "tombstone", ...this.clock.now(), firstSeq: from, count: to - from, reason });
+    for (const release of releases) this.writer.addRelease(release);
   }
 
   /** Takes a node's receipt up into the log; at most one per checkpoint. */
   anchor(receipt: Receipt, nodeKey: Uint8Array, bytes: Uint8Array): void {
-    if (receipt.size <= this.#anchoredSize) return;
+    if (receipt.size <= this.#anchoredSize || this.clock.takesOver) return;
     this.#anchoredSize = receipt.size;
     const newsSize = this.#newsSize;
     this.#append({
       kind: "anchor",
-      ...this.#options.clock.now(),
+      ...this.clock.now(),
       nodeKey,
       receiptHash: nativeSuite.sha256(bytes),
       receivedAtMs: receipt.receivedAtMs,
@@ -187,25 +213,15 @@ export class Sealer {
 
   /** Writes the closes of intervals that are over although no later reading has come yet. */
   closeOverdue(): void {
-    const at = this.#options.clock.now();
+    if (this.clock.takesOver) return;
+    const at = this.clock.now();
     const wait = Math.min(HELD_WAIT_MS, Math.floor(this.#rules.intervalMs / 2));
     for (const channel of this.#rules.channels.keys()) this.#closeDue(channel, at.timeMs - wait, at);
   }
 
   /** Makes everything durable. Throws what the database throws; the leaves then stay pending. */
   commit(options: { readonly snapshot?: boolean } = {}): void {
-    const snapshot = options.snapshot === true || this.#rules.size - this.#snapshotSize >= SNAPSHOT_LEAVES;
-    if (this.#pending.length === 0 && !snapshot) return;
-    this.#options.journal.commit({
-      epoch: this.#rules.identity.epoch,
-      leaves: this.#pending,
-      subtrees: this.#subtrees,
-      notes: snapshot ? { rules: this.#rules.toText() } : {},
-    });
-    this.#pending = [];
-    this.#subtrees = [];
-    this.#durableSize = this.#rules.size;
-    if (snapshot) this.#snapshotSize = this.#rules.size;
+    this.writer.commit(options);
   }
 
   /** Whether a checkpoint would say something new. */
@@ -217,8 +233,9 @@ export class Sealer {
   async checkpoint(): Promise<number> {
     const { rules, durable } = this.#committed();
     const bytes = await signCheckpoint(this.#options.signer, this.#rules.logId, rules);
-    this.#options.journal.addCheckpoint(this.#rules.identity.epoch, durable, bytes);
+    this.writer.journal.addCheckpoint(this.#rules.identity.epoch, durable, bytes);
     this.#signedSize = durable;
+    this.writer.signed(durable);
     return durable;
   }
 
@@ -226,11 +243,11 @@ export class Sealer {
   #committed(): { rules: Parameters<typeof signCheckpoint>[2]; durable: number } {
     this.commit({ snapshot: this.#closedSinceCheckpoint });
     this.#closedSinceCheckpoint = false;
-    const issued = this.#options.clock.now();
+    const issued = this.clock.now();
     return {
-      durable: this.#durableSize,
+      durable: this.durableSize,
       rules: {
-        size: this.#durableSize,
+        size: this.durableSize,
         root: this.#rules.root(),
         lastLeafMs: this.#rules.lastTime.timeMs,
         issuedAtMs: issued.timeMs,
@@ -277,18 +294,18 @@ export class Sealer {
 
   /** The manifest under which the last register was read lies in the log, perhaps from before a restart. */
   #replacement({ last, manifest }: ChannelState): number {
-    const { journal } = this.#options;
+    const { journal } = this.writer;
     const { epoch } = this.#rules.identity;
     const durable = journal
       .channelManifestSeqs(epoch)
       .flatMap((seq) => journal.leaves(epoch, seq, seq + 1).map(decodeLeaf));
-    const before = [...durable, ...this.#pending.map(({ leaf }) => leaf)]
+    const before = [...durable, ...this.writer.pending]
       .filter((leaf) => leaf.kind === "channelManifest")
       .findLast((leaf) => leaf.channel === manifest.channel && leaf.seq < (last?.seq ?? 0));
     return manifestChange(before ?? manifest, manifest);
   }
 
-  #breakBefore(channel: number, next: MeterReading, cause: { at: Instant; classification: number }): void {
+  #breakBefore(channel: number, next: Registers, cause: { at: Instant; classification: number }): void {
     this.#breakChain(channel, cause.at);
     const state = this.#state(channel);
     if (state.lastReadingMs === undefined) return;
@@ -308,31 +325,8 @@ export class Sealer {
     return state;
   }
 
-  #append(unplaced: Unplaced): void {
-    if (this.#pending.length >= MAX_PENDING) {
-      throw new Problem(
-        "journal-stuck",
-        "too many leaves wait for the disk; readings are refused until it takes them",
-        {
-          expected: `at most ${MAX_PENDING}`,
-          hint: "free space on the journal's file system or replace the card",
-        },
-      );
-    }
-    const seq = this.#rules.size;
-    const salt = leafSalt(hmacSha256, { saltKey: this.#options.saltKey, logId: this.#rules.logId, seq });
-    const leaf: Leaf = { ...unplaced, seq, salt };
-    const bytes = encodeLeaf(leaf);
-    const hash = this.#rules.apply(leaf, bytes);
-    this.#pending.push({ leaf, bytes });
+  #append(leaf: Unplaced): void {
+    this.writer.append(leaf);
     this.#newsSize = this.#rules.size;
-    this.#extendBlock(hash);
-  }
-
-  #extendBlock(hash: Uint8Array): void {
-    this.#block.append(hash);
-    if (this.#block.size < SUBTREE_LEAVES) return;
-    this.#subtrees.push({ position: this.#rules.size / SUBTREE_LEAVES - 1, hash: this.#block.root() });
-    this.#block = new Frontier(nativeSuite);
   }
 }

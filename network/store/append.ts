@@ -1,24 +1,31 @@
 import { equalBytes } from "../../attest/bytes.ts";
 import { type Anchor, LEAF_KINDS, type Leaf } from "../../attest/leaf.ts";
-import type { VerifiedLeaves } from "../../attest/leaf-walk.ts";
-import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
 import { openReceipt, receiptKeyHint } from "../../attest/receipt.ts";
 import type { Suite } from "../../attest/suite.ts";
-import { Frontier, HASH_BYTES, leafHash } from "../../attest/tree.ts";
-import { BatchReader, endOffsets } from "./batch-reader.ts";
+import { endOffsets } from "./batch-reader.ts";
 import type { Statements } from "./statements.ts";
 import type { AcceptedBatch, StoredCheckpoint } from "./store.ts";
+import { completedSubtrees, type Subtree } from "./subtrees.ts";
 
-/** Writes all of a batch inside the caller's transaction. False when the head is not where it should be. */
-export function appendBatch(statements: Statements, suite: Suite, batch: AcceptedBatch): boolean {
+/** Writes all of a batch inside the caller's transaction. The log's number, or undefined when its head is not where it should be. */
+export function appendBatch(statements: Statements, suite: Suite, batch: AcceptedBatch): number | undefined {
   const device = seeDevice(statements, batch);
+  const subtrees = completed(statements, suite, batch);
   const log = batch.fromSize === 0 ? openLog(statements, device, batch) : moveLog(statements, batch);
-  if (log === undefined) return false;
+  if (log === undefined) return undefined;
   addLeaves(statements, log, batch);
-  addSubtrees(statements, suite, { log, fromSize: batch.fromSize, leaves: batch.leaves });
+  for (const { place, hash } of subtrees) statements.run("add-subtree", [log, place, hash]);
   for (const leaf of batch.leaves.others) addIndexes(statements, suite, { log, leaf });
   addCheckpoint(statements, log, batch);
-  return true;
+  return log;
+}
+
+/** Before the head moves, because what it says of the log before is needed. */
+function completed(statements: Statements, suite: Suite, batch: AcceptedBatch): readonly Subtree[] {
+  const { logId, fromSize, leaves } = batch;
+  const rulesBefore = (): string | undefined =>
+    statements.get<{ rules: string }>("rules-at", [logId, fromSize])?.rules;
+  return completedSubtrees(suite, { fromSize, hashes: leaves.hashes, rulesBefore });
 }
 
 function seeDevice(statements: Statements, batch: AcceptedBatch): number {
@@ -50,27 +57,6 @@ function addLeaves(statements: Statements, log: number, batch: AcceptedBatch): v
 function addCheckpoint(statements: Statements, log: number, batch: AcceptedBatch): void {
   const { size, root, bytes, receipt }: StoredCheckpoint = batch.checkpoint;
   statements.run("add-checkpoint", [log, size, root, bytes, receipt, batch.nowMs]);
-}
-
-interface Growth {
-  readonly log: number;
-  readonly fromSize: number;
-  readonly leaves: VerifiedLeaves;
-}
-
-/** Hashes of the subtrees of 256 leaves that this batch completes; the first may have begun in earlier batches. */
-function addSubtrees(statements: Statements, suite: Suite, { log, fromSize, leaves }: Growth): void {
-  const whole = Math.floor((fromSize + leaves.ends.length) / STORED_SUBTREE_LEAVES);
-  const reader = new BatchReader(statements, log);
-  for (let place = Math.floor(fromSize / STORED_SUBTREE_LEAVES); place < whole; place++) {
-    const first = place * STORED_SUBTREE_LEAVES;
-    const inBatch = Math.max(first, fromSize);
-    const tree = new Frontier(suite);
-    for (const leaf of reader.range(first, inBatch)) tree.append(leafHash(suite, leaf));
-    const [from, to] = [inBatch - fromSize, first + STORED_SUBTREE_LEAVES - fromSize];
-    tree.appendAll(leaves.hashes.subarray(HASH_BYTES * from, HASH_BYTES * to));
-    statements.run("add-subtree", [log, place, tree.root()]);
-  }
 }
 
 function addIndexes(

@@ -14,7 +14,7 @@ export interface BatchRow {
 export function endOffsets(ends: Uint32Array): Uint8Array {
   const column = new Uint8Array(4 * ends.length);
   const view = new DataView(column.buffer);
-  for (const [at, end] of ends.entries()) view.setUint32(4 * at, end);
+  for (let at = 0; at < ends.length; at++) view.setUint32(4 * at, ends[at] ?? 0);
   return column;
 }
 

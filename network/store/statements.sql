@@ -18,6 +18,9 @@ SELECT log.id AS log, log.log_id AS logId, log.epoch, log.size, log.rules
 FROM log JOIN device ON device.id = log.device
 WHERE device.key = ? AND log.epoch = ?;
 
+-- name: rules-at
+SELECT rules FROM log WHERE log_id = ? AND size = ?;
+
 -- name: newest-checkpoint
 SELECT log.epoch, checkpoint.size, checkpoint.root, checkpoint.bytes, checkpoint.receipt
 FROM device

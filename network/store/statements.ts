@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type Database from "better-sqlite3";
 import type { SqliteDatabase } from "../../runtime/database.ts";
 import { readStatements } from "../../runtime/sql.ts";
@@ -38,14 +37,12 @@ export class Statements {
   }
 
   #statement<Row>(name: string): Database.Statement<[Values], Row> {
-    const statement = this.#prepared.get(name) ?? this.database.prepare(this.#text(name));
-    this.#prepared.set(name, statement);
+    let statement = this.#prepared.get(name);
+    if (statement === undefined) {
+      statement = this.database.prepare(this.#text(name));
+      this.#prepared.set(name, statement);
+    }
     // The schema is STRICT, and each caller names the columns of the statement it asks for.
     return statement as Database.Statement<[Values], Row>;
   }
-}
-
-/** The text of a `.sql` file of this folder. */
-export function readSql(file: string): string {
-  return readFileSync(new URL(file, import.meta.url), "utf8");
 }

@@ -156,6 +156,16 @@ describe("opening the log", () => {
     reopen(({ log }) => expect(log.rules.size).toBe(size));
   });
 
+  it("writes nothing into a log of another key, although the epoch file beside it is ahead", async () => {
+    const { size } = await written();
+    writeFileSync(`${path}.epoch`, "4\n");
+    const others = { signer: nativeSigner(new Uint8Array(32).fill(8)) };
+    expect(() => openBench(path, others)).toThrow(expect.objectContaining({ code: "journal-foreign" }));
+    expect(epochFile()).toBe("4\n");
+    writeFileSync(`${path}.epoch`, "1\n");
+    reopen(({ log }) => expect([log.identity.epoch, log.rules.size]).toEqual([1, size]));
+  });
+
   it("does not go on in a journal that is older than its epoch file", async () => {
     await written();
     writeFileSync(`${path}.epoch`, "4\n");

@@ -1,4 +1,5 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { toHex } from "../../attest/bytes.ts";
 import { nativeSigner } from "../../attest/native.ts";
@@ -6,6 +7,15 @@ import { run } from "../kit/programs.ts";
 import type { Home } from "./epochs-kit.ts";
 import { deviceSigner, openBench, sealReadings } from "./kit.ts";
 import { eachWithHome, iso, minute, type Prover, span } from "./prove-kit.ts";
+
+/** What earlier versions could leave behind: epochs of two keys in one file. */
+function copyEpochs(from: string, to: string): void {
+  const database = new Database(to);
+  database.prepare("ATTACH ? AS other").run(from);
+  for (const table of ["leaf", "mark", "subtree", "checkpoint"])
+    database.exec(`INSERT INTO ${table} SELECT * FROM other.${table}`);
+  database.close();
+}
 
 describe("kilowitness prove", () => {
   let prover: Prover;
@@ -170,14 +180,18 @@ describe("kilowitness prove", () => {
 
     it("keeps to the epochs of this device: another key may have begun the journal", async () => {
       home.close();
-      for (const suffix of ["", "-wal", "-shm"]) rmSync(home.journal + suffix, { force: true });
-      const other = openBench(home.journal, { signer: nativeSigner(new Uint8Array(32).fill(8)) });
+      const elsewhere = `${home.journal}.other`;
+      const other = openBench(elsewhere, { signer: nativeSigner(new Uint8Array(32).fill(8)) });
       sealReadings(other, 30);
       await other.sealer.checkpoint();
       other.log.journal.close();
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(home.journal + suffix, { force: true });
       writeFileSync(`${home.journal}.epoch`, "4\n");
       home.open().read(30);
       await home.sign();
+      home.close();
+      copyEpochs(elsewhere, home.journal);
+      home.open();
       const rows = (await prover.prove("--json")).stdout.trimEnd().split("\n");
       expect(rows.map((row) => JSON.parse(row).epoch)).toEqual([5, 5]);
     });

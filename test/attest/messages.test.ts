@@ -13,6 +13,7 @@ import { problemOf, refusalOf } from "./refusal.ts";
 
 const bytes = fc.uint8Array({ maxLength: 300 });
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const bytes16 = fc.uint8Array({ minLength: 16, maxLength: 16 });
 const text = fc.string({ unit: "grapheme", maxLength: 10 });
 const uint = fc.maxSafeNat();
 const type = <T extends Message["type"]>(name: T): fc.Arbitrary<T> => fc.constant(name);
@@ -28,12 +29,26 @@ const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: type("nodeHello"), nodeKey: bytes32, nodeNonce: bytes32, hello: bytes }),
   fc.record({ type: type("deviceHello"), hello: bytes }),
   fc.record(
-    { type: type("welcome"), epoch: uint, checkpoint: bytes, receipt: bytes },
+    { type: type("welcome"), epoch: uint, checkpoint: bytes, receipt: bytes, countersignature: bytes },
     { requiredKeys: ["type"] },
   ),
   fc.record({ type: type("batch"), epoch: uint, firstSeq: uint, leaves: bytes, checkpoint: bytes }),
   fc.record({ type: type("receipt"), receipt: bytes }),
   fc.record({ type: type("refusal"), code: text, message: text }),
+  fc.record({ type: type("enrolmentRequest"), nonce: bytes32 }),
+  fc.record(
+    { type: type("enrolment"), statement: bytes, codeProof: bytes32 },
+    { requiredKeys: ["type", "statement"] },
+  ),
+  fc.record(
+    {
+      ...{ type: type("live"), channel: text, atMs: uint, powerMw: fc.maxSafeInteger() },
+      ...{ importMwh: fc.maxSafeInteger(), exportMwh: fc.maxSafeInteger(), stateOfChargePpm: uint },
+    },
+    { requiredKeys: ["type", "channel", "atMs"] },
+  ),
+  fc.record({ type: type("frameRequest"), digest: bytes16 }),
+  fc.record({ type: type("frame"), digest: bytes16, bytes }, { requiredKeys: ["type", "digest"] }),
 );
 const encoded = (...pairs: [number, CborValue][]): Uint8Array => encodeCbor(new Map(pairs));
 
@@ -82,7 +97,7 @@ describe("messages", () => {
   it.each([
     ["no type", encoded([1, "x"]), "message-type"],
     ["type 0", encoded([0, 0]), "message-type"],
-    ["type 8", encoded([0, 8]), "message-type"],
+    ["type 13", encoded([0, 13]), "message-type"],
     ["a type that is text", encoded([0, "batch"]), "message-type"],
     ["an array", encodeCbor([1]), "cbor-type"],
     ["an unknown key", encoded([0, 6], [1, Uint8Array.of(1)], [2, 1]), "unknown-key"],

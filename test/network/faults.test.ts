@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { toHex } from "../../attest/bytes.ts";
 import type { BatchMessage, RefusalMessage } from "../../attest/messages.ts";
 import type { RunningNode } from "../../network/node.ts";
-import { readSql } from "../../network/store/statements.ts";
+import { STORE_SCHEMA } from "../../network/store/schema.ts";
 import { bytesOf, fallingReading, shortLog } from "../attest/fault-forge.ts";
 import { device, openedLog, otherDevice } from "../attest/fault-kit.ts";
 import { openEpoch } from "../attest/fault-world.ts";
@@ -141,7 +141,7 @@ describe("a store of the schema before", () => {
   it("keeps its faults, without files", async () => {
     const folder = temporaryFolder();
     const before = new Database(join(folder, "node.sqlite"));
-    before.exec(readSql("migrations/001-logs.sql"));
+    for (const script of STORE_SCHEMA.slice(0, 1)) before.exec(readFileSync(script, "utf8"));
     before.pragma("user_version = 1");
     const logId = new Uint8Array(32).fill(3);
     const key = device.publicKey;

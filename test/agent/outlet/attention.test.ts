@@ -85,6 +85,10 @@ describe("what needs attention", () => {
     const socket = { address: "/journal.sock", working: true };
     const broken = { address: "mqtts://broker", working: false, problem: "refused" };
     expect(codes({ journal: { bytes: 1, freeBytes: 200 * 1024 ** 2 } })).toEqual(["disk-space"]);
+    const frames = { bytes: 0, refused: 0 };
+    const keeping = { state: "slow", pace: 4, leftOut: 9, released: 0, frames } as const;
+    expect(codes({ journal: { bytes: 1, keeping } })).toEqual(["sampling-slow"]);
+    expect(codes({ journal: { bytes: 1, keeping: { ...keeping, pace: 0 } } })).toEqual(["sampling-stopped!"]);
     expect(codes({ outlets: { socket, mqtt: { ...broken, published: 0, skipped: 0 } } })).toEqual([
       "mqtt-failed",
     ]);

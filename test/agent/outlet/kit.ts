@@ -45,7 +45,13 @@ export function report(changes: Partial<Report> = {}): JudgedReport {
     ...{ atMs: NOW_MS, version: "1.2.3", startedAtMs: NOW_MS - 10_800_000, uptimeMs: 10_800_000 },
     ...{ network: "test", deviceKey: DEVICE_KEY, epoch: 1, devices: [deviceReport()] },
     log: { leaves: 1211, durableLeaves: 1210, signedLeaves: 1200, signedAgoMs: 12_000, signingWaits: false },
-    journal: { bytes: 12_345_678, freeBytes: 21e9, written: { bytes: 800_000, overMs: 10_800_000 } },
+    journal: {
+      ...{ bytes: 12_345_678, freeBytes: 21e9, written: { bytes: 800_000, overMs: 10_800_000 } },
+      keeping: {
+        ...{ state: "ok", leftBytes: 4e9, pace: 1, leftOut: 5, released: 6 },
+        frames: { bytes: 7000, refused: 0 },
+      },
+    },
     nodes: [nodeReport()],
     clock: { timeMs: NOW_MS, timeQuality: 3 },
     ...{ failures: [], lines: [], process: { rssBytes: 80_000_000, node: "v24.0.0" } },

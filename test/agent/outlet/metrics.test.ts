@@ -101,6 +101,8 @@ describe("the agent's metrics", () => {
     expect(values(["journal_bytes", "journal_free_bytes", "disk_written_bytes"])).toEqual([
       ...[12_345_678, 21e9, 800_000],
     ]);
+    expect(values(["journal_left_bytes", "journal_pace", "journal_frames_bytes"])).toEqual([4e9, 1, 7000]);
+    expect(values(["samples_left_out_total", "readings_released_total"])).toEqual([5, 6]);
     expect(values(["uplink_connected", "uplink_unreceipted_leaves", "uplink_receipt_age_seconds"])).toEqual([
       ...[1, 11, 12],
     ]);
@@ -119,6 +121,7 @@ describe("the agent's metrics", () => {
     expect(names).not.toContain("kilowitness_checkpoint_age_seconds");
     expect(names).not.toContain("kilowitness_uplink_receipt_age_seconds");
     expect(names).not.toContain("kilowitness_journal_free_bytes");
+    expect(names).not.toContain("kilowitness_journal_pace");
     expect(names).not.toContain("kilowitness_modbus_requests_total");
     expect(names).not.toContain("kilowitness_mqtt_connected");
   });

@@ -1,0 +1,66 @@
+import type { ChannelDescription, MeterIdentity, Snapshot } from "../../drivers/driver.ts";
+import { isWanted } from "../journal/pace.ts";
+import type { SampleSink } from "../sampling/sampler.ts";
+import type { Ledger } from "./ledger.ts";
+
+interface Device {
+  readonly samplingMs: number;
+  lastMs: number | undefined;
+  /** Another sample was asked for: a reading is held back until it comes. */
+  reread: boolean;
+}
+
+/**
+ * Leaves samples out where the journal is short of room, before anything is sealed of them, and hands the raw frames of
+ * the others to the ring.
+ */
+export class JournalSink implements SampleSink {
+  readonly #inner: SampleSink;
+  readonly #ledger: Ledger;
+  readonly #devices: ReadonlyMap<string, Device>;
+
+  constructor(
+    inner: SampleSink,
+    ledger: Ledger,
+    devices: readonly { readonly id: string; readonly intervalMs: number }[],
+  ) {
+    this.#inner = inner;
+    this.#ledger = ledger;
+    this.#devices = new Map(
+      devices.map(({ id, intervalMs }) => [id, { samplingMs: intervalMs, lastMs: undefined, reread: false }]),
+    );
+  }
+
+  identified(deviceId: string, identity: MeterIdentity, channels: readonly ChannelDescription[]): void {
+    this.#inner.identified(deviceId, identity, channels);
+  }
+
+  take(deviceId: string, snapshot: Snapshot): { readonly reread: boolean } {
+    const device = this.#devices.get(deviceId);
+    const nowMs = performance.timeOrigin + performance.now();
+    if (!this.#wants(device, nowMs)) {
+      this.#ledger.leftOut();
+      return { reread: false };
+    }
+    for (const frame of snapshot.frames ?? []) this.#ledger.frames.add(frame, Math.floor(nowMs));
+    const taken = this.#inner.take(deviceId, snapshot);
+    if (device !== undefined) {
+      device.lastMs = nowMs;
+      device.reread = taken.reread;
+    }
+    return taken;
+  }
+
+  failed(deviceId: string, problem: Error): void {
+    this.#inner.failed(deviceId, problem);
+  }
+
+  #wants(device: Device | undefined, nowMs: number): boolean {
+    const { pace } = this.#ledger;
+    if (pace === 1 || device === undefined) return pace > 0;
+    if (pace > 0 && device.reread) return true;
+    const { samplingMs, lastMs } = device;
+    const { intervalMs } = this.#ledger.sealer.rules;
+    return isWanted(pace, { samplingMs, intervalMs }, { nowMs, lastMs });
+  }
+}

@@ -1,0 +1,59 @@
+-- Byte strings are cut behind the most that they may have: what is longer is wrong, however it goes on.
+
+-- name: leaves
+SELECT coalesce(sum(size), 0) AS count FROM log
+
+-- name: devices
+SELECT id, key, first_seen_ms AS firstSeenMs,
+  (SELECT opened_ms FROM log WHERE log.device = device.id ORDER BY log.id LIMIT 1) AS openedMs
+FROM device WHERE id > :after ORDER BY id LIMIT 256
+
+-- name: nextLog
+SELECT id FROM log WHERE device = :device AND epoch > :after ORDER BY epoch LIMIT 1
+
+-- name: log
+SELECT network, epoch, log_id AS logId, size, rules, opened_ms AS openedMs,
+  (SELECT next_seq FROM batch WHERE batch.log = log.id ORDER BY first_seq DESC LIMIT 1) AS lastNextSeq,
+  (SELECT max(size) FROM checkpoint WHERE checkpoint.log = log.id) AS lastCheckpoint,
+  (SELECT max(seq) FROM mark WHERE mark.log = log.id) AS lastMark,
+  (SELECT max(seq) FROM anchor WHERE anchor.log = log.id) AS lastAnchor,
+  (SELECT max(place) FROM subtree WHERE subtree.log = log.id) AS lastSubtree
+FROM log WHERE id = :log
+
+-- name: nextBatch
+SELECT rowid, first_seq AS firstSeq, next_seq AS nextSeq, last_ms AS lastMs,
+  iif(length(ends) > 16384, substr(ends, 1, 16385), ends) AS ends,
+  iif(length(leaves) > 16777216, substr(leaves, 1, 16777217), leaves) AS leaves FROM batch
+WHERE log = :log AND first_seq > :after AND first_seq < :size ORDER BY first_seq LIMIT 1
+
+-- name: checkpoints
+SELECT size, root, received_ms AS receivedMs,
+  iif(length(bytes) > 8192, substr(bytes, 1, 8193), bytes) AS bytes,
+  iif(length(receipt) > 8192, substr(receipt, 1, 8193), receipt) AS receipt
+FROM checkpoint
+WHERE log = :log AND size > :after AND size <= :to ORDER BY size
+
+-- name: checkpointAt
+SELECT receipt FROM checkpoint WHERE log = :log AND size = :size
+
+-- name: marks
+SELECT seq, kind, channel, t0_ms AS t0Ms, t1_ms AS t1Ms FROM mark
+WHERE log = :log AND seq > :after AND seq < :to ORDER BY seq
+
+-- name: anchors
+SELECT seq, receipt_size AS receiptSize FROM anchor WHERE log = :log AND seq > :after AND seq < :to ORDER BY seq
+
+-- name: subtree
+SELECT hash FROM subtree WHERE log = :log AND place = :place
+
+-- name: subtreeCount
+SELECT count(*) AS count FROM subtree WHERE log = :log AND place < :below
+
+-- name: faults
+SELECT id, device_key AS deviceKey, epoch, log_id AS logId, kind, size, ours, theirs, proof FROM fault
+WHERE id > :after ORDER BY id LIMIT 1
+
+-- name: checkpointOfLog
+SELECT checkpoint.bytes, log.epoch, device.key AS deviceKey
+FROM log JOIN device ON device.id = log.device JOIN checkpoint ON checkpoint.log = log.id
+WHERE log.log_id = :logId AND checkpoint.size = :size
