@@ -11,6 +11,7 @@ import type { ChannelDescription, DriverDefinition } from "../../drivers/driver.
 import { readConfigFile } from "../../runtime/config-file.ts";
 import { type ConfigIssue, configProblem, issuesOf } from "../../runtime/config-issues.ts";
 import { nearest } from "../../runtime/nearest.ts";
+import { withOwnDrivers } from "./own-drivers.ts";
 import { type ChannelConfig, configSchema, type RawConfig, type RawDevice } from "./schema.ts";
 
 /** A device to read: which driver, with which options, how often. */
@@ -40,14 +41,16 @@ const READINGS_PER_INTERVAL = 2;
  * Reads the agent's YAML file; relative paths in it are seen from its own folder.
  *
  * @throws Problem `config-read`, `config-syntax`, or `config-invalid`, which says file, path, expected, got and what
- *   to do
+ *   to do; `driver-…` for a driver from outside that is not what the file says
  */
-export function loadAgentConfig(path: string, catalogue: DriverCatalogue = driverCatalogue): AgentConfig {
+export function loadAgentConfig(path: string, drivers: DriverCatalogue = driverCatalogue): AgentConfig {
+  const from = (file: string): string => resolve(dirname(resolve(path)), file);
   const value = readConfigFile(path, z.unknown());
   const result = configSchema.safeParse(value);
   if (!result.success)
     throw configProblem(path, issuesOf(result.error, { schema: configSchema, value, at: [] }));
   const { data } = result;
+  const catalogue = withOwnDrivers(drivers, data.drivers, from);
   const opened = data.devices.map((raw, index) => openDevice(raw, { index, catalogue, config: data }));
   const issues = [
     ...repeated(data.devices, { list: "devices", key: "id" }),
@@ -55,7 +58,6 @@ export function loadAgentConfig(path: string, catalogue: DriverCatalogue = drive
     ...opened.flatMap((device) => device.issues),
   ];
   if (issues.length > 0) throw configProblem(path, issues);
-  const from = (file: string): string => resolve(dirname(resolve(path)), file);
   return {
     ...data,
     path,

@@ -3,6 +3,7 @@ import type { ChannelRole } from "../../attest/reading.ts";
 import type { LogLevel } from "../../runtime/log.ts";
 import { type RetentionConfig, retentionSchema } from "../journal/retention-settings.ts";
 import { type HttpConfig, httpSchema, type MqttConfig, mqttSchema } from "../outlet/settings.ts";
+import type { OwnDriverConfig } from "./own-drivers.ts";
 import { kilowattsToMw } from "./units.ts";
 
 /** What the installer says of a channel, beside what its driver reads. */
@@ -62,6 +63,7 @@ export interface RawConfig {
   readonly silentNodeHours: number;
   readonly site: SiteConfig;
   readonly discovery: DiscoveryConfig;
+  readonly drivers: readonly OwnDriverConfig[];
   readonly devices: readonly RawDevice[];
   readonly nodes: readonly NodeConfig[];
   readonly http?: HttpConfig;
@@ -161,6 +163,15 @@ const siteSchema = z.strictObject({
   consentReference: text.exactOptional().describe("reference of the owner's consent"),
 });
 
+const ownDriverSchema = z.strictObject({
+  file: filePath.describe("path of the driver, one CommonJS file"),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, { error: "64 hexadecimal digits, as sha256sum prints them" })
+    .transform((hex) => hex.toLowerCase())
+    .describe("SHA-256 of the file; with any other it is not loaded"),
+});
+
 const discoverySchema = z.strictObject({
   enabled: z.boolean().default(true).describe("whether kilowitness scan may look for devices here"),
 });
@@ -221,6 +232,12 @@ export const configSchema: z.ZodType<RawConfig> = z.strictObject({
     .describe("after a start, a node that holds this log and does not answer for so long is done without"),
   site: siteSchema.default({}).describe("where the devices are"),
   discovery: discoverySchema.prefault({}).describe("looking for devices: serial lines and the network"),
+  drivers: z
+    .array(ownDriverSchema)
+    .default([])
+    .describe(
+      "drivers that do not come with the program; they run inside of it: name only what you have read",
+    ),
   devices: z.array(deviceSchema).min(1).describe("the devices to read"),
   nodes: z.array(nodeSchema).default([]).describe("the nodes to stream to; none: the log stays here"),
   http: httpSchema.exactOptional().describe("answers for whoever watches over the agent; left out: off"),
