@@ -18,5 +18,6 @@ export type {
   PolledMeter,
   PushListener,
   PushMeter,
+  RawFrame,
   Snapshot,
 } from "./driver.ts";

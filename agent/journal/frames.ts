@@ -2,17 +2,8 @@ import { statSync, truncateSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { equalBytes } from "../../attest/bytes.ts";
 import { nativeSuite } from "../../attest/native.ts";
+import type { RawFrame } from "../../drivers/driver.ts";
 import { FrameSegment, type KeptFrame, packFrames, unpackFrame } from "./frame-segment.ts";
-
-/** The bytes behind a reading's evidence, as a driver read them. */
-export interface RawFrame {
-  /** SHA-256 of `bytes`, of which the leaf carries the first 16 bytes. */
-  readonly digest: Uint8Array;
-  /** The telegram or the register block, whole. */
-  readonly bytes: Uint8Array;
-  /** What they are, for whoever decodes them, such as "dsmr telegram" or "modbus unit 1, holding 0-39". */
-  readonly what: string;
-}
 
 export interface FramesStatus {
   /** On the card now. */

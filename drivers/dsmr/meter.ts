@@ -160,7 +160,7 @@ export class P1Meter implements PushMeter {
     else if (this.#identity !== undefined) requireSameMeter(this.#identity, identity);
     this.#printed.require(telegram);
     if (this.#waiters.size > 0 || this.#identity === undefined) this.#adopt(identity, decoded.reading);
-    return this.#snapshot(decoded);
+    return this.#snapshot(decoded, raw);
   }
 
   #adopt(identity: MeterIdentity, reading: MeterReading): void {
@@ -169,12 +169,13 @@ export class P1Meter implements PushMeter {
     for (const waiter of [...this.#waiters]) waiter.resolve(identity);
   }
 
-  #snapshot({ reading, absent }: DecodedTelegram): Snapshot {
+  #snapshot({ reading, absent }: DecodedTelegram, { bytes }: RawTelegram): Snapshot {
     const { resolutionMwh, ...rest } = reading;
     const known = this.#channel?.resolutionMwh;
     const resolution = resolutionMwh === undefined || resolutionMwh === known ? {} : { resolutionMwh };
     const stale = this.#isStale(reading) ? { status: (reading.status ?? 0) | READING_STATUS.stale } : {};
-    return { readings: [{ ...rest, ...resolution, ...stale }], flexibility: [], absent };
+    const frames = [{ digest: reading.evidence, bytes, what: "dsmr telegram" }];
+    return { readings: [{ ...rest, ...resolution, ...stale }], flexibility: [], absent, frames };
   }
 
   #isStale({ meterTimeMs }: MeterReading): boolean {

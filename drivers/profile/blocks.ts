@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import type { RawFrame } from "../driver.ts";
+import { type RegisterRun, registerFrame } from "../evidence/register-frame.ts";
 import type { CompiledPoint, PlannedRequest, ReadPlan } from "./compiled.ts";
 
 /** One request with its answer, or why there is none. */
@@ -16,14 +17,14 @@ const FILL = 0xffff;
 /** What the requests of one plan brought. */
 export class Blocks {
   readonly answers: readonly Answer[];
-  /** SHA-256 over every answer in turn: table (3 or 4), start, count, registers, each as two bytes, high byte first. */
-  readonly evidence: Uint8Array;
+  /** Every answer as it came, also one that says nothing. */
+  readonly frame: RawFrame;
   readonly #places: ReadPlan["places"];
 
   constructor(plan: ReadPlan, answers: readonly Answer[]) {
     this.answers = answers.map(withoutFill);
     this.#places = plan.places;
-    this.evidence = digestOf(answers);
+    this.frame = registerFrame(answers.flatMap(runOf));
   }
 
   /** Whether the point was asked for. */
@@ -56,12 +57,6 @@ function withoutFill(answer: Answer): Answer {
   return { request, absent: "the device answers with nothing but 0xFFFF" };
 }
 
-function digestOf(answers: readonly Answer[]): Uint8Array {
-  const hash = createHash("sha256");
-  for (const { request, registers } of answers) {
-    if (registers === undefined) continue;
-    const words = [request.table === "holding" ? 3 : 4, request.start, request.count, ...registers];
-    hash.update(Uint8Array.from(words.flatMap((word) => [word >> 8, word & 0xff])));
-  }
-  return Uint8Array.from(hash.digest());
+function runOf({ request: { table, start }, registers }: Answer): RegisterRun[] {
+  return registers === undefined ? [] : [{ table, start, registers }];
 }

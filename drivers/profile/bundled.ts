@@ -5,12 +5,13 @@ import { compileProfile } from "./compile.ts";
 import type { CompiledProfile } from "./compiled.ts";
 import { loadProfile } from "./load.ts";
 
-const FOLDER = fileURLToPath(new URL("../profiles/", import.meta.url));
+/** Where the profiles that come with the project lie. */
+export const BUNDLED_FOLDER: string = fileURLToPath(new URL("../profiles/", import.meta.url));
 const SUFFIX = ".yaml";
 
 /** Names of the profiles that come with the project: each is the name of its driver. */
 export function bundledProfiles(): readonly string[] {
-  return readdirSync(FOLDER)
+  return readdirSync(BUNDLED_FOLDER)
     .filter((file) => file.endsWith(SUFFIX))
     .map((file) => file.slice(0, -SUFFIX.length))
     .sort();
@@ -18,5 +19,5 @@ export function bundledProfiles(): readonly string[] {
 
 /** The profile of that name; a name that {@link bundledProfiles} does not have is a Problem `profile-read`. */
 export function bundledProfile(name: string): CompiledProfile {
-  return compileProfile(name, loadProfile(join(FOLDER, `${name}${SUFFIX}`)));
+  return compileProfile(name, loadProfile(join(BUNDLED_FOLDER, `${name}${SUFFIX}`)));
 }

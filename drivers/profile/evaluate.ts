@@ -1,3 +1,4 @@
+import type { RawFrame } from "../driver.ts";
 import { approximate, compare, negated, plus, type Rational, rational, times } from "../modbus/rational.ts";
 import { type Decoded, decodeBits, decodeNumber, decodeText, type ExactNumber } from "../modbus/registers.ts";
 import type { Blocks } from "./blocks.ts";
@@ -22,8 +23,13 @@ export class Values {
     this.#blocks = blocks;
   }
 
+  /** Digest of {@link frame}. */
   get evidence(): Uint8Array {
-    return this.#blocks.evidence;
+    return this.#blocks.frame.digest;
+  }
+
+  get frame(): RawFrame {
+    return this.#blocks.frame;
   }
 
   /** Whether all points of a value were asked for. */

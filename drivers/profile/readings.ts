@@ -36,7 +36,8 @@ export function snapshotOf(context: ReadingContext): Snapshot {
     flexibility.push(...batteryFlexibility({ values, channel, name, ratings }));
   }
   const doubts = compiled.profile.checks.flatMap((check) => doubtOf(context, check));
-  return { readings, flexibility, absent, ...(doubts.length === 0 ? {} : { doubts }) };
+  const frames = [values.frame];
+  return { readings, flexibility, absent, ...(doubts.length === 0 ? {} : { doubts }), frames };
 }
 
 interface ReadChannel {

@@ -1,7 +1,8 @@
-import { type FlexibilityReading, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import { READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
 import { present } from "../present.ts";
-import { type Block, evidenceOf } from "./block.ts";
+import type { Block } from "./block.ts";
+import type { ChannelFlexibility, ChannelReading } from "./channel.ts";
 import { opposite } from "./quantities.ts";
 import { FULL_PPM, largest, share, smallest, span } from "./shares.ts";
 import type { BatteryPowerSign } from "./signs.ts";
@@ -32,13 +33,12 @@ export function describeBattery(block: Block, name: string, sign?: BatteryPowerS
 }
 
 /** Power and state of charge; model 802 has no energy registers. */
-export function readBattery(block: Block, channel: string, sign?: BatteryPowerSign): MeterReading {
-  return present<MeterReading>({
+export function readBattery(block: Block, channel: string, sign?: BatteryPowerSign): ChannelReading {
+  return present<ChannelReading>({
     channel,
     activePowerMw: batteryPowerMw(block, sign ?? "discharge-positive"),
     stateOfChargePpm: block.ppm("SoC"),
     status: batteryStatus(block),
-    evidence: block.evidence,
   });
 }
 
@@ -71,7 +71,7 @@ export function batteryFlexibility(
   block: Block,
   channel: string,
   bank: Block | undefined,
-): FlexibilityReading {
+): ChannelFlexibility {
   const capacityMwh = block.milli("WHRtg");
   const chargePpm = block.optionalPpm("SoC");
   const reservePpm = largest(block.optionalPpm("SoCMin"), block.optionalPpm("SoCRsvMin"));
@@ -81,7 +81,7 @@ export function batteryFlexibility(
   const importLimitMw = smallest(block.milli("WChaRteMax"), currentLimitMw(block, "AChaMax"));
   const exportLimitMw = smallest(block.milli("WDisChaRteMax"), currentLimitMw(block, "ADisChaMax"));
   const charge = block.state("ChaSt");
-  return present<FlexibilityReading>({
+  return present<ChannelFlexibility>({
     channel,
     stateOfChargePpm: chargePpm,
     usableEnergyMwh: usableMwh,
@@ -94,7 +94,6 @@ export function batteryFlexibility(
     importLimitMw,
     exportLimitMw,
     available: isAvailable(block, bank) && capacityMwh !== undefined && capacityMwh > 0,
-    evidence: evidenceOf(bank === undefined ? [block] : [block, bank]),
   });
 }
 

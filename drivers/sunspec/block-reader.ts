@@ -1,4 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
+import type { RegisterRun } from "../evidence/register-frame.ts";
 import { Block, HEADER, type ReadRegisters, type Source } from "./block.ts";
 import { type Part, type PartRead, type Portion, planBlock, type ReadPlan, WHOLE } from "./read-plan.ts";
 
@@ -104,7 +105,10 @@ export class BlockReader {
       image.compare(part, registers);
       image.take(part, registers);
     }
-    return image.torn ? undefined : new Block(source, { registers: image.registers, read: image.taken });
+    const { start } = source.place;
+    return image.torn
+      ? undefined
+      : new Block(source, { registers: image.registers, runs: image.runs(start) });
   }
 }
 
@@ -146,9 +150,16 @@ class Image {
     return this.#torn;
   }
 
-  /** Registers that were taken, in the order of their addresses. */
-  get taken(): Uint16Array {
-    return this.registers.filter((_, at) => this.#taken[at] === 1);
+  /** Registers that were taken, in the order of their addresses, of a model that begins at `base`. */
+  runs(base: number): readonly RegisterRun[] {
+    const runs: RegisterRun[] = [];
+    for (let from = this.#taken.indexOf(1); from >= 0; ) {
+      const end = this.#taken.indexOf(0, from);
+      const to = end < 0 ? this.#taken.length : end;
+      runs.push({ table: "holding", start: base + from, registers: this.registers.subarray(from, to) });
+      from = this.#taken.indexOf(1, to);
+    }
+    return runs;
   }
 
   compare({ offset }: Part, registers: Uint16Array): void {

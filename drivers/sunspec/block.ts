@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import type { RegisterRun } from "../evidence/register-frame.ts";
 import { Fields } from "./fields.ts";
 import { type Model, roomFor } from "./models.ts";
 
@@ -26,8 +26,8 @@ export const HEADER = 2;
 export interface ReadModel {
   /** All ones where nothing was read. */
   readonly registers: Uint16Array;
-  /** Registers that were read, in the order of their addresses. */
-  readonly read: Uint16Array;
+  /** Registers that were read, in the order of their addresses, ID and L first. */
+  readonly runs: readonly RegisterRun[];
 }
 
 /** The registers of one model, of one instant, and what they say. */
@@ -35,25 +35,20 @@ export class Block extends Fields {
   readonly model: Model;
   readonly place: ModelPlace;
   /** All registers that were read, in the order of their addresses, ID and L first. */
-  readonly registers: Uint16Array;
+  readonly runs: readonly RegisterRun[];
   readonly #points: Uint16Array;
   readonly #absent: Set<string>;
 
-  constructor({ model, place }: Source, { registers, read }: ReadModel) {
+  constructor({ model, place }: Source, { registers, runs }: ReadModel) {
     const absent = new Set<string>();
     const points = registers.subarray(HEADER);
     const label = `model ${model.id}`;
     super({ label, points: model.points, registers: points, base: 0, absent });
     this.model = model;
     this.place = place;
-    this.registers = read;
+    this.runs = runs;
     this.#points = points;
     this.#absent = absent;
-  }
-
-  /** SHA-256 over {@link registers}, each as two bytes, high byte first. */
-  get evidence(): Uint8Array {
-    return evidenceOf([this]);
   }
 
   /** Values that were asked for and that there are none of, with the reason. */
@@ -77,18 +72,4 @@ export class Block extends Fields {
       return new Fields({ label, points, registers: this.#points, base, outer: this, absent: this.#absent });
     });
   }
-}
-
-/** SHA-256 over the registers of all blocks that something was made from, in the order of their addresses. */
-export function evidenceOf(blocks: readonly Block[]): Uint8Array {
-  const hash = createHash("sha256");
-  for (const { registers } of blocks.toSorted((a, b) => a.place.start - b.place.start)) {
-    const bytes = new Uint8Array(registers.length * 2);
-    const view = new DataView(bytes.buffer);
-    registers.forEach((register, index) => {
-      view.setUint16(index * 2, register);
-    });
-    hash.update(bytes);
-  }
-  return Uint8Array.from(hash.digest());
 }

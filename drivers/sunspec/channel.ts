@@ -3,11 +3,15 @@ import type { FlexibilityReading, MeterReading } from "../../attest/reading.ts";
 import type { ChannelDescription, Doubt } from "../driver.ts";
 import type { Block, Source } from "./block.ts";
 
+/** A reading before the digest of the whole snapshot's registers is put to it. */
+export type ChannelReading = Omit<MeterReading, "evidence">;
+export type ChannelFlexibility = Omit<FlexibilityReading, "evidence">;
+
 /** What one channel says in one snapshot. */
 export interface Decoded {
-  readonly reading: MeterReading;
+  readonly reading: ChannelReading;
   readonly doubts: readonly Doubt[];
-  readonly flexibility?: FlexibilityReading;
+  readonly flexibility?: ChannelFlexibility;
 }
 
 /** One channel of a device: which models it is read from, and how. */

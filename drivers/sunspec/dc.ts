@@ -1,7 +1,8 @@
-import type { ChannelRole, MeterReading } from "../../attest/reading.ts";
+import type { ChannelRole } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
 import { present } from "../present.ts";
-import { type Block, evidenceOf } from "./block.ts";
+import type { Block } from "./block.ts";
+import type { ChannelReading } from "./channel.ts";
 import type { Fields } from "./fields.ts";
 import { opposite, type RegisterSteps, registerSteps } from "./quantities.ts";
 
@@ -96,18 +97,16 @@ export function describePort({ fields, role, exported, imported }: DcPort, name:
   });
 }
 
-/** What the port at a place among the sets says now; nothing but the evidence when it is silent. */
-export function readPort(block: Block, at: number, channel: string): MeterReading {
+/** What the port at a place among the sets says now; nothing when it is silent. */
+export function readPort(block: Block, at: number, channel: string): ChannelReading {
   const port = portOf(block, at);
-  const evidence = evidenceOf([block]);
-  if (port === undefined) return { channel, evidence };
+  if (port === undefined) return { channel };
   const { fields, exported, imported } = port;
-  return present<MeterReading>({
+  return present<ChannelReading>({
     channel,
     importMwh: imported === undefined ? undefined : fields.milli(imported),
     exportMwh: fields.milli(exported),
     activePowerMw: opposite(fields.milli("DCW")),
-    evidence,
   });
 }
 
@@ -168,7 +167,7 @@ export function describeString(name: string): ChannelDescription {
   return { name, role: "storage", quantities: ["stateOfCharge"] };
 }
 
-export function readString(block: Block, at: number, channel: string): MeterReading {
+export function readString(block: Block, at: number, channel: string): ChannelReading {
   const stateOfChargePpm = stringFields(block)[at]?.ppm(block.model.id === 803 ? "StrSoC" : "SoC");
-  return present<MeterReading>({ channel, stateOfChargePpm, evidence: evidenceOf([block]) });
+  return present<ChannelReading>({ channel, stateOfChargePpm });
 }

@@ -1,8 +1,8 @@
-import { type ChannelRole, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import { type ChannelRole, READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
 import { present } from "../present.ts";
 import type { Block } from "./block.ts";
-import type { Decoded } from "./channel.ts";
+import type { ChannelReading, Decoded } from "./channel.ts";
 import { apparentDoubt, phaseSumDoubt, type SignWatch } from "./doubts.ts";
 import { changedResolution, currentsMa, opposite, registerSteps, voltagesMv } from "./quantities.ts";
 
@@ -50,7 +50,7 @@ export function readDer(block: Block, channel: ChannelDescription, watch: SignWa
   const phases = WIRES[block.state("ACType") ?? WIRES.length] ?? 0;
   const named = (prefix: string): string[] => Array.from({ length: phases }, (_, at) => `${prefix}${at + 1}`);
   const power = block.milli("W");
-  const reading = present<MeterReading>({
+  const reading = present<ChannelReading>({
     channel: channel.name,
     importMwh: block.milli("TotWhAbs"),
     exportMwh: block.milli("TotWhInj"),
@@ -60,7 +60,6 @@ export function readDer(block: Block, channel: ChannelDescription, watch: SignWa
     frequencyMhz: block.milli("Hz"),
     resolutionMwh: changedResolution(block, ENERGIES, channel.resolutionMwh),
     status: derStatus(block),
-    evidence: block.evidence,
   });
   const phasesMw = named("WL").map((name) => block.optionalMilli(name));
   const doubts = [

@@ -1,5 +1,5 @@
-import type { MeterReading } from "../../attest/reading.ts";
 import type { Doubt } from "../driver.ts";
+import type { ChannelReading } from "./channel.ts";
 
 /*
  * Values of one block are usually of one instant, but some devices put them together while they measure on. What
@@ -32,7 +32,7 @@ export function phaseSumDoubt(
 }
 
 /** Power cannot be more than voltage times current; `stepMa` is the step of the currents. */
-export function apparentDoubt(reading: MeterReading, stepMa: number | undefined): readonly Doubt[] {
+export function apparentDoubt(reading: ChannelReading, stepMa: number | undefined): readonly Doubt[] {
   const { channel, activePowerMw, voltageMv, currentMa } = reading;
   if (activePowerMw === undefined || voltageMv === undefined || currentMa?.length !== voltageMv.length)
     return [];
@@ -45,7 +45,7 @@ export function apparentDoubt(reading: MeterReading, stepMa: number | undefined)
 }
 
 /** The total current is that of all phases; devices that show their mean or the largest are not doubted. */
-export function currentSumDoubt(reading: MeterReading, totalMa: number | undefined): readonly Doubt[] {
+export function currentSumDoubt(reading: ChannelReading, totalMa: number | undefined): readonly Doubt[] {
   const { channel, currentMa = [] } = reading;
   if (totalMa === undefined || currentMa.length < 2) return [];
   const sumMa = sum(currentMa);
@@ -66,11 +66,11 @@ const CONTRADICTIONS = 3;
  * sign of W is. Three intervals in which only the other register rose, and less than a fifth that agree, are a doubt.
  */
 export class SignWatch {
-  #last: MeterReading | undefined;
+  #last: ChannelReading | undefined;
   #agreed = 0;
   #contradicted = 0;
 
-  observe(reading: MeterReading): readonly Doubt[] {
+  observe(reading: ChannelReading): readonly Doubt[] {
     const before = this.#last;
     this.#last = reading;
     const counted = before === undefined ? undefined : countedOnly(before, reading);
@@ -86,7 +86,7 @@ export class SignWatch {
 }
 
 /** The direction whose register alone rose between two readings. */
-function countedOnly(before: MeterReading, now: MeterReading): "import" | "export" | undefined {
+function countedOnly(before: ChannelReading, now: ChannelReading): "import" | "export" | undefined {
   const imported = rise(before.importMwh, now.importMwh);
   const exported = rise(before.exportMwh, now.exportMwh);
   if (imported > 0 && exported === 0) return "import";
@@ -99,7 +99,7 @@ function rise(before: number | undefined, now: number | undefined): number {
 }
 
 /** The direction of the power, where it is the same at both ends. */
-function steadyFlow(before: MeterReading, now: MeterReading): "import" | "export" | undefined {
+function steadyFlow(before: ChannelReading, now: ChannelReading): "import" | "export" | undefined {
   const powers = [before.activePowerMw, now.activePowerMw];
   if (powers.every((power) => power !== undefined && power > STEADY_MW)) return "import";
   return powers.every((power) => power !== undefined && power < -STEADY_MW) ? "export" : undefined;

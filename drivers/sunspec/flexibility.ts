@@ -1,6 +1,7 @@
-import { type FlexibilityReading, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import { READING_STATUS } from "../../attest/reading.ts";
 import { present } from "../present.ts";
-import { type Block, evidenceOf } from "./block.ts";
+import type { Block } from "./block.ts";
+import type { ChannelFlexibility, ChannelReading } from "./channel.ts";
 import { allowedMw, derControls, immediateControls, type LimitControl } from "./controls.ts";
 
 /** Models that say what an inverter without a storage is told to do. */
@@ -28,9 +29,8 @@ const LEAST_MW = 100_000;
  */
 export function inverterFlexibility(
   { controls, settings, ratings, service }: InverterControls,
-  reading: MeterReading,
-  measured: Block,
-): FlexibilityReading | undefined {
+  reading: ChannelReading,
+): ChannelFlexibility | undefined {
   const maximumMw =
     settings?.optionalMilli("WMax") ?? ratings?.optionalMilli(ratings.model.id === 120 ? "WRtg" : "WMaxRtg");
   const told = toldBy(controls, maximumMw);
@@ -40,12 +40,11 @@ export function inverterFlexibility(
   const resting = (reading.status ?? 0) & (READING_STATUS.standby | READING_STATUS.deviceFault);
   const inService =
     ((service?.state(service.model.id === 122 ? "ECPConn" : "ES") ?? 1) & CONNECTED_BIT) !== 0;
-  return present<FlexibilityReading>({
+  return present<ChannelFlexibility>({
     channel: reading.channel,
     exportLimitMw,
     setpointMw: told.setpointMw,
     available: told.connected && inService && reading.status !== undefined && resting === 0,
-    evidence: evidenceOf([measured, controls, ...others([settings, ratings, service])]),
   });
 }
 
@@ -79,9 +78,4 @@ function contradictionOf(
     return { point: "Conn", why: `disconnected, yet ${givenMw / 1000} W are given out` };
   if (allowed === undefined || limitMw === undefined || givenMw <= allowed) return undefined;
   return { point: "WMaxLimPct", why: `at most ${limitMw / 1000} W, yet ${givenMw / 1000} W are given out` };
-}
-
-/** Each block once. */
-function others(blocks: readonly (Block | undefined)[]): readonly Block[] {
-  return [...new Set(blocks.flatMap((block) => block ?? []))];
 }

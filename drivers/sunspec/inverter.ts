@@ -1,8 +1,8 @@
-import { type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import { READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
 import { present } from "../present.ts";
 import type { Block } from "./block.ts";
-import type { Decoded } from "./channel.ts";
+import type { ChannelReading, Decoded } from "./channel.ts";
 import { apparentDoubt, currentSumDoubt } from "./doubts.ts";
 import {
   changedResolution,
@@ -45,7 +45,7 @@ export function describeInverter(block: Block, { name, make, ratedMw }: Inverter
 
 export function readInverter(block: Block, channel: ChannelDescription): Decoded {
   const { phases } = block.model;
-  const reading = present<MeterReading>({
+  const reading = present<ChannelReading>({
     channel: channel.name,
     exportMwh: block.milli("WH"),
     activePowerMw: opposite(block.milli("W")),
@@ -54,7 +54,6 @@ export function readInverter(block: Block, channel: ChannelDescription): Decoded
     frequencyMhz: block.milli("Hz"),
     resolutionMwh: changedResolution(block, ENERGY, channel.resolutionMwh),
     status: inverterStatus(block.state("St")),
-    evidence: block.evidence,
   });
   const doubts = [
     ...apparentDoubt(reading, block.stepMilli("AphA")),

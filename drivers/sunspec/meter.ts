@@ -1,8 +1,8 @@
-import type { ChannelRole, MeterReading } from "../../attest/reading.ts";
+import type { ChannelRole } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
 import { present } from "../present.ts";
 import type { Block } from "./block.ts";
-import type { Decoded } from "./channel.ts";
+import type { ChannelReading, Decoded } from "./channel.ts";
 import { phaseSumDoubt, type SignWatch } from "./doubts.ts";
 import { DELTA_METERS } from "./models-ac.ts";
 import {
@@ -52,7 +52,7 @@ export function readMeter(
 ): Decoded {
   const { phases, id } = block.model;
   const power = block.milli("W");
-  const reading = present<MeterReading>({
+  const reading = present<ChannelReading>({
     channel: channel.name,
     importMwh: block.milli("TotWhImp"),
     exportMwh: exportedMwh(block, facts),
@@ -62,7 +62,6 @@ export function readMeter(
     currentMa: currentsMa(block, phaseNames("Aph", phases)),
     frequencyMhz: block.milli("Hz"),
     resolutionMwh: changedResolution(block, ENERGIES, channel.resolutionMwh),
-    evidence: block.evidence,
   });
   const phasesMw = phaseNames("Wph", phases).map((name) => block.optionalMilli(name));
   return { reading, doubts: [...phaseSumDoubt(channel.name, power, phasesMw), ...watch.observe(reading)] };

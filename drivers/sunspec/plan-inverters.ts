@@ -1,4 +1,4 @@
-import type { Block, Source } from "./block.ts";
+import type { Source } from "./block.ts";
 import type { BlockSet, Channel, Decoded } from "./channel.ts";
 import { describeDer, readDer } from "./der.ts";
 import { SignWatch } from "./doubts.ts";
@@ -31,10 +31,7 @@ export function planInverters(planning: Planning, sources: readonly Source[]): r
     const description = describeInverter(planning.blocks.of(source), facts);
     return {
       ...{ description, sources: [source], extras: extrasOf(controls) },
-      decode: (blocks) =>
-        withFlexibility(readInverter(blocks.of(source), description), {
-          ...{ blocks, controls, measured: blocks.of(source) },
-        }),
+      decode: (blocks) => withFlexibility(readInverter(blocks.of(source), description), { blocks, controls }),
     };
   });
 }
@@ -69,9 +66,7 @@ export function planDers(
     return {
       ...{ description, sources: [source], extras: extrasOf(controls) },
       decode: (blocks) =>
-        withFlexibility(readDer(blocks.of(source), description, watch), {
-          ...{ blocks, controls, measured: blocks.of(source) },
-        }),
+        withFlexibility(readDer(blocks.of(source), description, watch), { blocks, controls }),
     };
   });
 }
@@ -92,10 +87,9 @@ function extrasOf(controls: ControlSources | undefined): readonly Source[] {
 interface Surroundings {
   readonly blocks: BlockSet;
   readonly controls: ControlSources | undefined;
-  readonly measured: Block;
 }
 
-function withFlexibility(decoded: Decoded, { blocks, controls, measured }: Surroundings): Decoded {
+function withFlexibility(decoded: Decoded, { blocks, controls }: Surroundings): Decoded {
   const block = blocks.find(controls?.controls);
   if (controls === undefined || block === undefined) return decoded;
   const around = {
@@ -104,6 +98,6 @@ function withFlexibility(decoded: Decoded, { blocks, controls, measured }: Surro
     ratings: blocks.find(controls.ratings),
     service: blocks.find(controls.service),
   };
-  const flexibility = inverterFlexibility(around, decoded.reading, measured);
+  const flexibility = inverterFlexibility(around, decoded.reading);
   return flexibility === undefined ? decoded : { ...decoded, flexibility };
 }

@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
 import type { Snapshot } from "../driver.ts";
+import { registerFrame } from "../evidence/register-frame.ts";
 import type { Block, Source } from "./block.ts";
 import type { BlockReader } from "./block-reader.ts";
 import { BlockSet, type Channel } from "./channel.ts";
@@ -42,14 +43,20 @@ function refused({ model }: Source, error: unknown): string {
   return `model ${model.id}: ${error.message}`;
 }
 
-/** What the channels say in these blocks. */
+/** What the channels say in these blocks; the registers of all of them, by address, are the evidence of each. */
 export function decodeSnapshot({ blocks, missing }: RawSnapshot, channels: readonly Channel[]): Snapshot {
   const decoded = channels.map((channel) => channel.decode(blocks));
   const doubts = decoded.flatMap((one) => one.doubts);
+  const inOrder = blocks.all.toSorted((a, b) => a.place.start - b.place.start);
+  const frame = registerFrame(inOrder.flatMap(({ runs }) => runs));
+  const { digest: evidence } = frame;
   return {
-    readings: decoded.map(({ reading }) => reading),
-    flexibility: decoded.flatMap(({ flexibility }) => flexibility ?? []),
+    readings: decoded.map(({ reading }) => ({ ...reading, evidence })),
+    flexibility: decoded.flatMap(({ flexibility }) =>
+      flexibility === undefined ? [] : { ...flexibility, evidence },
+    ),
     absent: [...blocks.all.flatMap((block) => block.absent), ...missing],
     ...(doubts.length > 0 ? { doubts } : {}),
+    frames: [frame],
   };
 }

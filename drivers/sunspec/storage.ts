@@ -1,8 +1,9 @@
-import { type FlexibilityReading, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import { READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
 import { present } from "../present.ts";
 import { CHARGE_STATUS } from "./battery.ts";
-import { type Block, evidenceOf } from "./block.ts";
+import type { Block } from "./block.ts";
+import type { ChannelFlexibility, ChannelReading } from "./channel.ts";
 import {
   allowedMw,
   type DerControls,
@@ -57,10 +58,10 @@ export function describeStorage(blocks: StorageBlocks, name: string): ChannelDes
 export function readStorage(
   { storage, dc }: StorageBlocks,
   channel: Pick<ChannelDescription, "name" | "resolutionMwh">,
-): MeterReading {
+): ChannelReading {
   const flow: StorageFlow | undefined = storageFlow(dc);
   const { resolutionMwh } = flow ?? {};
-  return present<MeterReading>({
+  return present<ChannelReading>({
     channel: channel.name,
     importMwh: flow?.importMwh,
     exportMwh: flow?.exportMwh,
@@ -68,7 +69,6 @@ export function readStorage(
     stateOfChargePpm: storage.ppm(storage.model.id === 713 ? "SoC" : "ChaState"),
     resolutionMwh: resolutionMwh === channel.resolutionMwh ? undefined : resolutionMwh,
     status: storage.model.id === 713 ? derStatus(storage) : chargeStatus(storage),
-    evidence: evidenceOf(flow === undefined || dc === undefined ? [storage] : [storage, dc]),
   });
 }
 
@@ -84,7 +84,7 @@ function chargeStatus(storage: Block): number | undefined {
   return charge === CHARGE_STATUS.off ? READING_STATUS.standby : 0;
 }
 
-export function storageFlexibility(blocks: StorageBlocks, channel: string): FlexibilityReading {
+export function storageFlexibility(blocks: StorageBlocks, channel: string): ChannelFlexibility {
   return blocks.storage.model.id === 713
     ? derFlexibility(blocks, channel)
     : controlledFlexibility(blocks, channel);
@@ -94,7 +94,7 @@ export function storageFlexibility(blocks: StorageBlocks, channel: string): Flex
  * WHAvail is WHRtg times SoC times SoH by definition: what can be taken out. Model 713 has no reserve and no rates;
  * model 702 has the rates, model 704 what the device is told to do with them.
  */
-function derFlexibility(blocks: StorageBlocks, channel: string): FlexibilityReading {
+function derFlexibility(blocks: StorageBlocks, channel: string): ChannelFlexibility {
   const { storage, ratings, controls, service } = blocks;
   const capacityMwh = storage.milli("WHRtg");
   const usableEnergyMwh = storage.milli("WHAvail");
@@ -106,7 +106,7 @@ function derFlexibility(blocks: StorageBlocks, channel: string): FlexibilityRead
   const roomMwh = share(capacityMwh, span(chargePpm, FULL_PPM));
   const status = storage.state("Sta");
   const healthy = status === STORAGE_STATUS.ok || status === STORAGE_STATUS.warning;
-  return present<FlexibilityReading>({
+  return present<ChannelFlexibility>({
     channel,
     stateOfChargePpm: chargePpm,
     usableEnergyMwh,
@@ -119,7 +119,6 @@ function derFlexibility(blocks: StorageBlocks, channel: string): FlexibilityRead
     exportLimitMw,
     setpointMw: told.setpoint?.enabled === true ? told.setpoint.powerMw : undefined,
     available: healthy && (capacityMwh ?? 0) > 0 && service?.state("ES") !== SERVICE_DISABLED,
-    evidence: evidenceOf([storage, ratings, controls, service].flatMap((block) => block ?? [])),
   });
 }
 
@@ -129,7 +128,7 @@ function rateMw(ratings: Block | undefined, name: string): number | undefined {
 }
 
 /** Model 124: state of charge and rates, with the capacity and the fastest discharge of model 120. */
-function controlledFlexibility({ storage, ratings }: StorageBlocks, channel: string): FlexibilityReading {
+function controlledFlexibility({ storage, ratings }: StorageBlocks, channel: string): ChannelFlexibility {
   const capacityMwh = ratings?.optionalMilli("WHRtg");
   const chargePpm = storage.optionalPpm("ChaState");
   const reservePpm = storage.optionalPpm("MinRsvPct");
@@ -141,7 +140,7 @@ function controlledFlexibility({ storage, ratings }: StorageBlocks, channel: str
   const importLimitMw = limitMw(told.charge, chargeMw);
   const exportLimitMw = limitMw(told.discharge, dischargeMw);
   const charge = storage.state("ChaSt");
-  return present<FlexibilityReading>({
+  return present<ChannelFlexibility>({
     channel,
     stateOfChargePpm: chargePpm,
     usableEnergyMwh: usableMwh,
@@ -155,7 +154,6 @@ function controlledFlexibility({ storage, ratings }: StorageBlocks, channel: str
     exportLimitMw,
     setpointMw: forcedMw(told),
     available: charge !== undefined && charge !== CHARGE_STATUS.off,
-    evidence: evidenceOf(ratings === undefined ? [storage] : [storage, ratings]),
   });
 }
 

@@ -3,11 +3,12 @@ import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } f
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FrameRing, type RawFrame } from "../../agent/journal/frames.ts";
+import { FrameRing } from "../../agent/journal/frames.ts";
 import type { SampleSink } from "../../agent/sampling/sampler.ts";
 import { JournalSink } from "../../agent/sealing/journal-sink.ts";
 import { asciiBytes } from "../../attest/bytes.ts";
 import { nativeSuite } from "../../attest/native.ts";
+import type { RawFrame } from "../../drivers/driver.ts";
 import { MEBIBYTE, useStations } from "./journal/ledger-kit.ts";
 import { temporaryFolder } from "./kit.ts";
 

@@ -20,7 +20,7 @@ function blockOf(simulated: SimulatedModel): Block {
   if (model === undefined) throw new Error(`model ${id} is not read`);
   const all = Uint16Array.from([id, registers.length, ...registers]);
   const place = { id, start: 0, length: registers.length };
-  return new Block({ model, place }, { registers: all, read: all });
+  return new Block({ model, place }, { registers: all, runs: [] });
 }
 
 describe("model 123", () => {

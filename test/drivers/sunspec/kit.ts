@@ -105,8 +105,12 @@ export async function problemOf(promise: Promise<unknown>): Promise<Problem> {
   throw new Error(`expected a Problem, got ${String(outcome)}`);
 }
 
-/** SHA-256 over registers as they are on the wire. */
-export function sha256Of(registers: readonly (number | null)[]): Uint8Array {
-  const bytes = Uint8Array.from(registers.flatMap((r) => [(r ?? 0) >> 8, (r ?? 0) & 0xff]));
+/** Holding registers that were read, and the address of the first. */
+export type ReadRun = readonly [start: number, registers: readonly (number | null)[]];
+
+/** SHA-256 over runs as docs/audits.md draws them: function 3, address, number, and the registers as on the wire. */
+export function frameDigest(...runs: readonly ReadRun[]): Uint8Array {
+  const words = runs.flatMap(([start, registers]) => [3, start, registers.length, ...registers]);
+  const bytes = Uint8Array.from(words.flatMap((word) => [(word ?? 0) >> 8, (word ?? 0) & 0xff]));
   return Uint8Array.from(createHash("sha256").update(bytes).digest());
 }

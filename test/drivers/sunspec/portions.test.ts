@@ -2,7 +2,15 @@ import { describe, expect, it } from "vitest";
 import type { SimulatedModel } from "../../../drivers/simulated/sunspec-encode.ts";
 import type { SunSpecFault } from "../../../drivers/simulated/sunspec-faults.ts";
 import * as device from "./devices.ts";
-import { cleanupAfterEach, codeOf, fixed, openSuite, problemOf, type SuiteRequest, sha256Of } from "./kit.ts";
+import {
+  cleanupAfterEach,
+  codeOf,
+  fixed,
+  frameDigest,
+  openSuite,
+  problemOf,
+  type SuiteRequest,
+} from "./kit.ts";
 
 const later = cleanupAfterEach();
 
@@ -220,7 +228,7 @@ describe("evidence", () => {
   it("is the digest of the whole model where one request holds it", async () => {
     const { meter, server } = await openSuite(later, { models: fixed(device.inverter(103)) });
     const [reading] = (await meter.read()).readings;
-    expect(reading?.evidence).toEqual(sha256Of(await dump(server, 40_070, 52)));
+    expect(reading?.evidence).toEqual(frameDigest([40_070, await dump(server, 40_070, 52)]));
   });
 
   it("is the digest of what was taken, in the order of the addresses, where one does not", async () => {
@@ -236,8 +244,14 @@ describe("evidence", () => {
       ...(await dump(server, 40_130, 60)),
       ...(await dump(server, 40_190, 1)),
     ]);
-    const taken = [0, 1, ...[...points, ...scales].map((offset) => offset + 2)];
-    expect(reading?.evidence).toEqual(sha256Of(taken.map((offset) => registers[offset] ?? -1)));
+    const taken = new Set([0, 1, ...[...points, ...scales].map((offset) => offset + 2)]);
+    const begins = [...taken].filter((offset) => !taken.has(offset - 1));
+    const runs = begins.map((begin) => {
+      const end = registers.findIndex((_, offset) => offset > begin && !taken.has(offset));
+      return [40_070 + begin, registers.slice(begin, end < 0 ? undefined : end)] as const;
+    });
+    expect(runs.length).toBeGreaterThan(5);
+    expect(reading?.evidence).toEqual(frameDigest(...runs));
   });
 });
 
