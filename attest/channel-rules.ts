@@ -1,14 +1,24 @@
 import { toHex } from "./bytes.ts";
 import {
   breakClose,
+  bridgeAfter,
+  bridgeOf,
   type ChannelState,
   closeReferences,
   dueClose,
+  keepsCount,
   requireNoDueClose,
   requireNoOpenEnergy,
   withoutExtensions,
 } from "./channel-state.ts";
-import { type Chain, chainAfterClose, longestPauseMs, openChain, type RegisterPoint } from "./intervals.ts";
+import {
+  type Chain,
+  chainAfterClose,
+  longestPauseMs,
+  openChain,
+  type RegisterPoint,
+  withoutBridge,
+} from "./intervals.ts";
 import {
   type ChannelManifest,
   CLOSE_SHAPE,
@@ -42,10 +52,10 @@ export function applyManifest(
   };
   if (!sameMeter(state.manifest, manifest)) return { ...next, replaced: state.last !== undefined };
   // While the clock is not known no close can be written, so the chain must keep what it has counted.
-  if (chain !== undefined && !chain.t0Known) return { ...next, chain };
+  if (chain !== undefined && (!chain.t0Known || keepsCount(state))) return { ...next, chain };
   const t0Ms = broken?.t0Ms ?? chain?.t0Ms;
   if (state.last === undefined || t0Ms === undefined) return next;
-  return { ...next, chain: openChain(state.last, t0Ms, true) };
+  return { ...next, chain: { ...openChain(state.last, t0Ms, true), ...bridgeOf(chain) } };
 }
 
 /** An accepted reading: order in time, pause, registers that never fall, no close left out before it. */
@@ -74,9 +84,10 @@ export function applyReading(state: ChannelState, leaf: ReadingLeaf, intervalMs:
 /** A close must say exactly what the readings before it give. */
 export function applyClose(state: ChannelState, leaf: IntervalClose, intervalMs: number): ChannelState {
   checkOrder(state, leaf.timeMs);
-  const due = dueClose(state, leaf.timeMs, intervalMs);
+  const before = asStatedBy(leaf, state);
+  const due = dueClose(before, leaf.timeMs, intervalMs);
   const ends = ((leaf.shape ?? 0) & CLOSE_SHAPE.endsChain) !== 0;
-  const body = due ?? (ends ? breakClose(state, intervalMs) : undefined);
+  const body = due ?? (ends ? breakClose(before, intervalMs) : undefined);
   if (body === undefined || state.last === undefined)
     throw new Problem("close-unexpected", "no close is due here");
   requireSame(leaf, { ...body, ...closeReferences(state) }, CLOSE_PROPERTIES);
@@ -84,6 +95,12 @@ export function applyClose(state: ChannelState, leaf: IntervalClose, intervalMs:
   if (!ends) return { ...state, ...times, chain: chainAfterClose(state.last, leaf.t1Ms) };
   const { chain: _, ...rest } = state;
   return { ...rest, ...times, broken: { t0Ms: leaf.t1Ms } };
+}
+
+/** A close without the bit is of a device from before bridges: what it says follows from the leaves in its own way. */
+function asStatedBy({ shape = 0 }: IntervalClose, state: ChannelState): ChannelState {
+  if (state.chain === undefined || (shape & CLOSE_SHAPE.bridges) !== 0) return state;
+  return { ...state, chain: withoutBridge(state.chain) };
 }
 
 /** A stated break: old registers as last read, new ones as the next reading shows them. */
@@ -141,7 +158,7 @@ export function applyOther(state: ChannelState, timeMs: number): ChannelState {
  * The clock was set. Times that the channel remembers move with it, so that order and pauses are judged on one
  * clock. A chain on a known clock must have been closed; it goes on from its last register.
  */
-export function applyClockStep(state: ChannelState, step: ClockStep): ChannelState {
+export function applyClockStep(state: ChannelState, step: Omit<ClockStep, "salt">): ChannelState {
   requireNoOpenEnergy(state);
   const wasKnown = step.beforeQuality >= KNOWN_TIME;
   const isKnown = step.timeQuality >= KNOWN_TIME;
@@ -155,10 +172,24 @@ export function applyClockStep(state: ChannelState, step: ClockStep): ChannelSta
   const last = { ...state.last, timeMs: move(state.last.timeMs) };
   const t0Ms = broken?.t0Ms ?? state.chain?.t0Ms;
   if (t0Ms === undefined) return { ...moved, ...reading, last };
-  const chain = wasKnown
-    ? openChain(last, move(t0Ms), isKnown)
-    : { ...(state.chain ?? openChain(last, t0Ms, false)), t0Ms: move(t0Ms), t0Known: isKnown };
-  return { ...moved, ...reading, last, chain };
+  const begin = { t0Ms: move(t0Ms), t0Known: isKnown };
+  const goesOn = !wasKnown || keepsCount(state);
+  const chain = goesOn && state.chain !== undefined ? state.chain : openChain(last, t0Ms, false);
+  const bridge = bridgeAfter(state.chain, step, { t0Ms, isLost: wasKnown && !isKnown });
+  return { ...moved, ...reading, last, chain: { ...withoutBridge(chain), ...begin, ...bridge } };
+}
+
+/**
+ * Whether `step` leaves the channel's chain without a begin in UTC that comes before all that it has counted: it began on
+ * a clock that was not known and is followed by another one, or stood behind where the new clock finds it. A device states
+ * a gap before such a step.
+ */
+export function losesBegin(state: ChannelState, step: Omit<ClockStep, "seq" | "salt">): boolean {
+  if (state.chain === undefined) return false;
+  const { chain } = applyClockStep(state, { ...step, seq: 0 });
+  if (chain === undefined) return false;
+  const { bridge, t0Known, t0Ms } = chain;
+  return bridge === undefined ? !t0Known : t0Known && bridge.t0Ms > t0Ms;
 }
 
 function checkOrder(state: ChannelState, timeMs: number): void {

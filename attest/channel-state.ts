@@ -1,14 +1,16 @@
 import {
+  type Bridge,
   type Chain,
   type CloseBody,
   closeAtBoundary,
   closeAtBreak,
   dueBoundary,
   type IntervalRule,
+  isAdrift,
   needsBreakClose,
   type RegisterPoint,
 } from "./intervals.ts";
-import type { ChannelManifest, IntervalClose } from "./leaf.ts";
+import { type ChannelManifest, type ClockStep, type IntervalClose, KNOWN_TIME } from "./leaf.ts";
 import { Problem } from "./problem.ts";
 
 /**
@@ -65,6 +67,29 @@ export function breakClose(state: ChannelState, intervalMs: number): CloseBody |
   const { chain, last } = state;
   if (chain === undefined || last === undefined || !needsBreakClose(chain, last)) return undefined;
   return closeAtBreak(chain, last, intervalMs);
+}
+
+/** Whether a chain whose last reading has no place on the clock holds energy: it goes on, for no close may end there. */
+export function keepsCount({ chain, last }: ChannelState): boolean {
+  return chain !== undefined && last !== undefined && isAdrift(chain, last) && last.seq !== chain.opening.seq;
+}
+
+/** The chain's bridge as a property, where it has one. */
+export function bridgeOf(chain: Chain | undefined): { readonly bridge?: Bridge } {
+  return chain?.bridge === undefined ? {} : { bridge: chain.bridge };
+}
+
+/** A chain stands where it stood on the last clock that was known, over however many that were not. */
+export function bridgeAfter(
+  chain: Chain | undefined,
+  step: Pick<ClockStep, "seq" | "timeQuality">,
+  { t0Ms, isLost }: { readonly t0Ms: number; readonly isLost: boolean },
+): { readonly bridge?: Bridge } {
+  const before = chain?.bridge;
+  if (before === undefined) return isLost ? { bridge: { t0Ms, lostSeq: step.seq } } : {};
+  const stood = isLost ? Math.min(before.t0Ms, t0Ms) : before.t0Ms;
+  const lostSeq = step.timeQuality >= KNOWN_TIME ? before.lostSeq : step.seq;
+  return { bridge: { t0Ms: stood, lostSeq } };
 }
 
 /** The references that every close of this channel carries now. */

@@ -19,14 +19,18 @@ function itself(close: IntervalClose): Difference | undefined {
 /** What a close names came about in this order. */
 function placesOf(close: IntervalClose): Statement[] {
   const { openingSeq, closingSeq, lastDiscontinuitySeq: brokenSeq, previousCloseSeq, shape } = close;
+  const { lastClockStepSeq: steppedSeq } = close;
   const ends = hasShape(close, CLOSE_SHAPE.endsChain);
   const opens = hasShape(close, CLOSE_SHAPE.opensChain);
+  const bridges = hasShape(close, CLOSE_SHAPE.bridges);
   return [
     [closingSeq < close.seq, "closingSeq", `below ${close.seq}`, closingSeq],
     [openingSeq <= closingSeq, "openingSeq", `at most ${closingSeq}`, openingSeq],
     [!ends || openingSeq < closingSeq, "openingSeq", `below ${closingSeq}`, openingSeq],
     [(brokenSeq ?? -1) < openingSeq, "lastDiscontinuitySeq", `below ${openingSeq}`, brokenSeq],
     [opens || previousCloseSeq !== undefined, "shape", "opens a chain", shape],
+    [opens || !bridges, "shape", "opens a chain", shape],
+    [!bridges || (steppedSeq ?? -1) > openingSeq, "lastClockStepSeq", `above ${openingSeq}`, steppedSeq],
   ];
 }
 

@@ -1,6 +1,6 @@
 import { type Difference, type LeafRule, type ShownLeaves, said } from "./fault-leaves.ts";
 import { eachOf, isUnderstood, opensAtReading } from "./fault-reference-rules.ts";
-import { movedTo } from "./fault-trace.ts";
+import { movedTo, stoodAt } from "./fault-trace.ts";
 import { boundaryAtOrAfter, boundaryToleranceMs } from "./intervals.ts";
 import { CLOSE_SHAPE, type IntervalClose } from "./leaf.ts";
 import { hasShape } from "./segments.ts";
@@ -90,9 +90,23 @@ const METER = ["make", "model", "serial", "registers", "ctRatio", "vtRatio"] as 
 function begin(close: IntervalClose, shown: ShownLeaves): Difference | undefined {
   const from = beginOf(close, shown);
   if (from === undefined) return undefined;
+  if (hasShape(close, CLOSE_SHAPE.bridges)) return bridge(close, shown, from);
   const expected = nowOf(shown, close, from);
   if (expected === undefined || expected === close.t0Ms) return undefined;
   return { leaves: [from.seq, close.seq], property: "t0Ms", expected: said(expected), got: said(close.t0Ms) };
+}
+
+/** A close that bridges a lost clock begins where the channel stood when it was lost first, on the clock before. */
+function bridge(close: IntervalClose, shown: ShownLeaves, from: Instant): Difference | undefined {
+  const leaves = [from.seq, close.seq];
+  const span = { from: from.seq, to: close.seq };
+  if (!shown.covers(span.from, span.to)) return undefined;
+  const stoodMs = stoodAt(shown, from.ms, span);
+  const nowMs = movedTo(shown, from.ms, span);
+  if (stoodMs === undefined || nowMs === undefined || stoodMs > nowMs)
+    return { leaves, property: "shape", expected: "no clock bridged", got: said(close.shape) };
+  if (stoodMs === close.t0Ms) return undefined;
+  return { leaves, property: "t0Ms", expected: said(stoodMs), got: said(close.t0Ms) };
 }
 
 interface Instant {
@@ -146,6 +160,8 @@ function boundary(close: IntervalClose, shown: ShownLeaves): Difference | undefi
   const next = boundaryAtOrAfter(lastMs, intervalMs);
   const leaves = [0, closingSeq, seq];
   if (!ends && next !== t1Ms) return { leaves, property: "t1Ms", expected: said(next), got: said(t1Ms) };
+  // Where a chain stands on the new clock a bridge does not say; only there can its reading be no boundary reading.
+  if (next === lastMs && hasShape(close, CLOSE_SHAPE.bridges)) return undefined;
   const due = next < close.timeMs && next > close.t0Ms && isNear(close, shown, next - lastMs);
   if (due === undefined || due === !ends) return undefined;
   const property = ends ? "shape" : "t1Ms";

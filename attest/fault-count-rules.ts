@@ -79,7 +79,7 @@ function recount(close: IntervalClose, shown: ShownLeaves): Counted {
   for (let seq = close.openingSeq + 1; seq < close.seq; seq++) {
     const leaf = shown.at(seq)?.leaf;
     if (leaf === undefined) continue;
-    if (beginsAnew(leaf, close.channel)) readings = [];
+    if (beginsAnew(leaf, close.channel, closingSeq > close.openingSeq)) readings = [];
     if (!isOf(close, leaf)) continue;
     readings.push(leaf);
     if (hasRegisters(leaf)) closingSeq = seq;
@@ -97,11 +97,12 @@ function recount(close: IntervalClose, shown: ShownLeaves): Counted {
 }
 
 /**
- * A close counts from the one before it; a channel manifest and a clock step on a known clock open a chain that
- * counts from there. On a clock that is not known a chain goes on as it is.
+ * A close counts from the one before it; a channel manifest and a clock step on a known clock open a chain that counts
+ * from there, unless it holds energy that no close can state. On a clock that is not known a chain goes on as it is.
  */
-function beginsAnew(leaf: Leaf, channel: number): boolean {
-  if (leaf.kind === "clockStep") return leaf.beforeQuality >= KNOWN_TIME;
+function beginsAnew(leaf: Leaf, channel: number, holdsEnergy: boolean): boolean {
+  if (leaf.kind === "clockStep") return leaf.beforeQuality >= KNOWN_TIME && !holdsEnergy;
   if (channelOf(leaf) !== channel) return false;
-  return leaf.kind === "intervalClose" || (leaf.kind === "channelManifest" && leaf.timeQuality >= KNOWN_TIME);
+  if (leaf.kind === "intervalClose") return true;
+  return leaf.kind === "channelManifest" && leaf.timeQuality >= KNOWN_TIME && !holdsEnergy;
 }

@@ -36,10 +36,12 @@ export function eachOf<K extends Leaf["kind"]>(
 
 /** A close with a shape that this version does not know may follow rules that it does not know either. */
 export function isUnderstood(leaf: Leaf): boolean {
-  return leaf.kind !== "intervalClose" || (leaf.shape ?? 0) <= KNOWN_SHAPES;
+  if (leaf.kind !== "intervalClose") return true;
+  const { shape = 0 } = leaf;
+  return shape <= KNOWN_SHAPES && (shape & ~KNOWN_SHAPES) === 0;
 }
 
-const KNOWN_SHAPES = CLOSE_SHAPE.coarse | CLOSE_SHAPE.opensChain | CLOSE_SHAPE.endsChain;
+const KNOWN_SHAPES = Object.values(CLOSE_SHAPE).reduce((all: number, bit) => all | bit, 0);
 
 function isKind<K extends Leaf["kind"]>(leaf: Leaf, kind: K): leaf is Extract<Leaf, { kind: K }> {
   return leaf.kind === kind;

@@ -127,3 +127,24 @@ export function movedTo(
   }
   return now;
 }
+
+/**
+ * Where a chain that began at `ms`, which leaf `from` tells, stood on the last known clock before one that was not, by the
+ * clock steps between `from` and `to`; undefined where there is none. All leaves between have to be shown.
+ */
+export function stoodAt(
+  shown: ShownLeaves,
+  ms: number,
+  span: { readonly from: number; readonly to: number },
+): number | undefined {
+  let now = ms;
+  let stood: number | undefined;
+  for (let seq = span.from + 1; seq < span.to; seq++) {
+    const leaf = shown.at(seq)?.leaf;
+    if (leaf?.kind !== "clockStep") continue;
+    if (leaf.beforeQuality >= KNOWN_TIME && leaf.timeQuality < KNOWN_TIME)
+      stood = Math.min(stood ?? now, now);
+    now = movedByStep(now, leaf);
+  }
+  return stood;
+}

@@ -25,6 +25,16 @@ export interface Chain {
   readonly minPowerMw?: number;
   readonly maxPowerMw?: number;
   readonly statusUnion: number;
+  /** There since the clock was lost within the chain, until its next close. */
+  readonly bridge?: Bridge;
+}
+
+/** How a chain goes on over a time that no clock has measured. */
+export interface Bridge {
+  /** Where the chain stood on the clock before, UTC. */
+  readonly t0Ms: number;
+  /** The last clock step onto a clock that is not known: no reading before it has a place on the clock since. */
+  readonly lostSeq: number;
 }
 
 export interface IntervalRule {
@@ -87,7 +97,7 @@ export function dueBoundary(
   rule: IntervalRule,
   nowMs: number,
 ): number | undefined {
-  if (!chain.t0Known) return undefined;
+  if (!chain.t0Known || isAdrift(chain, last)) return undefined;
   const boundary = boundaryAtOrAfter(last.timeMs, rule.intervalMs);
   if (boundary >= nowMs || boundary <= chain.t0Ms) return undefined;
   return boundary - last.timeMs <= boundaryToleranceMs(rule) ? boundary : undefined;
@@ -100,18 +110,15 @@ export function closeAtBoundary(
   t1Ms: number,
   intervalMs: number,
 ): CloseBody {
-  const first = boundaryAtOrBefore(chain.t0Ms, intervalMs);
-  const coarse = t1Ms - first > intervalMs ? CLOSE_SHAPE.coarse : 0;
-  return closeBody(chain, last, { t1Ms, shape: coarse | opensBit(chain) });
+  return closeBody(chain, last, { t1Ms, shape: coarseBit(chain, t1Ms, intervalMs) });
 }
 
 /** The partial close that ends `chain` at its last good register, before a discontinuity. */
 export function closeAtBreak(chain: Chain, last: RegisterPoint, intervalMs: number): CloseBody {
-  const first = boundaryAtOrBefore(chain.t0Ms, intervalMs);
-  const coarse = last.timeMs - first > intervalMs ? CLOSE_SHAPE.coarse : 0;
+  const t1Ms = last.timeMs;
   return closeBody(chain, last, {
-    t1Ms: last.timeMs,
-    shape: CLOSE_SHAPE.endsChain | coarse | opensBit(chain),
+    t1Ms,
+    shape: CLOSE_SHAPE.endsChain | coarseBit(chain, t1Ms, intervalMs),
   });
 }
 
@@ -120,7 +127,22 @@ export function closeAtBreak(chain: Chain, last: RegisterPoint, intervalMs: numb
  * place and not by time: two readings at one instant may show different registers.
  */
 export function needsBreakClose(chain: Chain, last: RegisterPoint): boolean {
-  return chain.t0Known && last.seq !== chain.opening.seq;
+  return chain.t0Known && last.seq !== chain.opening.seq && !isAdrift(chain, last);
+}
+
+/** Whether the clock was lost within `chain` and has not been found behind where the chain stood before. */
+export function isBridged({ bridge, t0Known, t0Ms }: Chain): boolean {
+  return t0Known && bridge !== undefined && bridge.t0Ms <= t0Ms;
+}
+
+/** Whether `last` was read before the clock was lost: nobody knows how long ago, and no close may end there. */
+export function isAdrift(chain: Chain, last: RegisterPoint): boolean {
+  return isBridged(chain) && last.seq < (chain.bridge?.lostSeq ?? 0);
+}
+
+/** `chain` as if every clock in it had been known: what versions before bridges made of it. */
+export function withoutBridge({ bridge: _, ...chain }: Chain): Chain {
+  return chain;
 }
 
 /** A chain that begins at `opening`; `t0Ms` is its time unless an earlier chain closed later than that. */
@@ -133,8 +155,17 @@ export function chainAfterClose(last: RegisterPoint, t1Ms: number): Chain {
   return { t0Ms: t1Ms, t0Known: true, opening: last, opens: false, count: 0, statusUnion: 0 };
 }
 
-function opensBit(chain: Chain): number {
-  return chain.opens ? CLOSE_SHAPE.opensChain : 0;
+function beginOf(chain: Chain): number {
+  return isBridged(chain) ? (chain.bridge?.t0Ms ?? chain.t0Ms) : chain.t0Ms;
+}
+
+function coarseBit(chain: Chain, t1Ms: number, intervalMs: number): number {
+  return t1Ms - boundaryAtOrBefore(beginOf(chain), intervalMs) > intervalMs ? CLOSE_SHAPE.coarse : 0;
+}
+
+function chainBits(chain: Chain): number {
+  const opens = chain.opens ? CLOSE_SHAPE.opensChain : 0;
+  return opens | (isBridged(chain) ? CLOSE_SHAPE.bridges : 0);
 }
 
 function closeBody(
@@ -142,8 +173,9 @@ function closeBody(
   last: RegisterPoint,
   end: { readonly t1Ms: number; readonly shape: number },
 ): CloseBody {
+  const shape = end.shape | chainBits(chain);
   return {
-    t0Ms: chain.t0Ms,
+    t0Ms: beginOf(chain),
     t1Ms: end.t1Ms,
     openingSeq: chain.opening.seq,
     closingSeq: last.seq,
@@ -153,7 +185,7 @@ function closeBody(
     ...(chain.minPowerMw === undefined ? {} : { minPowerMw: chain.minPowerMw }),
     ...(chain.maxPowerMw === undefined ? {} : { maxPowerMw: chain.maxPowerMw }),
     ...(chain.statusUnion === 0 ? {} : { statusUnion: chain.statusUnion }),
-    ...(end.shape === 0 ? {} : { shape: end.shape }),
+    ...(shape === 0 ? {} : { shape }),
   };
 }
 

@@ -58,6 +58,8 @@ export const CLOSE_SHAPE = {
   opensChain: 2,
   /** Ends a chain at the last good register: t1 is the time of the closing reading, not a boundary. */
   endsChain: 4,
+  /** The clock was lost within it: t0 is where the channel stood on the clock before. Bit 8 is not assigned. */
+  bridges: 16,
 } as const;
 
 export const DISCONTINUITY = {

@@ -1,6 +1,6 @@
 import type { ChannelState } from "./channel-state.ts";
 import { checkField, type Field } from "./field.ts";
-import type { Chain, RegisterPoint } from "./intervals.ts";
+import type { Bridge, Chain, RegisterPoint } from "./intervals.ts";
 import { fromBase64, fromJson, toBase64, toJson } from "./json.ts";
 import type { ChannelManifest } from "./leaf.ts";
 import { COMMON_FIELDS, KIND_FIELDS } from "./leaf-fields.ts";
@@ -27,6 +27,7 @@ const point: Reader<RegisterPoint> = record<RegisterPoint>({
 const chain: Reader<Chain> = record<Chain>({
   ...{ t0Ms: whole, t0Known: truth, opening: point, opens: truth, count: whole, statusUnion: whole },
   ...{ minPowerMw: maybe(whole), maxPowerMw: maybe(whole) },
+  bridge: maybe(record<Bridge>({ t0Ms: whole, lostSeq: whole })),
 });
 const manifestFields: readonly (readonly [string, Field])[] = Object.entries({
   ...COMMON_FIELDS,

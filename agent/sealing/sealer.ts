@@ -1,13 +1,12 @@
+import { losesBegin } from "../../attest/channel-rules.ts";
 import { breakClose, type ChannelState, closeReferences, dueClose } from "../../attest/channel-state.ts";
 import { signCheckpoint } from "../../attest/checkpoint.ts";
 import type { CloseBody } from "../../attest/intervals.ts";
 import { longestPauseMs } from "../../attest/intervals.ts";
 import {
   type ChannelManifest,
-  type ClockStep,
   DISCONTINUITY,
   type EpochOpen,
-  KNOWN_TIME,
   type LogManifest,
   type OpaqueLeaf,
   type OperatorAction,
@@ -26,6 +25,7 @@ import type { Signer } from "../../attest/signature.ts";
 import type { Instant, Step } from "../clock/clock.ts";
 import type { Release } from "../journal/journal.ts";
 import type { Stretch } from "../journal/sound-blocks.ts";
+import { clockStepLeaf, isKnown, stepsAtStart } from "./clock-steps.ts";
 import {
   type ChannelSource,
   completedBy,
@@ -66,6 +66,8 @@ export class Sealer {
   /** Size behind the last leaf that is worth a checkpoint of its own: anything but an anchor. */
   #newsSize: number;
   #closedSinceCheckpoint = false;
+  /** The machine was started since the last leaf, and the log does not say so yet. */
+  #startedAnew = false;
 
   constructor(options: SealerOptions) {
     this.#options = options;
@@ -106,26 +108,33 @@ export class Sealer {
     if (continued !== undefined) this.#append({ kind: "epochOpen", ...at, ...continued });
   }
 
-  /** After a start: states that the clock shows less, or knows less or more, than the log's last leaf. */
+  /** After a start: states what the clock shows now, where it is not what goes on from the log's last leaf. */
   reconcileClock(): void {
-    if (this.clock.takesOver) return;
-    const last = this.#rules.lastTime;
-    const after = this.clock.now();
-    const known = (quality: number): boolean => quality >= KNOWN_TIME;
-    if (known(last.timeQuality) === known(after.timeQuality) && after.timeMs >= last.timeMs) return;
-    this.stepClock({ before: last, after });
+    if (this.clock.takesOver) {
+      this.#startedAnew = true;
+      return;
+    }
+    const steps = stepsAtStart(this.#rules.lastTime, this.clock.now(), this.#startedAnew);
+    this.#startedAnew = false;
+    for (const step of steps) this.stepClock(step);
   }
 
-  /** Closes what is open on the old clock and states the step. */
+  /**
+   * Closes what is open on the old clock and states the step. Throws `log-takes-over`; only a start of the machine is kept
+   * in mind, and stated when the take-over has ended.
+   */
   stepClock(step: Step): void {
+    if (this.clock.isBusy && !isKnown(step.before) && !isKnown(step.after)) {
+      this.#startedAnew = true;
+      return;
+    }
     this.clock.requireFree();
-    for (const channel of this.#rules.channels.keys()) this.#breakChain(channel, step.before);
-    const leaf: Unplaced<ClockStep> = {
-      kind: "clockStep",
-      ...step.after,
-      beforeMs: step.before.timeMs,
-      beforeQuality: step.before.timeQuality,
-    };
+    const leaf = clockStepLeaf(step);
+    const gap = { at: step.before, classification: DISCONTINUITY.gap };
+    for (const channel of this.#rules.channels.keys()) {
+      this.#breakChain(channel, step.before);
+      if (losesBegin(this.#state(channel), leaf)) this.#breakBefore(channel, {}, gap);
+    }
     this.#append(leaf);
   }
 

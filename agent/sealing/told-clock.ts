@@ -18,9 +18,14 @@ export class ToldClock {
     return this.#told ?? this.#clock.now();
   }
 
+  /** Whether only leaves with a time of their own are taken. */
+  get isBusy(): boolean {
+    return this.takesOver && this.#told === undefined;
+  }
+
   /** Throws as {@link ToldClock.now} does. */
   requireFree(): void {
-    if (!this.takesOver || this.#told !== undefined) return;
+    if (!this.isBusy) return;
     throw new Problem("log-takes-over", "leaves of the epoch before are being appended first", {
       hint: "readings are sealed again in a moment",
     });

@@ -90,34 +90,39 @@ function requireTheirs(fault: FaultRow): void {
     throw differs(fault, "the size is not the checkpoint's", String(size), String(fault.size));
 }
 
-/** What it contradicts is a checkpoint of the same device that is stored here; a false leaf contradicts itself. */
-function requireOurs({ rows }: StoreContext, fault: FaultRow): void {
-  const { where, kind, ours, epoch, deviceKey } = fault;
+/**
+ * One of the two checkpoints is stored here, of the same device; which of them a node got from another node shows in the file.
+ * A false leaf contradicts itself.
+ */
+function requireOurs(context: StoreContext, fault: FaultRow): void {
+  const { where, kind, ours, theirs } = fault;
   if ((ours === undefined) !== (kind === "false-leaf"))
     throw differs(fault, "the checkpoint that it contradicts is there or not", kind, ours ? "one" : "none");
   if (ours === undefined) return;
-  const place = at(`${where}, column ours`, HINT, () => ({
-    logId: parseObject(ours).kid,
-    size: openCheckpointSize(ours),
-  }));
-  const stored = rows.one("checkpointOfLog", place);
-  const isStored = stored !== undefined && equalBytes(bytesOf(stored, "bytes", where), ours);
-  if (!isStored)
-    throw differs(
-      fault,
-      "the checkpoint that it contradicts is not stored",
-      "a stored one",
-      toHex(place.logId),
-    );
-  const later = Number(stored["epoch"]);
-  const isRight = kind === "fork" ? later === epoch : later > epoch;
-  if (isRight && equalBytes(bytesOf(stored, "deviceKey", where), deviceKey)) return;
+  const later = at(`${where}, column ours`, HINT, () => storedEpoch(context, fault, ours));
+  const own = kind === "two-epochs" && later === undefined ? storedEpoch(context, fault, theirs) : undefined;
+  if (later === undefined && own === undefined)
+    throw differs(fault, "the checkpoint that it contradicts is not stored", "a stored one", "none");
+  const isRight = kind === "fork" ? later === fault.epoch : later === undefined || later > fault.epoch;
+  if (isRight) return;
   throw differs(
     fault,
     "the checkpoint that it contradicts is of another log",
-    `epoch ${epoch}`,
+    `epoch ${fault.epoch}`,
     `epoch ${later}`,
   );
+}
+
+/** Epoch of a checkpoint that is stored here for that device. */
+function storedEpoch(
+  { rows }: StoreContext,
+  { where, deviceKey }: FaultRow,
+  checkpoint: Uint8Array,
+): number | undefined {
+  const place = { logId: parseObject(checkpoint).kid, size: openCheckpointSize(checkpoint) };
+  const stored = rows.one("checkpointOfLog", place);
+  if (stored === undefined || !equalBytes(bytesOf(stored, "bytes", where), checkpoint)) return undefined;
+  return equalBytes(bytesOf(stored, "deviceKey", where), deviceKey) ? Number(stored["epoch"]) : undefined;
 }
 
 /** The file shows what the row says; returns the network that it names. A fork may be kept without a file. */

@@ -3,11 +3,17 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TimeKeeper } from "../../agent/clock/time-keeper.ts";
 import { Guard } from "../../agent/guard.ts";
 import { Intake } from "../../agent/intake.ts";
-import { type Leaf, TIME_QUALITY } from "../../attest/leaf.ts";
+import { CLOSE_SHAPE, type Leaf, TIME_QUALITY } from "../../attest/leaf.ts";
 import { nativeSigner } from "../../attest/native.ts";
 import { RULE_VERSION, signReceipt } from "../../attest/receipt.ts";
 import { ClockBench, DAY_MS, FakeMachine } from "./clock-kit.ts";
 import { INTERVAL_MS, recordingLogger, START_MS, temporaryFolder } from "./kit.ts";
+
+type Close = Extract<Leaf, { kind: "intervalClose" }>;
+
+function energyOf({ openingImportMwh = 0, closingImportMwh = 0 }: Close): number {
+  return closingImportMwh - openingImportMwh;
+}
 
 const node = nativeSigner(new Uint8Array(32).fill(3));
 
@@ -42,7 +48,7 @@ describe("the clock and the log", () => {
     return open({ rebooted: true, ...options });
   }
 
-  function closes(bench: ClockBench): Extract<Leaf, { kind: "intervalClose" }>[] {
+  function closes(bench: ClockBench): Close[] {
     return bench.leaves().flatMap((leaf) => (leaf.kind === "intervalClose" ? [leaf] : []));
   }
 
@@ -145,6 +151,91 @@ describe("the clock and the log", () => {
     for (const ended of opened.splice(0)) ended.end();
     const again = open();
     expect(again.steps()).toHaveLength(1);
+  });
+
+  /** Known for three minutes, off for four hours, and without a clock for a minute since. */
+  function lostAndRead(): ClockBench {
+    const first = open();
+    first.run(36);
+    Object.assign(machine, { ntp: false, battery: false });
+    const bench = reboot(first, 60_000);
+    bench.run(12);
+    return bench;
+  }
+
+  const OFF_MS = 4 * 3_600_000;
+
+  it("boots without a clock after hours: one coarse close spans them, from the close before to behind the sync", () => {
+    const bench = lostAndRead();
+    Object.assign(machine, { ntp: true, wall: START_MS + 180_000 + OFF_MS });
+    bench.run(24);
+    const all = closes(bench);
+    const at = all.findIndex(({ shape = 0 }) => (shape & CLOSE_SHAPE.bridges) !== 0);
+    const [before, bridge, after] = all.slice(at - 1);
+    expect(bridge).toMatchObject({
+      ...{ t0Ms: before?.t1Ms, openingSeq: before?.closingSeq, openingImportMwh: before?.closingImportMwh },
+      ...{ t1Ms: START_MS + 180_000 + OFF_MS + 30_000, shape: 19 },
+    });
+    expect(after).toMatchObject({ t0Ms: bridge?.t1Ms, openingImportMwh: bridge?.closingImportMwh });
+    expect(bench.leaves().filter(({ kind }) => kind === "discontinuity")).toEqual([]);
+    expect(all.reduce((sum, close) => sum + energyOf(close), 0)).toBe(
+      (all.at(-1)?.closingImportMwh ?? 0) - 1_001_000,
+    );
+  });
+
+  it("bridges two starts without a clock in a row, both stated, and a manifest that follows them", () => {
+    const second = reboot(lostAndRead(), 60_000);
+    second.run(12);
+    Object.assign(machine, { ntp: true, wall: START_MS + 2 * OFF_MS });
+    const third = reboot(second, machine.wall + OFF_MS);
+    third.declare("2.0");
+    third.run(24);
+    expect(third.steps().map(({ beforeQuality, timeQuality }) => [beforeQuality, timeQuality])).toEqual([
+      [3, 1],
+      [1, 1],
+      [1, 0],
+      [0, 3],
+    ]);
+    const all = closes(third);
+    const bridges = all.filter(({ shape = 0 }) => (shape & CLOSE_SHAPE.bridges) !== 0);
+    expect(bridges).toHaveLength(1);
+    expect(bridges[0]?.t0Ms).toBe(START_MS + 180_000);
+    expect(bridges[0]?.count).toBeGreaterThan(24);
+    expect(all.reduce((sum, close) => sum + energyOf(close), 0)).toBe(
+      (all.at(-1)?.closingImportMwh ?? 0) - 1_001_000,
+    );
+  });
+
+  it("states as a gap what a log that never knew the time had read before the start, and what lies between", () => {
+    Object.assign(machine, { ntp: false, battery: false, wall: 60_000 });
+    const first = open();
+    first.run(12);
+    const bench = reboot(first, 60_000);
+    bench.run(12);
+    Object.assign(machine, { ntp: true, wall: START_MS });
+    bench.run(24);
+    const [gap, ...more] = bench.leaves().filter(({ kind }) => kind === "discontinuity");
+    expect(gap).toMatchObject({ classification: 5, oldImportMwh: 1_012_000, gapFromMs: 65_000 });
+    expect(gap).not.toHaveProperty("newImportMwh");
+    expect(more).toEqual([]);
+    expect(closes(bench)[0]).toMatchObject({ t0Ms: START_MS - 55_000, openingImportMwh: 1_013_000 });
+  });
+
+  it("states as a gap what lies between a clock that was ahead and the one found since", () => {
+    const bench = lostAndRead();
+    Object.assign(machine, { ntp: true, wall: START_MS - DAY_MS });
+    bench.run(24);
+    expect(bench.leaves().filter(({ kind }) => kind === "discontinuity")).toHaveLength(1);
+    expect(closes(bench).filter(({ shape = 0 }) => (shape & CLOSE_SHAPE.bridges) !== 0)).toEqual([]);
+  });
+
+  it("states as a gap a start whose clock is behind the log: nobody knows how long it was off", () => {
+    const first = open();
+    first.run(36);
+    const bench = reboot(first, START_MS);
+    bench.run(24);
+    expect(bench.steps().map(({ timeQuality }) => timeQuality)).toEqual([0, 3]);
+    expect(bench.leaves().filter(({ kind }) => kind === "discontinuity")).toHaveLength(1);
   });
 
   it("states nothing at a start where the clock goes on", () => {

@@ -55,6 +55,8 @@ export class ClockBench {
   readonly log: OpenedLog;
   readonly sealer: Sealer;
   readonly #channel: number;
+  /** What the meter showed last. */
+  #importMwh: number;
 
   /** `rebooted`: the journal was written before the machine's last start. */
   constructor(
@@ -73,6 +75,7 @@ export class ClockBench {
       ...{ journal, clock: this.keeper.clock, signer: deviceSigner, saltKey: new Uint8Array(32) },
       ...{ rules, openBlock, bootCount: 1 },
     });
+    this.#importMwh = rules.channels.get(1)?.last?.importMwh ?? 1_000_000;
     if (rules.size > 0) this.keeper.reopened(this.sealer, options.rebooted === true);
     else {
       const manifest = { network: NETWORK, epoch: identity.epoch, deviceKey: deviceSigner.publicKey };
@@ -83,18 +86,25 @@ export class ClockBench {
     this.#channel = this.sealer.channel(meterSource());
   }
 
+  /** The meter says that it runs another firmware. */
+  declare(firmware: string): void {
+    const source = meterSource();
+    this.keeper.check();
+    this.sealer.channel({ ...source, identity: { ...source.identity, firmware } });
+  }
+
   /** One reading as the agent seals it. */
   seal(importMwh: number): void {
     this.keeper.check();
     this.sealer.sealReading(this.#channel, meterReading(importMwh));
+    this.#importMwh = importMwh;
   }
 
   /** Readings 5 s apart that count on by 1 Wh each. */
   run(count: number): void {
     for (let i = 0; i < count; i += 1) {
       this.machine.advance(5000);
-      const last = this.sealer.rules.channels.get(this.#channel)?.last?.importMwh ?? 1_000_000;
-      this.seal(last + 1000);
+      this.seal(this.#importMwh + 1000);
       this.sealer.closeOverdue();
     }
   }

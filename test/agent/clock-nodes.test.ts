@@ -71,6 +71,28 @@ describe("a clock that a node's receipt bears out", () => {
     expect(rig.quality()).toBe(TIME_QUALITY.ntp);
   });
 
+  it("is not anchored by a receipt from before this start, nor any longer where one contradicts it", () => {
+    const rig = new Rig();
+    rig.nodes.note(new Uint8Array(32).fill(1), {
+      ...{ receivedAtMs: rig.utcMs, arrivedMs: rig.clock.passedMs },
+    });
+    expect(rig.quality()).toBe(TIME_QUALITY.ntp);
+    rig.receipt(1);
+    expect(rig.quality()).toBe(TIME_QUALITY.anchored);
+    rig.receipt(1, 60_000);
+    expect(rig.quality()).toBe(TIME_QUALITY.ntp);
+  });
+
+  it("is anchored at once where the time is the node's, to half of what its receipt took", () => {
+    const rig = new Rig(unsure);
+    rig.receipt(1, 0, 10_000);
+    const { after } = rig.clock.check() ?? {};
+    expect(after?.timeQuality).toBe(TIME_QUALITY.anchored);
+    expect(Math.abs((after?.timeMs ?? 0) - rig.utcMs)).toBeLessThanOrEqual(5000);
+    runOn(rig.clock, rig.machine, 3_601_000);
+    expect(rig.quality()).toBe(TIME_QUALITY.batteryClock);
+  });
+
   it("needs more than half of the nodes", () => {
     const rig = new Rig();
     rig.receipt(1);

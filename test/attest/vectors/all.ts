@@ -15,6 +15,7 @@ import { faultDrafts } from "./faults.ts";
 import { leafFaultDrafts } from "./leaf-faults.ts";
 import { leafDrafts } from "./leaves.ts";
 import { logIdDrafts } from "./log-ids.ts";
+import { lostClockDrafts } from "./lost-clocks.ts";
 import { proofFaultDrafts } from "./proof-faults.ts";
 import { proofReceiptDrafts } from "./proof-receipts.ts";
 import { proofDrafts } from "./proofs.ts";
@@ -31,7 +32,7 @@ export function allDrafts(): Draft[] {
     ...[...logIdDrafts(), ...leafDrafts(), ...leafFaultDrafts(), ...treeDrafts()],
     ...[...checkpointDrafts(), ...signatureEdgeDrafts(), ...receiptDrafts()],
     ...[...enrolmentDrafts(), ...rotationDrafts(), ...revocationDrafts(), ...enrolledKeyDrafts()],
-    ...[...batchDrafts(), ...batchFaultDrafts(), ...closeFaultDrafts()],
+    ...[...batchDrafts(), ...batchFaultDrafts(), ...closeFaultDrafts(), ...lostClockDrafts()],
     ...[...proofDrafts(), ...brokenProofDrafts(), ...proofFaultDrafts(), ...proofReceiptDrafts()],
     ...[...claimFaultDrafts(), ...anchorFaultDrafts()],
     ...[...epochFaultDrafts(), ...trustDrafts()],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from .claim import COARSE, ENDS, OPENS, boundary_reach
+from .claim import BRIDGES, COARSE, ENDS, KNOWN_CLOCK, OPENS, boundary_reach
 from .leaf import Leaf
 from .problem import Problem, require
 
@@ -36,6 +36,16 @@ class Chain:
     count: int = 0
     powers: list[int] = field(default_factory=list)
     status: int = 0
+    stood: Optional[int] = None  # where it stood on the last known clock before one that was not
+    lost_seq: int = -1  # the last clock step onto a clock that is not known
+
+    def is_bridge(self) -> bool:
+        """On a known clock: whether it goes on over a clock that was lost."""
+        return self.stood is not None and self.stood <= self.t0
+
+    def is_adrift(self) -> bool:
+        """On a known clock: whether its last reading is from before the loss."""
+        return self.is_bridge() and self.last.seq < self.lost_seq
 
     def has_moved(self) -> bool:
         """Whether a reading with registers was counted since it opened or last closed, by place."""
@@ -101,7 +111,7 @@ def next_boundary(time: int, interval_ms: int) -> int:
 def due_boundary(channel: Channel, now: int, context: Context) -> Optional[int]:
     """The boundary at which a close is due when a leaf has the time `now`."""
     chain = channel.chain
-    if chain is None or channel.ended or not context.clock_known:
+    if chain is None or channel.ended or not context.clock_known or chain.is_adrift():
         return None
     boundary = next_boundary(chain.last.time, context.interval_ms)
     reach = boundary_reach(channel.manifest.fields["samplingMs"], context.interval_ms)
@@ -159,10 +169,12 @@ def extend_close(channel: Channel, leaf: Leaf, context: Context) -> None:
     chain = channel.chain
     if chain is None or channel.ended or not context.clock_known:
         raise Problem("close-unexpected", "no chain to close")
+    if not leaf.fields.get("shape", 0) & BRIDGES:
+        chain.stood = None
     t1 = due_boundary(channel, leaf.time, context)
     partial = t1 is None
     if t1 is None:
-        wanted = chain.has_moved() and leaf.fields.get("shape", 0) & ENDS
+        wanted = chain.has_moved() and not chain.is_adrift() and leaf.fields.get("shape", 0) & ENDS
         require(bool(wanted), "close-unexpected", "no close is due here")
         t1 = chain.last.time
     expected = _close_fields(channel, chain, t1, context)
@@ -186,10 +198,12 @@ CLOSE_FIELDS = (
 def _close_fields(channel: Channel, chain: Chain, t1: int, context: Context) -> dict[str, Any]:
     """The table of section "Interval closes"; None and 0 where a field is absent."""
     shape = OPENS if chain.opens else 0
-    boundary = chain.t0 // context.interval_ms * context.interval_ms
+    shape |= BRIDGES if chain.is_bridge() else 0
+    t0 = chain.stood if chain.is_bridge() and chain.stood is not None else chain.t0
+    boundary = t0 // context.interval_ms * context.interval_ms
     shape |= COARSE if t1 - boundary > context.interval_ms else 0
     fields: dict[str, Any] = {
-        "t0Ms": chain.t0,
+        "t0Ms": t0,
         "t1Ms": t1,
         "openingSeq": chain.opening.seq,
         "closingSeq": chain.last.seq,
@@ -213,7 +227,7 @@ def _close_fields(channel: Channel, chain: Chain, t1: int, context: Context) -> 
 def check_partial_close(channel: Channel, context: Context) -> None:
     """A break must not stand before the partial close of what was counted."""
     chain = channel.chain
-    open_still = chain is not None and not channel.ended and chain.has_moved()
+    open_still = chain is not None and not channel.ended and chain.has_moved() and not chain.is_adrift()
     require(not (open_still and context.clock_known), "close-missing", "a partial close comes first")
 
 
@@ -258,14 +272,15 @@ def extend_manifest(channel: Channel, leaf: Leaf, context: Context) -> None:
 def go_on(channel: Channel, context: Context) -> None:
     """On a known clock a new chain goes on from the last register at the last t1; on another one nothing ends."""
     chain = channel.chain
-    if chain is not None and context.clock_known:
-        channel.chain = Chain(chain.t0, chain.last, chain.last)
+    if chain is None or not context.clock_known or (chain.is_adrift() and chain.has_moved()):
+        return
+    channel.chain = Chain(chain.t0, chain.last, chain.last, stood=chain.stood, lost_seq=chain.lost_seq)
 
 
 def extend_clock_step(channel: Channel, leaf: Leaf, context: Context) -> None:
-    """Every time that the channel remembers moves onto the new clock."""
+    """Every time that the channel remembers moves onto the new clock, but not where a lost one left a chain."""
     check_partial_close(channel, context)
-    becomes_unknown = context.clock_known and leaf.fields["timeQuality"] < 2
+    becomes_unknown = context.clock_known and leaf.fields["timeQuality"] < KNOWN_CLOCK
     shift = leaf.time - leaf.fields["beforeMs"]
 
     def moved(time: int) -> int:
@@ -277,6 +292,11 @@ def extend_clock_step(channel: Channel, leaf: Leaf, context: Context) -> None:
     channel.ended = False
     go_on(channel, context)
     chain = channel.chain
-    if chain is not None:
-        chain.t0 = moved(chain.t0)
-        chain.last = replace(chain.last, time=moved(chain.last.time))
+    if chain is None:
+        return
+    if becomes_unknown:
+        chain.stood = chain.t0 if chain.stood is None else min(chain.stood, chain.t0)
+    if leaf.fields["timeQuality"] < KNOWN_CLOCK:
+        chain.lost_seq = leaf.seq
+    chain.t0 = moved(chain.t0)
+    chain.last = replace(chain.last, time=moved(chain.last.time))

@@ -11,7 +11,7 @@ from .leaf import CHANNEL_MANIFEST, CLOSE, DISCONTINUITY, EPOCH_OPEN, FLEXIBILIT
 from .problem import Problem, require
 from .proof_file import Part
 
-COARSE, OPENS, ENDS = 1, 2, 4
+COARSE, OPENS, ENDS, BRIDGES = 1, 2, 4, 16
 KNOWN_CLOCK = 2
 MIN_REACH_MS = 30_000
 MAX_SLACK_MS = 1_800_000

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 
 from . import fault_rules as rules
 from .channel import registers_of
-from .claim import COARSE, ENDS, KNOWN_CLOCK, OPENS, boundary_reach
+from .claim import BRIDGES, COARSE, ENDS, KNOWN_CLOCK, OPENS, boundary_reach
 from .fault_rules import Shown, is_counter, status_of
 from .leaf import CHANNEL_MANIFEST, CLOCK_STEP, CLOSE, DISCONTINUITY, READING, Leaf
 
@@ -30,12 +30,14 @@ def close_itself(shown: Shown, close: Leaf) -> bool:
 def _order_wrong(close: Leaf) -> bool:
     f = close.fields
     opening, closing, ends = f["openingSeq"], f["closingSeq"], bool(_shape(close) & ENDS)
+    bridges = bool(_shape(close) & BRIDGES)
     return (
         closing >= close.seq
         or opening > closing
         or (opening == closing and ends)
         or f.get("lastDiscontinuitySeq", -1) >= opening
         or ("previousCloseSeq" not in f and not _shape(close) & OPENS)
+        or (bridges and not (_shape(close) & OPENS and f.get("lastClockStepSeq", -1) > opening))
         or f["count"] > close.seq - opening - 1
     )
 
@@ -127,7 +129,7 @@ def close_closing(shown: Shown, close: Leaf) -> bool:
 def previous_of(shown: Shown, close: Leaf) -> Optional[Leaf]:
     """The shown close of the channel that a close names as its previous, unless it is of a later version."""
     found = shown.at.get(close.fields.get("previousCloseSeq", -1))
-    return found if found is not None and rules.of(close, CLOSE)(found) and _shape(found) <= 7 else None
+    return found if found is not None and rules.of(close, CLOSE)(found) and rules.is_close(found) else None
 
 
 def close_chain(shown: Shown, close: Leaf) -> bool:
@@ -162,15 +164,25 @@ def close_meter(shown: Shown, close: Leaf) -> bool:
 
 def close_begin(shown: Shown, close: Leaf) -> bool:
     """t0 is neither the opening reading's time nor the t1 before."""
+    told = _begin(shown, close)
+    if told is None:
+        return False
+    time, seq = told
+    if not _shape(close) & BRIDGES:
+        begin = shown.now(time, seq, close)
+        return begin is not None and bool(close.fields["t0Ms"] != begin)
+    return shown.all_shown(seq, close.seq) and bool(close.fields["t0Ms"] != shown.stood(time, seq, close))
+
+
+def _begin(shown: Shown, close: Leaf) -> Optional[tuple[int, int]]:
+    """When the chain began, by the leaf that tells it, and that leaf's seq."""
     if opens_at_reading(close):
         reading = shown.at.get(close.fields["openingSeq"])
-        begin = None if reading is None else shown.now(reading.time, reading.seq, close)
-    else:
-        before = previous_of(shown, close)
-        if before is None or before.get("lastDiscontinuitySeq") != close.get("lastDiscontinuitySeq"):
-            return False
-        begin = shown.now(before.fields["t1Ms"], before.seq, close)
-    return begin is not None and close.fields["t0Ms"] != begin
+        return None if reading is None else (reading.time, reading.seq)
+    before = previous_of(shown, close)
+    if before is None or before.get("lastDiscontinuitySeq") != close.get("lastDiscontinuitySeq"):
+        return None
+    return int(before.fields["t1Ms"]), before.seq
 
 
 def _last_reading(shown: Shown, close: Leaf) -> Optional[int]:
@@ -204,6 +216,8 @@ def close_boundary(shown: Shown, close: Leaf) -> bool:
         reach = boundary_reach(manifest.fields["samplingMs"], interval)
     if not ends:
         return bool(t1 != boundary or (reach is not None and boundary - last > reach))
+    if _shape(close) & BRIDGES and boundary == last:
+        return False
     due = close.fields["t0Ms"] < boundary < close.time
     return due and reach is not None and boundary - last <= reach
 
@@ -239,7 +253,7 @@ def close_count(shown: Shown, close: Leaf) -> bool:
     readings: list[Leaf] = []
     closing = f["openingSeq"]
     for leaf in shown.between(f["openingSeq"], close.seq, lambda _: True):
-        if _begins_again(leaf, f["channel"]):
+        if _begins_again(leaf, f["channel"], closing > f["openingSeq"]):
             readings = []
         elif rules.of(close, READING)(leaf):
             readings.append(leaf)
@@ -253,12 +267,12 @@ def close_count(shown: Shown, close: Leaf) -> bool:
     return counted != said
 
 
-def _begins_again(leaf: Leaf, channel: int) -> bool:
+def _begins_again(leaf: Leaf, channel: int, counted: bool) -> bool:
     if leaf.kind == CLOCK_STEP:
-        return bool(leaf.fields["beforeQuality"] >= KNOWN_CLOCK)
+        return bool(leaf.fields["beforeQuality"] >= KNOWN_CLOCK) and not counted
     if leaf.get("channel") != channel:
         return False
-    return leaf.kind == CLOSE or (leaf.kind == CHANNEL_MANIFEST and rules.is_known(leaf))
+    return leaf.kind == CLOSE or (leaf.kind == CHANNEL_MANIFEST and rules.is_known(leaf) and not counted)
 
 
 LEAF_RULES: tuple[tuple[str, Rule], ...] = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Iterator, Optional
 
 from .channel import SAME_METER, STATUS_MASK, Registers, registers_of
-from .claim import KNOWN_CLOCK
+from .claim import BRIDGES, COARSE, ENDS, KNOWN_CLOCK, OPENS
 from .leaf import (
     CHANNEL_MANIFEST,
     CLOCK_STEP,
@@ -23,6 +23,7 @@ from .objects import Checkpoint
 MASKS = {"import": 1, "export": 2}
 MIN_INTERVAL_MS = 1000
 MIN_PAUSE_MS = 60_000
+KNOWN_SHAPES = COARSE | OPENS | ENDS | BRIDGES
 
 
 def mask_of(registers: Registers) -> int:
@@ -110,6 +111,15 @@ class Shown:
         for step in self.between(seq, close.seq, lambda leaf: leaf.kind == CLOCK_STEP):
             time = moved(time, step)
         return time
+
+    def stood(self, time: int, seq: int, close: Leaf) -> Optional[int]:
+        """Where a chain stood that began then, by the first clock that was lost before a close; None for no such clock."""
+        found: Optional[int] = None
+        for step in self.between(seq, close.seq, lambda leaf: leaf.kind == CLOCK_STEP):
+            if step.fields["beforeQuality"] >= KNOWN_CLOCK and not is_known(step):
+                found = time if found is None else min(found, time)
+            time = moved(time, step)
+        return None if found is None or found > time else found
 
 
 def _after(told: Told, leaf: Leaf) -> Told:
@@ -293,4 +303,4 @@ def is_clock_step(leaf: Leaf) -> bool:
 
 def is_close(leaf: Leaf) -> bool:
     """A close that this version may judge."""
-    return leaf.kind == CLOSE and leaf.fields.get("shape", 0) <= 7
+    return leaf.kind == CLOSE and not leaf.fields.get("shape", 0) & ~KNOWN_SHAPES
