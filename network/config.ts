@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { LogLevel } from "../runtime/log.ts";
+import { type PeerConfig, peersSchema } from "./exchange/peers-config.ts";
+import type { TlsFiles } from "./http/tls-files.ts";
 
-/** The HTTP side answers without a password, so only this machine may reach it. */
+/** Names of this machine that nobody else can reach. */
 export const LOOPBACK_HOSTS: readonly string[] = ["127.0.0.1", "::1", "localhost"];
 
 const port = z
@@ -9,42 +11,93 @@ const port = z
   .min(0, "a port is 0 to 65535")
   .max(65_535, "a port is 0 to 65535");
 
+const filePath = z.string().min(1).max(4096);
+
+const tlsSchema = z.strictObject({
+  certificate: filePath.describe("PEM file: the server's certificate, and those between it and its root."),
+  key: filePath.describe("PEM file: the certificate's key, without a pass phrase."),
+});
+
 const listenSchema = z.strictObject({
   host: z
     .string()
     .min(1)
     .default("127.0.0.1")
-    .describe("Address that devices connect to; anything but loopback belongs behind a proxy that ends TLS."),
+    .describe("Address that devices connect to; anything but loopback wants tls, or a proxy that ends TLS."),
   port: port.default(8787).describe("TCP port of the WebSocket; 0 takes any free one."),
+  tls: tlsSchema.exactOptional().describe("Certificate and key for devices; left out: without TLS."),
 });
 
-const httpSchema = z.strictObject({
-  host: z
-    .string()
-    .refine((host) => LOOPBACK_HOSTS.includes(host), {
-      error: `the HTTP answers have no password; expected one of ${LOOPBACK_HOSTS.join(", ")}`,
-    })
-    .default("127.0.0.1")
-    .describe("Loopback address that answers questions over HTTP."),
-  port: port.default(8788).describe("TCP port of the HTTP answers; 0 takes any free one."),
+const httpSchema = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1)
+      .default("127.0.0.1")
+      .describe("Address that answers over HTTP; anything but loopback needs tokens and tls."),
+    port: port.default(8788).describe("TCP port of the HTTP answers; 0 takes any free one."),
+    tokens: filePath
+      .exactOptional()
+      .describe("File of tokens, mode 0600; left out: this machine may ask, and nobody may operate."),
+    tls: tlsSchema
+      .exactOptional()
+      .describe("Certificate and key of the HTTP answers; left out: without TLS."),
+  })
+  .superRefine(({ host, tokens, tls }, context) => {
+    if (LOOPBACK_HOSTS.includes(host) || (tokens !== undefined && tls !== undefined)) return;
+    const missing = [...(tokens === undefined ? ["tokens"] : []), ...(tls === undefined ? ["tls"] : [])];
+    context.addIssue({
+      code: "custom",
+      path: ["host"],
+      message:
+        `others can reach this address, so it needs ${missing.map((name) => `http.${name}`).join(" and ")}; ` +
+        `add them as docs/node.md shows, or use one of ${LOOPBACK_HOSTS.join(", ")}`,
+    });
+  });
+
+const auditsSchema = z.strictObject({
+  perHour: z
+    .number()
+    .min(0)
+    .max(3600)
+    .default(0)
+    .describe("Readings of each connected device that are audited in an hour, on average; 0: none."),
 });
 
 const deviceKey = z
   .string()
   .regex(/^[0-9a-f]{64}$/, "a device key is 64 lower-case hexadecimal digits, as the agent prints it");
 
+/** Where a server listens, and the files of its certificate. */
+export interface ListenConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsFiles;
+}
+
 /** Configuration of a verifying node, one YAML file. */
 export interface NodeConfig {
   readonly network: string;
   readonly key: string;
   readonly store: string;
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly http: { readonly host: string; readonly port: number };
-  /** "open", or device keys in hexadecimal. */
-  readonly devices: "open" | readonly string[];
+  readonly listen: ListenConfig;
+  readonly http: ListenConfig & { readonly tokens?: string };
+  /** "open", "enrolled", or device keys in hexadecimal. */
+  readonly devices: "open" | "enrolled" | readonly string[];
+  /** Nodes of the same network that checkpoints are exchanged with. */
+  readonly peers: readonly PeerConfig[];
+  readonly audits: { readonly perHour: number };
   readonly log: LogLevel;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
+  /** Of one address; undefined: four times the connections that it may have. */
+  readonly maxHandshakesPerMinute?: number;
+  /** Of one address. */
+  readonly maxWrongCodesPerHour: number;
+  /** Of one device. */
+  readonly maxCheckpointsPerMinute: number;
+  /** Of one device; with more it is quarantined. */
+  readonly maxEpochsPerDay: number;
   readonly maxStoreMiB: number;
 }
 
@@ -63,10 +116,15 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z
     listen: listenSchema.prefault({}).describe("Where devices connect."),
     http: httpSchema.prefault({}).describe("Where questions are answered."),
     devices: z
-      .union([z.literal("open"), z.array(deviceKey)], {
-        error: 'must be "open" or a list of device keys of 64 lower-case hexadecimal digits',
+      .union([z.enum(["open", "enrolled"]), z.array(deviceKey)], {
+        error: 'must be "open", "enrolled" or a list of device keys of 64 lower-case hexadecimal digits',
       })
-      .describe('"open" takes any device of the network; a list takes only these device keys.'),
+      .describe(
+        '"enrolled" takes devices that brought a one-time code or were approved; "open" takes any device of the ' +
+          "network; a list takes only these device keys.",
+      ),
+    peers: peersSchema.prefault([]),
+    audits: auditsSchema.prefault({}).describe("Readings held against the raw frames they came from."),
     log: z
       .enum(["info", "warn", "error", "silent"])
       .default("info")
@@ -78,6 +136,32 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z
       .max(100_000)
       .default(64)
       .describe("Most connections from one address; raise it behind a proxy."),
+    maxHandshakesPerMinute: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .exactOptional()
+      .describe(
+        "Most new connections of one address in a minute; left out: 4 times maxConnectionsPerAddress.",
+      ),
+    maxWrongCodesPerHour: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(10)
+      .describe("Most wrong one-time codes of one address in an hour; further ones are not even looked at."),
+    maxCheckpointsPerMinute: z
+      .int()
+      .min(1)
+      .max(60_000)
+      .default(60)
+      .describe("New checkpoints of one device in a minute; more than that wait. A backlog is not limited."),
+    maxEpochsPerDay: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(2)
+      .describe("Most epochs that one device opens within 24 hours; with more it is quarantined."),
     maxStoreMiB: z
       .int()
       .min(16)

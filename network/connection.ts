@@ -4,12 +4,16 @@ import { toHex } from "../attest/bytes.ts";
 import { encodeMessage, type Message, refusal } from "../attest/messages.ts";
 import { describeProblem, Problem } from "../attest/problem.ts";
 import type { Logger } from "../runtime/log.ts";
+import { sourceOf } from "./limits/address.ts";
+import type { ByteBudget } from "./limits/byte-budget.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** Before a device has proven its key: the largest message, and all bytes together. */
 const MAX_GREETING_BYTES = 4096;
 const MAX_GREETING_TOTAL_BYTES = 4 * MAX_GREETING_BYTES;
+/** What may wait to leave before the node says anything of its own accord. */
+const MAX_UNSENT_BYTES = 65_536;
 
 /** How long a connection waits for what, ms. */
 export interface Timing {
@@ -36,6 +40,8 @@ const INTERNAL = 1011;
 
 export interface ConnectionContext extends SessionContext {
   readonly logger: Logger;
+  /** What all connections together hold unverified. */
+  readonly unverified: ByteBudget;
   readonly timing: Timing;
   /** Called once, when a device has proven its key. */
   readonly authenticated: (connection: Connection, deviceKey: string) => void;
@@ -52,6 +58,8 @@ export class Connection {
   readonly #stopCounting: () => void;
   readonly #deadline: NodeJS.Timeout;
   readonly #pinger: NodeJS.Timeout;
+  /** Aborted when nothing should wait any more. */
+  readonly #hurry = new AbortController();
   #alive = true;
   #closing = false;
 
@@ -59,12 +67,8 @@ export class Connection {
     this.address = tcp.remoteAddress ?? "unknown";
     this.#socket = socket;
     this.#context = context;
-    this.#session = new Session(context);
-    this.#queue = new MessageQueue({
-      handle: (bytes) => this.#handle(bytes),
-      pause: () => socket.pause(),
-      resume: () => this.#resume(),
-    });
+    this.#session = new Session(context, sourceOf(this.address));
+    this.#queue = this.#openQueue();
     this.#stopCounting = countBytes(tcp, () => this.#tooMuch());
     this.#deadline = setTimeout(() => this.#late(), this.#context.timing.handshakeMs);
     this.#pinger = setInterval(() => this.#ping(), this.#context.timing.pingMs);
@@ -86,8 +90,22 @@ export class Connection {
     this.#end(refusal(code, message), known ? POLICY : INTERNAL);
   }
 
+  /**
+   * Says something that the device did not ask for. False when it is not sent: the device is not there, does not read what
+   * it was sent, or has many frames to show already.
+   */
+  send(message: Message): boolean {
+    if (this.#closing || this.#session.device === undefined) return false;
+    if (this.#socket.readyState !== WebSocket.OPEN || this.#socket.bufferedAmount > MAX_UNSENT_BYTES)
+      return false;
+    if (message.type === "frameRequest" && !this.#session.expectFrame(message.digest)) return false;
+    this.#socket.send(encodeMessage(message));
+    return true;
+  }
+
   /** Finishes the message in hand and closes because the node stops. */
   async stop(): Promise<void> {
+    this.#hurry.abort();
     const deadline = setTimeout(() => this.#socket.terminate(), this.#context.timing.stopMs);
     await this.#queue.close();
     clearTimeout(deadline);
@@ -98,6 +116,15 @@ export class Connection {
   closed(): Promise<void> {
     if (this.#socket.readyState === WebSocket.CLOSED) return Promise.resolve();
     return new Promise((resolve) => this.#socket.once("close", () => resolve()));
+  }
+
+  #openQueue(): MessageQueue {
+    const handlers = {
+      handle: (bytes: Uint8Array) => this.#handle(bytes),
+      pause: () => this.#socket.pause(),
+      resume: () => this.#resume(),
+    };
+    return new MessageQueue(handlers, this.#context.unverified);
   }
 
   #listen(): void {
@@ -115,7 +142,9 @@ export class Connection {
     this.#alive = true;
     if (this.#closing) return;
     try {
-      this.#queue.push(this.#checked(data, isBinary));
+      const bytes = this.#checked(data, isBinary);
+      if (isLive(bytes)) this.#session.live(bytes);
+      else this.#queue.push(bytes);
     } catch (thrown) {
       this.refuse(thrown);
     }
@@ -137,9 +166,9 @@ export class Connection {
     if (this.#closing) return;
     const wasKnown = this.#session.device !== undefined;
     try {
-      const answer = await this.#session.answer(bytes);
+      const answer = await this.#session.answer(bytes, this.#hurry.signal);
       if (!wasKnown && this.deviceKey !== undefined) this.#welcome(this.deviceKey);
-      await this.#send(answer);
+      if (answer !== undefined) await this.#reply(answer);
     } catch (thrown) {
       this.refuse(thrown);
     }
@@ -153,7 +182,7 @@ export class Connection {
   }
 
   /** Waits until the answer has left, so that a peer that does not read is not read either. */
-  #send(message: Message): Promise<void> {
+  #reply(message: Message): Promise<void> {
     if (this.#socket.readyState !== WebSocket.OPEN) return Promise.resolve();
     return new Promise((resolve) => {
       const deadline = setTimeout(() => this.#socket.terminate(), this.#context.timing.sendMs);
@@ -199,6 +228,7 @@ export class Connection {
   #end(last: Message | undefined, code: number): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.#hurry.abort();
     // A peer that does not answer the close is not waited for, nor one that floods meanwhile.
     setTimeout(() => this.#socket.terminate(), this.#context.timing.closeMs).unref();
     if (last !== undefined) this.#socket.send(encodeMessage(last));
@@ -209,6 +239,7 @@ export class Connection {
 
   #ended(): void {
     this.#closing = true;
+    this.#hurry.abort();
     clearTimeout(this.#deadline);
     clearInterval(this.#pinger);
     this.#stopCounting();
@@ -220,6 +251,11 @@ export class Connection {
   #fields(): Record<string, unknown> {
     return { address: this.address, ...(this.deviceKey === undefined ? {} : { device: this.deviceKey }) };
   }
+}
+
+/** Whether the bytes begin as a live value does: a map, whose key 0 says type 10. Those wait for nothing. */
+function isLive(bytes: Uint8Array): boolean {
+  return ((bytes[0] ?? 0) & 0xe0) === 0xa0 && bytes[1] === 0 && bytes[2] === 10;
 }
 
 /** What a device is told when the fault is the node's own; the node's log has the rest. */

@@ -2,6 +2,7 @@ import type { LogIdentity } from "../attest/identity.ts";
 import type { BatchMessage } from "../attest/messages.ts";
 import type { Signer } from "../attest/signature.ts";
 import type { Suite } from "../attest/suite.ts";
+import type { EpochQuarantine } from "./quarantine/quarantine.ts";
 import type { RulesCache } from "./rules-cache.ts";
 import type { LogHead, Store } from "./store/store.ts";
 
@@ -14,6 +15,8 @@ export interface IngestContext {
   readonly rules: RulesCache;
   /** ms since 1970 UTC. */
   readonly nowMs: () => number;
+  /** Left out: a key may open any number of epochs. */
+  readonly quarantine?: EpochQuarantine;
 }
 
 /** A device whose key has been checked and whose hello has been verified. */

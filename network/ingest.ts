@@ -10,6 +10,7 @@ import { checkEpochOpen, requireLiveEpoch } from "./epoch.ts";
 import { judgeRefusal } from "./false-leaf.ts";
 import { judgeCheckpoint, judgeLeaves } from "./fork.ts";
 import type { Arrival, IngestContext, KnownArrival, KnownDevice } from "./ingest-types.ts";
+import { admitted } from "./quarantine/guard.ts";
 import type { AcceptedBatch } from "./store/store.ts";
 
 /** How often a batch is tried again when another connection or process moves its log at the same instant. */
@@ -73,7 +74,10 @@ async function extend(context: IngestContext, arrival: Arrival): Promise<Uint8Ar
   if (arrival.head === undefined) await checkEpochOpen(context, arrival, verified);
   const nowMs = context.nowMs();
   const receipt = await receiptFor(context, verified.checkpoint, nowMs);
-  if (!(await store.append(acceptedBatch(arrival, verified, { receipt, nowMs })))) return undefined;
+  const { deviceKey, epoch } = arrival.identity;
+  const growth = { deviceKey, epoch, opens: arrival.head === undefined, nowMs };
+  const accepted = acceptedBatch(arrival, verified, { receipt, nowMs });
+  if (!(await admitted(context, growth, () => store.append(accepted)))) return undefined;
   context.rules.keep(verified.rules);
   return receipt;
 }

@@ -1,5 +1,9 @@
-import type { Server } from "node:http";
+import type { Server as HttpServer } from "node:http";
+import type { Server as HttpsServer } from "node:https";
 import { describeProblem, Problem } from "../attest/problem.ts";
+
+/** With TLS or without. */
+export type WebServer = HttpServer | HttpsServer;
 
 /** Where to listen, and the configuration key that says so. */
 export interface ListenPlace {
@@ -9,7 +13,7 @@ export interface ListenPlace {
 }
 
 /** Listens; resolves to the port, which is the given one unless that was 0. Throws `listen`. */
-export function listen(server: Server, place: ListenPlace): Promise<number> {
+export function listen(server: WebServer, place: ListenPlace): Promise<number> {
   return new Promise((resolve, reject) => {
     const failed = (error: Error): void => reject(listenProblem(place, error));
     server.once("error", failed);
@@ -26,8 +30,16 @@ export function hostAndPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** The address of a server: `ws` becomes `wss`, and `http` `https`, where there is a certificate. */
+export function urlOf(
+  scheme: "ws" | "http",
+  { host, port, tls }: { readonly host: string; readonly port: number; readonly tls?: object },
+): string {
+  return `${scheme}${tls === undefined ? "" : "s"}://${hostAndPort(host, port)}`;
+}
+
 /** Closes a server and whatever still hangs on it. */
-export function closeServer(server: Server): Promise<void> {
+export function closeServer(server: WebServer): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();

@@ -1,10 +1,13 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { STREAM_SUBPROTOCOL } from "../attest/hello.ts";
 import { MAX_MESSAGE_BYTES } from "../attest/messages.ts";
 import type { Connections } from "./connections.ts";
+import { createWebServer, type TlsMaterial } from "./http/tls-files.ts";
+import { sourceOf } from "./limits/address.ts";
+import type { WebServer } from "./listen.ts";
 import { Tally } from "./tally.ts";
 
 /** Until a request is a WebSocket: its headers' size and the time that they may take. */
@@ -20,7 +23,7 @@ const SPARE_PER_ADDRESS = 8;
 
 const REFUSALS = {
   400: `400 Bad Request\r\n\r\nthe subprotocol ${STREAM_SUBPROTOCOL} is required\n`,
-  429: "429 Too Many Requests\r\n\r\ntoo many connections from this address\n",
+  429: "429 Too Many Requests\r\n\r\ntoo many connections from this address; try again in a minute\n",
   503: "503 Service Unavailable\r\n\r\ntoo many connections\n",
 };
 
@@ -34,8 +37,10 @@ export function createStreamServer(
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
     readonly opened: (socket: WebSocket, tcp: Socket) => void;
+    /** Left out: without TLS. */
+    readonly tls?: TlsMaterial;
   },
-): Server {
+): WebServer {
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -43,7 +48,7 @@ export function createStreamServer(
     handleProtocols: () => STREAM_SUBPROTOCOL,
     clientTracking: false,
   });
-  const server = createServer(HTTP_LIMITS, (_request, response) => {
+  const server = createWebServer(HTTP_LIMITS, options.tls, (_request, response) => {
     response.writeHead(426, { connection: "close", upgrade: "websocket", "content-type": "text/plain" });
     response.end(`devices connect here by WebSocket, subprotocol ${STREAM_SUBPROTOCOL}\n`);
   });
@@ -58,10 +63,10 @@ export function createStreamServer(
 }
 
 /** Before a request there is nobody to answer, so what is too much is cut off. */
-function limitPerAddress(server: Server, most: number): void {
+function limitPerAddress(server: WebServer, most: number): void {
   const open = new Tally();
-  server.on("connection", (tcp) => {
-    const address = tcp.remoteAddress ?? "unknown";
+  server.on("connection", (tcp: Socket) => {
+    const address = sourceOf(tcp.remoteAddress ?? "unknown");
     open.add(address);
     tcp.once("close", () => open.remove(address));
     if (open.count(address) > most) tcp.destroy();

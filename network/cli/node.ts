@@ -4,6 +4,7 @@ import { leaveParent, runCommand, stopRequested } from "../../runtime/command.ts
 import { readConfigFile } from "../../runtime/config-file.ts";
 import { type Logger, openLogger } from "../../runtime/log.ts";
 import { nodeConfigSchema } from "../config.ts";
+import { NODE_EXTENSIONS } from "../extensions.ts";
 import { type RunningNode, startNode } from "../node.ts";
 
 interface NodeOptions {
@@ -27,7 +28,7 @@ async function runNode(options: NodeOptions): Promise<void> {
   const config = readConfigFile(options.config, nodeConfigSchema);
   const logger = openLogger("node", config.log);
   const stopped = stopRequested();
-  const node = await startNode(config, logger);
+  const node = await startNode(config, logger, NODE_EXTENSIONS);
   process.on("SIGHUP", () => reload(node, logger, options.config));
   process.stdout.write(readyLine(node, options.json === true));
   await stopped;
@@ -35,10 +36,10 @@ async function runNode(options: NodeOptions): Promise<void> {
   leaveParent();
 }
 
-/** Only the list of devices changes while the node runs; a file that is wrong changes nothing. */
+/** Devices, tokens and certificates change while the node runs, nothing else; a file that is wrong changes nothing. */
 function reload(node: RunningNode, logger: Logger, path: string): void {
   try {
-    node.admit(readConfigFile(path, nodeConfigSchema).devices);
+    node.reload(readConfigFile(path, nodeConfigSchema).devices);
     logger.info("devices-reloaded", { path });
   } catch (thrown) {
     logger.problem("reload-failed", thrown, { path });

@@ -1,10 +1,15 @@
 import { describeProblem } from "../../attest/problem.ts";
 import type { Logger } from "../../runtime/log.ts";
+import { AuditCounters } from "../audit/audit-counters.ts";
 import type { AcceptedBatch, Store } from "../store/store.ts";
 
 /** Codes are few; a peer that could invent them must not fill the memory. */
 const MAX_CODES = 128;
 const REFUSED = "connection-refused";
+
+/** Handshakes of an address, new checkpoints of a key, live values of a key. */
+const LIMITS = ["handshakes", "checkpoints", "live"] as const;
+export type Limit = (typeof LIMITS)[number];
 
 /** What a node has done since it started: counted on the way, so that nobody has to ask the store for it. */
 export class NodeCounters {
@@ -12,13 +17,25 @@ export class NodeCounters {
   leaves = 0;
   receipts = 0;
   storeFailures = 0;
+  readonly audits: AuditCounters = new AuditCounters();
   /** Why the store did not take the last thing that it was given; undefined when it took it. */
   storeProblem: string | undefined;
   readonly #refusals = new Map<string, number>();
+  readonly #limited = new Map<Limit, number>(LIMITS.map((limit) => [limit, 0]));
 
   /** Connections that were refused or ended by this node, by code. */
   get refusals(): ReadonlyMap<string, number> {
     return this.#refusals;
+  }
+
+  /** What was slowed down or dropped, by the limit that it was above. */
+  get limited(): ReadonlyMap<Limit, number> {
+    return this.#limited;
+  }
+
+  /** Notes that something was above a limit. */
+  limit(limit: Limit): void {
+    this.#limited.set(limit, (this.#limited.get(limit) ?? 0) + 1);
   }
 
   /** The same store, with what it takes counted. */

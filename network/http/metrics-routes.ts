@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import type { Logger } from "../../runtime/log.ts";
+import type { QuarantineCensus } from "../quarantine/quarantine.ts";
 import type { Archive } from "../store/store.ts";
 import { healthReasons, storeSpace } from "./health.ts";
 import { DeviceCensus } from "./metrics-census.ts";
@@ -14,6 +15,8 @@ export interface NodeOperations {
   /** The store's file. */
   readonly store: string;
   readonly maxStoreMiB: number;
+  /** Quarantined keys, and batches refused for it. */
+  readonly quarantine?: () => QuarantineCensus;
 }
 
 /** `GET /healthz` and `GET /metrics`, under the same rules of access as every other question. */
@@ -36,6 +39,7 @@ export function addOperationsRoutes(app: Hono, operations: NodeOperations): void
       ...{ counters, space, connections: connections.size, uptimeMs: uptimeMs() },
       healthy: healthReasons({ counters, space, maxStoreMiB }).length === 0,
       census: await census.count(),
+      quarantine: operations.quarantine?.(),
     });
     return context.body(await exposition.text(), 200, { "content-type": exposition.contentType });
   });

@@ -1,5 +1,6 @@
 import { Exposition, type Row } from "../../runtime/exposition.ts";
 import { VERSION } from "../../runtime/version.ts";
+import type { QuarantineCensus } from "../quarantine/quarantine.ts";
 import type { StoreSpace } from "./health.ts";
 import type { Census } from "./metrics-census.ts";
 import type { NodeCounters } from "./metrics-counters.ts";
@@ -11,6 +12,7 @@ export interface NodeNumbers {
   readonly connections: number;
   readonly counters: NodeCounters;
   readonly census: Census | undefined;
+  readonly quarantine: QuarantineCensus | undefined;
   readonly space: StoreSpace;
 }
 
@@ -19,6 +21,7 @@ export function exposeNode(numbers: NodeNumbers): Exposition {
   const exposition = new Exposition();
   addState(exposition, numbers);
   addTraffic(exposition, numbers);
+  addSuspicions(exposition, numbers);
   addStore(exposition, numbers);
   return exposition;
 }
@@ -40,7 +43,7 @@ function addState(to: Exposition, { healthy, uptimeMs, connections }: NodeNumber
 }
 
 function addTraffic(to: Exposition, { counters }: NodeNumbers): void {
-  const { batches, leaves, receipts, refusals, storeFailures } = counters;
+  const { batches, leaves, receipts, refusals, storeFailures, limited } = counters;
   to.counter({ name: "kilowitness_node_batches_total", help: "batches verified and stored" }, [one(batches)])
     .counter({ name: "kilowitness_node_leaves_total", help: "log entries verified and stored" }, [
       one(leaves),
@@ -53,9 +56,35 @@ function addTraffic(to: Exposition, { counters }: NodeNumbers): void {
       },
       [...refusals].map(([code, count]) => [{ code }, count]),
     )
+    .counter(
+      {
+        name: "kilowitness_node_limited_total",
+        help: "what was put off or dropped, by the limit it was above",
+      },
+      [...limited].map(([limit, count]) => [{ limit }, count]),
+    )
     .counter({ name: "kilowitness_node_store_failures_total", help: "writes that the store refused" }, [
       one(storeFailures),
     ]);
+}
+
+function addSuspicions(to: Exposition, { counters: { audits }, quarantine }: NodeNumbers): void {
+  to.counter(
+    { name: "kilowitness_node_audits_total", help: "readings held against their raw frames, by verdict" },
+    [...audits.verdicts].map(([verdict, count]) => [{ verdict }, count]),
+  )
+    .counter(
+      { name: "kilowitness_node_audit_failures_total", help: "audits that ended in a fault of the node's" },
+      [one(audits.failed)],
+    )
+    .gauge(
+      { name: "kilowitness_node_quarantined_keys", help: "keys that opened too many epochs in a day" },
+      optional(quarantine?.keys),
+    )
+    .counter(
+      { name: "kilowitness_node_quarantine_refusals_total", help: "batches of such keys" },
+      optional(quarantine?.refused),
+    );
 }
 
 function addStore(to: Exposition, { census, space }: NodeNumbers): void {

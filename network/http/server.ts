@@ -1,8 +1,7 @@
-import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import { createApp } from "./app.ts";
-import type { Questions } from "./device-logs.ts";
-import type { NodeOperations } from "./metrics-routes.ts";
+import type { WebServer } from "../listen.ts";
+import { type AppParts, createApp } from "./app.ts";
+import { createWebServer, type TlsMaterial } from "./tls-files.ts";
 
 const LIMITS = {
   maxHeaderSize: 8192,
@@ -12,10 +11,14 @@ const LIMITS = {
 };
 const MAX_CONNECTIONS = 64;
 
-/** The HTTP server of the node's answers, not listening yet. */
-export function createQuestionServer(questions: Questions, operations?: NodeOperations): Server {
-  const app = createApp(questions, operations);
-  const server = createServer(LIMITS, getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+/** The HTTP server of the node's answers, not listening yet; over TLS where there is a certificate. */
+export function createQuestionServer(parts: AppParts, tls?: TlsMaterial): WebServer {
+  const app = createApp(parts);
+  const server = createWebServer(
+    LIMITS,
+    tls,
+    getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+  );
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }

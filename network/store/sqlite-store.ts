@@ -6,6 +6,7 @@ import { Problem } from "../../attest/problem.ts";
 import type { ProofSource } from "../../attest/proof-source.ts";
 import type { Suite } from "../../attest/suite.ts";
 import { bitLength } from "../../attest/tree.ts";
+import type { SqliteDatabase } from "../../runtime/database.ts";
 import { type OwnedDatabase, openOwnedDatabase } from "../../runtime/database-lock.ts";
 import { appendBatch } from "./append.ts";
 import { BatchReader, type BatchRow, leafOf } from "./batch-reader.ts";
@@ -131,7 +132,7 @@ export class SqliteStore implements Store, Archive {
 
   async append(batch: AcceptedBatch): Promise<boolean> {
     const { leaves, identity } = batch;
-    const head = await this.#write({
+    const head = await this.write({
       run: () => headBehind(batch, appendBatch(this.#statements, this.#suite, batch)),
       durable: (head) => this.#heads.keep(identity.deviceKey, head),
       bytes: leaves.bytes.length + leaves.hashes.length,
@@ -141,7 +142,7 @@ export class SqliteStore implements Store, Archive {
 
   async addCheckpoint(log: number, checkpoint: StoredCheckpoint, nowMs: number): Promise<StoredCheckpoint> {
     const { size, root, bytes, receipt } = checkpoint;
-    await this.#write({
+    await this.write({
       run: () => this.#statements.run("add-checkpoint", [log, size, root, bytes, receipt, nowMs]),
     });
     return (await this.checkpointOver(log, size)) ?? checkpoint;
@@ -163,7 +164,7 @@ export class SqliteStore implements Store, Archive {
   }
 
   async addFault(fault: Fault): Promise<void> {
-    await this.#write({
+    await this.write({
       run: () => this.#faultRoom(fault) === "free" && this.#statements.run("add-fault", { ...fault }) > 0,
     });
   }
@@ -175,7 +176,7 @@ export class SqliteStore implements Store, Archive {
   }
 
   async touch(deviceKey: Uint8Array, agentVersion: string, nowMs: number): Promise<void> {
-    await this.#write({
+    await this.write({
       run: () => this.#statements.run("touch-device", { key: deviceKey, agentVersion, nowMs }),
     });
   }
@@ -272,7 +273,13 @@ export class SqliteStore implements Store, Archive {
     return sqliteProofSource(this.#statements, this.#suite, { log: query.log, identity });
   }
 
-  async #write<T>(change: Change<T>): Promise<T> {
+  /** The same file, for parts of the node that keep tables of their own in it. They change them by {@link write}. */
+  get database(): SqliteDatabase {
+    return this.#statements.database;
+  }
+
+  /** Makes a change durable, in one transaction with those that come at the same time. Throws `store-write`. */
+  async write<T>(change: Change<T>): Promise<T> {
     try {
       return await this.#group.write(change);
     } catch (cause) {

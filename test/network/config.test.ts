@@ -24,8 +24,28 @@ describe("the configuration of a node", () => {
     expect(rest).toEqual({
       ...{ listen: { host: "127.0.0.1", port: 8787 }, http: { host: "127.0.0.1", port: 8788 }, log: "info" },
       ...{ maxConnections: 1024, maxConnectionsPerAddress: 64, maxStoreMiB: 65_536 },
+      ...{ maxWrongCodesPerHour: 10, maxCheckpointsPerMinute: 60 },
+      ...{ peers: [], audits: { perHour: 0 }, maxEpochsPerDay: 2 },
     });
     expect(parseConfig(LEAST, "x", nodeConfigSchema)).toMatchObject(rest);
+  });
+
+  it("has an example for others to reach, which keeps to the rules", () => {
+    const { listen, http, devices } = readConfigFile(join(EXAMPLE, "../node-public.yaml"), nodeConfigSchema);
+    const tls = { certificate: "tls.pem", key: "tls.key" };
+    expect([listen, http]).toMatchObject([
+      { host: "0.0.0.0", tls },
+      { tls, tokens: "node.tokens" },
+    ]);
+    expect(devices).toBe("enrolled");
+  });
+
+  it("takes other addresses for HTTP with tokens and TLS", () => {
+    const tls = { certificate: "c", key: "k" };
+    const http = { host: "0.0.0.0", tokens: "t", tls };
+    const text = `${LEAST}http: ${JSON.stringify(http)}\nlisten: ${JSON.stringify({ host: "0.0.0.0", tls })}\n`;
+    const parsed = parseConfig(text.replace("open", "enrolled"), "x", nodeConfigSchema);
+    expect(parsed).toMatchObject({ devices: "enrolled", http, listen: { tls } });
   });
 
   it("describes every key for editors", () => {
@@ -37,7 +57,17 @@ describe("the configuration of a node", () => {
   });
 
   it.each([
-    ["http: { host: 192.168.1.4 }", "x: http.host: the HTTP answers have no password"],
+    [
+      "http: { host: 192.168.1.4 }",
+      "x: http.host: others can reach this address, so it needs http.tokens and http.tls",
+    ],
+    [
+      "http: { host: 0.0.0.0, tokens: t }",
+      "x: http.host: others can reach this address, so it needs http.tls",
+    ],
+    ["http: { host: '::', tls: { certificate: c, key: k } }", "so it needs http.tokens"],
+    ["listen: { tls: { certificate: c } }", "x: listen.tls.key: required key is missing"],
+    ["devices: enroled", 'expected one of open, enrolled or a list, got "enroled"'],
     ["devices: [abc]", "devices"],
     ["network: my net", "network"],
     ["port: 1", "x: port: unknown key; expected one of network, key"],

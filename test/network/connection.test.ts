@@ -4,6 +4,7 @@ import { STREAM_SUBPROTOCOL } from "../../attest/hello.ts";
 import { nativeSigner, nativeSuite } from "../../attest/native.ts";
 import { Connection, DEFAULT_TIMING, type Timing } from "../../network/connection.ts";
 import { Connections } from "../../network/connections.ts";
+import { ByteBudget } from "../../network/limits/byte-budget.ts";
 import { closeServer, listen } from "../../network/listen.ts";
 import { MessageQueue } from "../../network/message-queue.ts";
 import { RulesCache } from "../../network/rules-cache.ts";
@@ -22,7 +23,9 @@ async function impatient(timing: Partial<Timing>): Promise<{ url: string; connec
       nowMs: () => Date.now(),
       logger: openLogger("node", "silent"),
     },
-    ...{ admits: () => true, checkKey: () => true, timing: { ...DEFAULT_TIMING, ...timing } },
+    ...{ standing: () => "welcome" as const, checkKey: () => true, timing: { ...DEFAULT_TIMING, ...timing } },
+    ...{ unverified: new ByteBudget(1_000_000), waitMs: () => 0, live: () => undefined },
+    enrol: () => Promise.reject(new Error("nobody enrols here")),
     authenticated: (connection: Connection, key: string) => connections.claim(connection, key),
     ended: (connection: Connection) => connections.remove(connection),
   };
@@ -80,45 +83,88 @@ describe("a connection", () => {
 });
 
 describe("a queue of messages", () => {
-  it("stops its source while it works and hands over one at a time, in order", async () => {
+  const KIB = 1024;
+
+  /** A queue whose handler ends a message when it is told to. */
+  function held(budget: ByteBudget): {
+    readonly queue: MessageQueue;
+    readonly seen: string[];
+    next(): Promise<void>;
+  } {
     const seen: string[] = [];
-    const queue = new MessageQueue({
-      handle: async (bytes) => {
-        seen.push(`begin ${bytes[0]}`);
-        await Promise.resolve();
-        seen.push(`end ${bytes[0]}`);
-      },
-      pause: () => seen.push("pause"),
-      resume: () => seen.push("resume"),
-    });
-    for (const number of [1, 2]) queue.push(Uint8Array.of(number));
-    await expect.poll(() => seen.at(-1)).toBe("resume");
-    expect(seen).toEqual(["pause", "begin 1", "end 1", "begin 2", "end 2", "resume"]);
+    let end = (): void => undefined;
+    const handle = async (bytes: Uint8Array): Promise<void> => {
+      seen.push(`begin ${bytes[0]}`);
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      seen.push(`end ${bytes[0]}`);
+    };
+    const handlers = { handle, pause: () => seen.push("pause"), resume: () => seen.push("resume") };
+    const next = async (): Promise<void> => {
+      end();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    return { queue: new MessageQueue(handlers, budget), seen, next };
+  }
+
+  function message(number: number, bytes = 1): Uint8Array {
+    return new Uint8Array(bytes).fill(number);
+  }
+
+  it("hands over one at a time, in order, and reads on meanwhile", async () => {
+    const { queue, seen, next } = held(new ByteBudget(1_000_000));
+    for (const number of [1, 2, 3]) queue.push(message(number));
+    for (let i = 0; i < 3; i++) await next();
+    expect(seen).toEqual(["begin 1", "end 1", "begin 2", "end 2", "begin 3", "end 3"]);
+  });
+
+  it("stops its source when enough wait, and starts it again when they are fewer", async () => {
+    const { queue, seen, next } = held(new ByteBudget(1_000_000));
+    for (let number = 0; number <= 8; number++) queue.push(message(number));
+    expect(seen).toEqual(["begin 0", "pause"]);
+    await next();
+    expect(seen.slice(2)).toEqual(["end 0", "resume", "begin 1"]);
+  });
+
+  it("stops its source when much waits", async () => {
+    const { queue, seen, next } = held(new ByteBudget(1_000_000));
+    for (const number of [1, 2, 3]) queue.push(message(number, 192 * KIB));
+    expect(seen).toEqual(["begin 1", "pause"]);
+    await next();
+    expect(seen.at(-2)).toBe("resume");
+  });
+
+  it("reads nothing ahead while all queues together hold too much", async () => {
+    const budget = new ByteBudget(100 * KIB);
+    const [one, other] = [held(budget), held(budget)];
+    for (const number of [1, 2]) one.queue.push(message(number, 100 * KIB));
+    other.queue.push(message(1));
+    expect(other.seen).toEqual(["begin 1", "pause"]);
+    await other.next();
+    expect(other.seen.at(-1)).toBe("resume");
+    await one.next();
+    expect(budget.held).toBe(0);
+    other.queue.push(message(2));
+    expect(other.seen.at(-1)).toBe("begin 2");
   });
 
   it("refuses a source that goes on although it was stopped", () => {
-    const queue = new MessageQueue({
-      handle: () => new Promise(() => undefined),
-      pause: () => undefined,
-      resume: () => undefined,
-    });
-    const push = (): void => queue.push(new Uint8Array(1));
+    const { queue } = held(new ByteBudget(1_000_000));
+    const push = (): void => queue.push(message(1));
     for (let i = 0; i < 1025; i++) push();
     expect(push).toThrow("too many messages at once");
   });
 
   it("drops what waits when it is closed, and ends with the message in hand", async () => {
-    const handled: number[] = [];
-    const queue = new MessageQueue({
-      handle: async (bytes) => {
-        handled.push(bytes[0] ?? 0);
-      },
-      pause: () => undefined,
-      resume: () => undefined,
-    });
-    for (const number of [1, 2, 3]) queue.push(Uint8Array.of(number));
-    await queue.close();
-    queue.push(Uint8Array.of(4));
-    expect(handled).toEqual([1]);
+    const budget = new ByteBudget(1_000_000);
+    const { queue, seen, next } = held(budget);
+    for (const number of [1, 2, 3]) queue.push(message(number));
+    const closed = queue.close();
+    await next();
+    await closed;
+    queue.push(message(4));
+    expect(seen).toEqual(["begin 1", "end 1"]);
+    expect(budget.held).toBe(0);
   });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach } from "vitest";
 import { nativeSuite } from "../../attest/native.ts";
 import { type NodeConfig, nodeConfigSchema } from "../../network/config.ts";
-import { type RunningNode, startNode } from "../../network/node.ts";
+import { type OpenExtension, type RunningNode, startNode } from "../../network/node.ts";
 import { openSqliteStore, type SqliteStore } from "../../network/store/sqlite-store.ts";
 import { openLogger } from "../../runtime/log.ts";
 import { NETWORK } from "../kit/device.ts";
@@ -37,8 +37,9 @@ export function configIn(folder: string, changes: Partial<NodeConfig> = {}): Nod
 export async function runNode(
   folder: string = temporaryFolder(),
   changes: Partial<NodeConfig> = {},
+  extensions: readonly OpenExtension[] = [],
 ): Promise<RunningNode> {
-  const node = await startNode(configIn(folder, changes), openLogger("node", "silent"));
+  const node = await startNode(configIn(folder, changes), openLogger("node", "silent"), extensions);
   const close = once(() => node.close());
   atEnd(close);
   return { ...node, close };

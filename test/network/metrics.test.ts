@@ -68,7 +68,8 @@ describe("a node's metrics", () => {
     const counters = new NodeCounters();
     counters.listening(SILENT).problem("connection-refused", new Error("x"));
     const state = { counters, healthy: true, uptimeMs: 1, connections: 1 };
-    const rest = { census: { devices: 1, faults: 2 }, space: { bytes: 1, freeBytes: 2 } };
+    const quarantine = { keys: 1, refused: 2 };
+    const rest = { census: { devices: 1, faults: 2 }, space: { bytes: 1, freeBytes: 2 }, quarantine };
     const text = await exposeNode({ ...state, ...rest }).text();
     const shown = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
     expect(shown.sort()).toEqual(documentedMetrics("The node's metrics"));

@@ -120,7 +120,15 @@ describe("kilowitness node", () => {
   });
 
   it.each([
-    ["http: { host: 0.0.0.0 }", "http.host: the HTTP answers have no password"],
+    [
+      "http: { host: 0.0.0.0 }",
+      "http.host: others can reach this address, so it needs http.tokens and http.tls",
+    ],
+    ["http: { tokens: nowhere }", "nowhere: file with tokens cannot be read"],
+    [
+      "listen: { tls: { certificate: nowhere, key: k } }",
+      "listen.tls.certificate nowhere: file cannot be read",
+    ],
     ["htpp: {}", "htpp"],
     ["maxConnections: 0", "maxConnections"],
   ])("says in one line what is wrong in its configuration: %s", async (line, said) => {

@@ -38,7 +38,7 @@ class Stream {
   }
 
   static async open(device: FakeDevice = new FakeDevice().open()): Promise<Stream> {
-    const node = await runNode();
+    const node = await runNode(undefined, { maxEpochsPerDay: 100 });
     const { client } = await Client.greeted(node.wsUrl, device.signer);
     return new Stream(node, device, client);
   }

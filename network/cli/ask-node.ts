@@ -1,0 +1,130 @@
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest, type RequestOptions } from "node:https";
+import { Problem } from "../../attest/problem.ts";
+import type { NodeConfig } from "../config.ts";
+import { readTokens } from "../http/tokens.ts";
+import { urlOf } from "../listen.ts";
+
+/** Where a running node is asked, and with which right. */
+export interface NodeDoor {
+  readonly url: string;
+  readonly token: string;
+  /** PEM of the certificate that the node shows; undefined without TLS. */
+  readonly certificate?: string;
+}
+
+export interface NodeQuestion {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly body?: object;
+}
+
+const PATIENCE_MS = 10_000;
+const MOST_BYTES = 4 * 1_048_576;
+const EVERYWHERE: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+/**
+ * How to reach the node that runs with this configuration, from its own machine. Throws `node-address`, `node-token` or
+ * `config-…`.
+ *
+ * @param tokenFile a file of tokens in place of the node's own
+ */
+export function doorOf(config: NodeConfig, tokenFile: string | undefined): NodeDoor {
+  const { host, port, tls } = config.http;
+  if (port === 0)
+    throw new Problem("node-address", "the configuration says port 0, so only the node knows its port", {
+      hint: "set http.port in the configuration",
+    });
+  const door = {
+    url: urlOf("http", { ...config.http, host: EVERYWHERE.has(host) ? "127.0.0.1" : host }),
+    token: operateToken(tokenFile ?? config.http.tokens),
+  };
+  return tls === undefined ? door : { ...door, certificate: readFileSync(tls.certificate, "utf8") };
+}
+
+function operateToken(file: string | undefined): string {
+  if (file === undefined)
+    throw new Problem("node-token", "nobody may operate this node yet", {
+      hint: "make a token file and name it as http.tokens; docs/node.md shows how",
+    });
+  const token = readTokens(file).operating;
+  if (token !== undefined) return token;
+  throw new Problem("node-token", "no token that may operate stands in the file as it is", {
+    where: file,
+    hint: "name a file that has one with --tokens",
+  });
+}
+
+/** Asks, and returns the answer's JSON. Throws the node's own refusal by its code, or `node-unreachable`. */
+export async function askNode(door: NodeDoor, question: NodeQuestion): Promise<unknown> {
+  const { status, body } = await exchange(door, question).catch((cause: unknown) => {
+    throw new Problem("node-unreachable", "no node answers there", {
+      where: door.url,
+      got: cause instanceof Error ? cause.message : String(cause),
+      hint: "is it running with this configuration?",
+      cause,
+    });
+  });
+  const answer = jsonOf(body);
+  if (status >= 200 && status < 300 && answer !== undefined) return answer;
+  throw refusalOf(status, answer);
+}
+
+function refusalOf(status: number, answer: unknown): Problem {
+  const { code, message } = Object.assign({ code: undefined, message: undefined }, answer);
+  if (typeof code === "string" && typeof message === "string") return new Problem(code, message);
+  return new Problem("node-unreachable", "it is no node that answers there", { got: `status ${status}` });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+function exchange(door: NodeDoor, { method, path, body }: NodeQuestion): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${door.token}`, "content-type": "application/json" };
+    const options = { method, headers, timeout: PATIENCE_MS, ...pinned(door) };
+    const address = new URL(path, door.url);
+    const sent =
+      door.certificate === undefined ? httpRequest(address, options) : httpsRequest(address, options);
+    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));
+    sent.on("error", reject);
+    sent.on("response", (response) => collect(response).then(resolve, reject));
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+/** The very certificate of the configuration, whoever signed it and whatever name it is for: nobody else has its key. */
+function pinned({ certificate }: NodeDoor): RequestOptions {
+  if (certificate === undefined) return {};
+  const own = new X509Certificate(certificate).raw;
+  const other = new Error("it shows another certificate than the configuration names");
+  return {
+    ca: certificate,
+    allowPartialTrustChain: true,
+    checkServerIdentity: (_host, peer) => (own.equals(peer.raw) ? undefined : other),
+  };
+}
+
+async function collect(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    const part = Buffer.from(chunk);
+    bytes += part.length;
+    if (bytes > MOST_BYTES) throw new Error(`the answer has more than ${MOST_BYTES} bytes`);
+    chunks.push(part);
+  }
+  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") };
+}
