@@ -1,5 +1,4 @@
 import { fromHex, toHex } from "../attest/bytes.ts";
-import type { WelcomeMessage } from "../attest/messages.ts";
 import { nativeSigner } from "../attest/native.ts";
 import type { Receipt } from "../attest/receipt.ts";
 import type { LocalSigner } from "../attest/signature.ts";
@@ -9,6 +8,7 @@ import { VERSION } from "../runtime/version.ts";
 import { TimeKeeper } from "./clock/time-keeper.ts";
 import type { AgentConfig } from "./config/config.ts";
 import { Guard } from "./guard.ts";
+import { Enroller } from "./identity/enroller.ts";
 import { Intake } from "./intake.ts";
 import { countBoot } from "./journal/boot-count.ts";
 import type { OpenedLog } from "./journal/open-log.ts";
@@ -16,25 +16,27 @@ import { keepingOf } from "./journal/retention-settings.ts";
 import { LogMemory } from "./outlet/log-memory.ts";
 import { Operations } from "./outlet/operations.ts";
 import type { AgentVitals } from "./outlet/report.ts";
+import { takeUpReplacement } from "./reload/replacement.ts";
 import { type Sampling, startSampling } from "./sampling/sampler.ts";
 import { JournalSink } from "./sealing/journal-sink.ts";
 import { Ledger } from "./sealing/ledger.ts";
 import { Sealer } from "./sealing/sealer.ts";
-import type { AgentEvent, AgentStatus } from "./status.ts";
-import { compareWelcome, epochProblem, SigningGate } from "./uplink/signing-gate.ts";
-import { Uplink } from "./uplink/uplink.ts";
+import { Signing } from "./signing.ts";
+import type { AcceptedEvent, AgentEvent, AgentStatus } from "./status.ts";
+import { Uplinks } from "./uplink/uplinks.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
   readonly logger: Logger;
   /** Where status and accepted readings go, once a second and at once; nowhere when absent. */
   readonly listener?: (event: AgentEvent) => void;
+  /** One-time enrolment codes by node key, hexadecimal, where the configuration names no file. */
+  readonly enrolmentCodes?: ReadonlyMap<string, string>;
 }
 
 const CLOCK_CHECK_MS = 1000;
 const STATUS_MS = 1000;
 const FLUSH_MS = 3000;
-const CHECKPOINT_LEAVES = 1024;
 const TIER_KEY_IN_FILE = 0;
 const HOUR_MS = 3_600_000;
 
@@ -45,18 +47,12 @@ export class Agent {
   readonly #signer: LocalSigner;
   readonly #time: TimeKeeper;
   readonly #intake: Intake;
-  readonly #uplinks: readonly Uplink[];
+  readonly #uplinks: Uplinks;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #samplings: Sampling[] = [];
   readonly #ledger: Ledger;
-  #gate: SigningGate;
-  /** When the nodes were first asked what they hold of this epoch. */
-  #askedMs = performance.now();
-  #signing: Promise<void> | undefined;
-  #lastCheckpointMs = 0;
-  #signedMs: number | undefined;
+  readonly #signing: Signing;
   #committedOnce = false;
-  #saidWaiting = false;
   readonly #guard: Guard;
   readonly #operations: Operations;
 
@@ -84,12 +80,13 @@ export class Agent {
     const { journal, rules } = this.#log;
     this.#time.begin(journal, rules.size > 0 ? rules.lastTime : undefined, this.#nodeKeys());
     this.#ledger.begin();
-    this.#gate = this.#openGate();
+    takeUpReplacement(config.journal, { sealer: this.#sealer, logger });
+    this.#signing = this.#openSigning();
     this.#intake = new Intake(
       { sealer: () => this.#settled(), accepted: (event) => this.#accepted(event), logger },
       config.devices,
     );
-    this.#uplinks = config.nodes.map((node) => this.#uplink(node));
+    this.#uplinks = this.#openUplinks();
     const sink = new JournalSink(this.#intake, this.#ledger, config.devices);
     const agent = { status: () => this.status(), vitals: () => this.#vitals() };
     this.#operations = new Operations({ config, agent, memory: logger, sink });
@@ -112,9 +109,9 @@ export class Agent {
     const { sink } = this.#operations;
     for (const device of config.devices) this.#samplings.push(startSampling({ device, sink, logger }));
     this.#operations.start();
-    for (const uplink of this.#uplinks) uplink.start();
+    this.#uplinks.start();
     this.#every(config.commitSeconds * 1000, () => this.#tick());
-    this.#every(Math.min(config.checkpointSeconds * 1000, 1000), () => this.#maybeSign());
+    this.#every(Math.min(config.checkpointSeconds * 1000, 1000), () => this.#signing.tick());
     this.#every(CLOCK_CHECK_MS, () => this.#time.check());
     if (this.#options.listener !== undefined)
       this.#every(STATUS_MS, () => this.#options.listener?.(this.status()));
@@ -130,10 +127,10 @@ export class Agent {
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all([this.#operations.stop(), ...this.#samplings.map((sampling) => sampling.stop())]);
-    await this.#signing;
+    await this.#signing.settle();
     this.#ledger.commit({ snapshot: true });
-    if (this.#gate.open && this.#sealer.hasNews) await this.#sign();
-    await Promise.all(this.#uplinks.map((uplink) => uplink.stop(FLUSH_MS)));
+    await this.#signing.last();
+    await this.#uplinks.stop(FLUSH_MS);
     this.#ledger.commit({ snapshot: true });
     if (this.#options.listener !== undefined) this.#options.listener(this.status());
     this.#time.stop();
@@ -159,18 +156,17 @@ export class Agent {
         signed: this.#sealer.signedSize,
       },
       journal: this.#ledger.status(),
-      nodes: this.#uplinks.map((uplink) => uplink.status),
+      nodes: this.#uplinks.status,
     };
   }
 
   #vitals(): AgentVitals {
+    const { waits, signedAgoMs } = this.#signing;
     return {
       clock: this.#time.clock.now(),
       samplings: this.#samplings.map((sampling) => sampling.statistics()),
-      signingWaits: !this.#gate.open,
-      ...(this.#signedMs === undefined
-        ? {}
-        : { signedAgoMs: Math.floor(performance.now() - this.#signedMs) }),
+      signingWaits: waits,
+      ...(signedAgoMs === undefined ? {} : { signedAgoMs }),
     };
   }
 
@@ -214,44 +210,45 @@ export class Agent {
     return sealer;
   }
 
-  #openGate(): SigningGate {
-    return new SigningGate(this.#log.journal, this.#ledger.nodesToAsk());
+  #openSigning(): Signing {
+    const { config, logger } = this.#options;
+    return new Signing({
+      ...{ ledger: this.#ledger, time: this.#time, guard: this.#guard, logger, nodes: this.#nodeKeys() },
+      checkpointMs: config.checkpointSeconds * 1000,
+      silentNodeMs: config.silentNodeHours * HOUR_MS,
+      signed: () => this.#uplinks.kick(),
+    });
   }
 
-  #uplink(node: { readonly url: string; readonly key: string }): Uplink {
-    const { config, logger } = this.#options;
-    return new Uplink({
-      url: node.url,
-      logger,
-      session: {
-        network: config.network,
-        signer: this.#signer,
-        nodeKey: fromHex(node.key, "nodes.key"),
-        agentVersion: VERSION,
-      },
+  #openUplinks(): Uplinks {
+    const { config, logger, enrolmentCodes } = this.#options;
+    const signer = this.#signer;
+    return new Uplinks({
+      ...{ network: config.network, signer, nodes: config.nodes, logger, enroller: this.#enroller() },
+      ...(enrolmentCodes === undefined ? {} : { enrolmentCodes }),
+      frames: async (digest) => (await this.#ledger.frames.find(digest))?.bytes,
       host: {
         log: () => this.#log,
-        welcomed: (key, welcome) => this.#welcomed(key, welcome),
+        welcomed: (key, welcome) => this.#signing.welcomed(key, welcome),
         receipted: (key, receipt, bytes) => this.#receipted(key, receipt, bytes),
       },
     });
   }
 
-  #welcomed(nodeKey: Uint8Array, welcome: WelcomeMessage): number {
-    const standing = compareWelcome(welcome, this.#log.journal, this.#log.identity);
-    const nextEpoch = standing.nextEpoch ?? this.#ledger.epochFor(standing.size);
-    if (nextEpoch === undefined) {
-      this.#gate.answered(nodeKey);
-      return standing.size;
-    }
-    this.#ledger.nextEpoch(nextEpoch);
-    throw epochProblem({ ...standing, nextEpoch });
+  #enroller(): Enroller {
+    const { config, logger } = this.#options;
+    const { network, recoveryKey } = config;
+    return new Enroller({
+      ...{ network, signer: this.#signer, logger, keyPath: config.key, journalPath: config.journal },
+      ...{ assuranceTier: TIER_KEY_IN_FILE, softwareVersion: VERSION },
+      ...(recoveryKey === undefined ? {} : { recoveryKey }),
+      manifestHash: () => this.#sealer.rules.manifestHash,
+    });
   }
 
   #epochChanged(): void {
-    this.#gate = this.#openGate();
-    this.#askedMs = performance.now();
-    for (const uplink of this.#uplinks) uplink.restart();
+    this.#signing.epochChanged();
+    this.#uplinks.restart();
   }
 
   #receipted(nodeKey: Uint8Array, receipt: Receipt, bytes: Uint8Array): void {
@@ -260,68 +257,24 @@ export class Agent {
     this.#ledger.keepReceipt(nodeKey, receipt, bytes);
   }
 
-  #accepted(event: AgentEvent): void {
+  #accepted(event: AcceptedEvent): void {
     this.#options.listener?.(event);
+    if (this.#uplinks.wantLive) this.#sendLive(event.channel);
     if (this.#committedOnce) return;
     // The first reading is durable at once, so that an installer sees it sealed without waiting for a tick.
     this.#committedOnce = true;
     this.#tick();
   }
 
+  #sendLive(name: string): void {
+    const channel = this.#intake.channels().find((one) => one.name === name);
+    if (channel !== undefined) this.#uplinks.live(channel);
+  }
+
   #tick(): void {
     this.#time.check();
     this.#ledger.tick();
-    this.#passOverSilent();
-  }
-
-  /** Who does not answer for too long after a start is done without, in an epoch of its own. */
-  #passOverSilent(): void {
-    const { waitingFor } = this.#gate;
-    const silentMs = this.#options.config.silentNodeHours * HOUR_MS;
-    if (waitingFor.length === 0 || performance.now() - this.#askedMs < silentMs) return;
-    const nodes = waitingFor.map((key) => fromHex(key, "nodes.key"));
-    this.#ledger.passOver(nodes, `node ${waitingFor[0]} has not answered since the start`);
-  }
-
-  #maybeSign(): void {
-    if (this.#signing !== undefined || !this.#sealer.hasNews || !this.#maySign()) return;
-    const due = performance.now() - this.#lastCheckpointMs >= this.#options.config.checkpointSeconds * 1000;
-    const many = this.#sealer.rules.size - this.#sealer.signedSize >= CHECKPOINT_LEAVES;
-    if (due || many || this.#sealer.closedSinceCheckpoint) {
-      this.#signing = this.#sign().finally(() => {
-        this.#signing = undefined;
-      });
-    }
-  }
-
-  #maySign(): boolean {
-    if (this.#gate.open) return true;
-    if (!this.#saidWaiting) {
-      this.#saidWaiting = true;
-      this.#options.logger.info("signing-waits", {
-        reason: "nothing is signed before the nodes have shown what they hold of this device",
-        nodes:
-          this.#gate.waitingFor.length > 0
-            ? this.#gate.waitingFor
-            : this.#options.config.nodes.map(({ key }) => key),
-        hint: "readings are sealed meanwhile; take a node that is gone for good out of the configuration",
-      });
-    }
-    return false;
-  }
-
-  async #sign(): Promise<void> {
-    this.#lastCheckpointMs = performance.now();
-    try {
-      this.#time.check();
-      const passedMs = this.#time.clock.passedMs;
-      this.#time.signed(await this.#ledger.checkpoint(), passedMs);
-      this.#signedMs = performance.now();
-      this.#guard.succeeded("checkpoint-failed");
-      for (const uplink of this.#uplinks) uplink.kick();
-    } catch (cause) {
-      this.#guard.failed("checkpoint-failed", cause);
-    }
+    this.#signing.passOverSilent();
   }
 
   /** The sealer, after the clock has stated what it has to: a reading that comes right behind a step is on the new one. */

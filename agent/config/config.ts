@@ -26,7 +26,7 @@ export interface DeviceConfig {
   readonly channels: Readonly<Record<string, ChannelConfig>>;
 }
 
-/** The agent's configuration, checked and complete; `key` and `journal` are absolute paths. */
+/** The agent's configuration, checked and complete; `key`, `journal` and the files of its nodes are absolute paths. */
 export interface AgentConfig extends Omit<RawConfig, "devices"> {
   /** The file it was read from. */
   readonly path: string;
@@ -63,6 +63,11 @@ export function loadAgentConfig(path: string, drivers: DriverCatalogue = driverC
     path,
     key: from(data.key),
     journal: from(data.journal),
+    nodes: data.nodes.map((node) => ({
+      ...node,
+      ...(node.ca === undefined ? {} : { ca: from(node.ca) }),
+      ...(node.enrolmentCodeFile === undefined ? {} : { enrolmentCodeFile: from(node.enrolmentCodeFile) }),
+    })),
     devices: opened.flatMap(({ device }) => device ?? []),
   };
 }

@@ -33,6 +33,14 @@ export interface NodeConfig {
   /** The node's public key, 64 lower-case hexadecimal digits. */
   readonly key: string;
   readonly allowPlain: boolean;
+  /** PEM file with the only authorities that may have signed the node's certificate; a path as everywhere. */
+  readonly ca?: string;
+  /** File with a one-time code of the node's operator. */
+  readonly enrolmentCodeFile?: string;
+  /** Whether the node is sent live values; left out: no. */
+  readonly live?: boolean;
+  /** Whether the node may ask for raw frames; left out: no. */
+  readonly audits?: boolean;
 }
 
 /** Whether anybody may look for devices on this site with the help of this file. */
@@ -54,6 +62,8 @@ export interface RawDevice {
 export interface RawConfig {
   readonly network: string;
   readonly key: string;
+  /** Public key of the owner, kept elsewhere, that may revoke the device's; 64 lower-case hexadecimal digits. */
+  readonly recoveryKey?: string;
   readonly journal: string;
   readonly logLevel: LogLevel;
   readonly intervalSeconds: number;
@@ -176,6 +186,11 @@ const discoverySchema = z.strictObject({
   enabled: z.boolean().default(true).describe("whether kilowitness scan may look for devices here"),
 });
 
+const publicKey = z
+  .string()
+  .regex(/^[0-9a-fA-F]{64}$/, { error: "64 hexadecimal digits" })
+  .transform((hex) => hex.toLowerCase());
+
 const nodeSchema = z
   .strictObject({
     url: z
@@ -191,6 +206,28 @@ const nodeSchema = z
       .boolean()
       .default(false)
       .describe("allow ws:// to another machine: readings then travel unencrypted"),
+    ca: filePath
+      .exactOptional()
+      .describe("certificate of the authority that signed the node's, PEM; left out: those of the system"),
+    enrolmentCodeFile: filePath
+      .exactOptional()
+      .describe("file with the one-time code that the node's operator handed out, unreadable for others"),
+    live: z
+      .boolean()
+      .exactOptional()
+      .describe(
+        "send what each channel shows to the node, at most once a second, for a display; left out: no",
+      ),
+    audits: z
+      .boolean()
+      .exactOptional()
+      .describe(
+        "let the node ask for the raw bytes behind a reading; they may show more than the reading; left out: no",
+      ),
+  })
+  .refine((node) => node.ca === undefined || !/^ws:/i.test(node.url), {
+    path: ["ca"],
+    error: "ws:// has no certificates; expected wss:// beside it, or no ca",
   })
   .refine((node) => node.allowPlain || !isPlainToOthers(node.url), {
     path: ["url"],
@@ -242,6 +279,11 @@ export const configSchema: z.ZodType<RawConfig> = z.strictObject({
   nodes: z.array(nodeSchema).default([]).describe("the nodes to stream to; none: the log stays here"),
   http: httpSchema.exactOptional().describe("answers for whoever watches over the agent; left out: off"),
   mqtt: mqttSchema.exactOptional().describe("readings for a broker and Home Assistant; left out: off"),
+  recoveryKey: publicKey
+    .exactOptional()
+    .describe(
+      "public key of the owner, whose private key is kept elsewhere, that can revoke this device; left out: made when a node asks for it",
+    ),
 });
 
 function isTimeZone(name: string): boolean {

@@ -1,55 +1,40 @@
 import { WebSocket } from "ws";
 import { toHex } from "../../attest/bytes.ts";
-import { STREAM_SUBPROTOCOL } from "../../attest/hello.ts";
-import type { LogIdentity } from "../../attest/identity.ts";
 import {
   decodeMessage,
   encodeMessage,
-  MAX_MESSAGE_BYTES,
+  type LiveMessage,
   type Message,
   type WelcomeMessage,
 } from "../../attest/messages.ts";
-import { nativeSuite } from "../../attest/native.ts";
-import { Problem } from "../../attest/problem.ts";
-import { openReceipt, type Receipt } from "../../attest/receipt.ts";
+import { describeProblem, Problem } from "../../attest/problem.ts";
 import { Backoff } from "../../runtime/limits.ts";
 import type { Logger } from "../../runtime/log.ts";
-import type { Journal } from "../journal/journal.ts";
 import { connectProblem, nodeSilent, receiptLate } from "./connect-problem.ts";
-import { requireOurs } from "./own-receipt.ts";
-import { refusedBy, Session, type SessionOptions } from "./session.ts";
-
-/** What the uplink asks of the agent. */
-export interface UplinkHost {
-  /** The log that is streamed now; another object after a new epoch. */
-  log(): { readonly journal: Journal; readonly identity: LogIdentity };
-  /** The node has shown what it holds. Returns the size to go on from; throws when this epoch is not to be sent. */
-  welcomed(nodeKey: Uint8Array, welcome: WelcomeMessage): number;
-  /** A receipt was verified against the local log. */
-  receipted(nodeKey: Uint8Array, receipt: Receipt, bytes: Uint8Array): void;
-}
+import { Deadline } from "./deadline.ts";
+import { dial } from "./dial.ts";
+import type { FrameSource } from "./frame-answers.ts";
+import type { UplinkHost } from "./host.ts";
+import { ReceiptBook } from "./receipt-book.ts";
+import { Session, type SessionOptions } from "./session.ts";
+import { Stream } from "./stream.ts";
+import { UPLINK_TIMING, type UplinkTiming } from "./timing.ts";
 
 export interface UplinkOptions {
   readonly url: string;
+  /** File of the authorities that the node's certificate is held against; left out: the system's. */
+  readonly ca?: string;
   readonly session: SessionOptions;
   readonly host: UplinkHost;
   readonly logger: Logger;
+  /** Whether live values are sent; left out: none. */
+  readonly live?: boolean;
+  /** Raw frames that the node may ask for; left out: none, and each request is answered without one. */
+  readonly frames?: FrameSource;
   /** Other waits than those of the field, ms. */
   readonly timing?: Partial<UplinkTiming>;
   /** Uniform in [0, 1); spreads the waits between attempts. */
   readonly random?: () => number;
-}
-
-/** How long an uplink waits for what, ms. */
-export interface UplinkTiming {
-  /** From connecting to the welcome. */
-  readonly handshakeMs: number;
-  /** Without any sign of life. */
-  readonly silenceMs: number;
-  /** For the next receipt while batches are out. */
-  readonly receiptMs: number;
-  readonly firstWaitMs: number;
-  readonly mostWaitMs: number;
 }
 
 /** How one node stands, for people and for tests. */
@@ -62,43 +47,38 @@ export interface UplinkStatus {
   readonly problem?: string;
 }
 
-const WINDOW_BATCHES = 4;
-const BATCH_LEAVES = 1024;
-const TIMING: UplinkTiming = {
-  handshakeMs: 15_000,
-  // The node pings every 20 s; a line silent for three of them is dead.
-  silenceMs: 65_000,
-  receiptMs: 120_000,
-  firstWaitMs: 500,
-  mostWaitMs: 300_000,
-};
+/** Another agent has taken the connection over: who fights for it at once opens epoch after epoch. */
+const REPLACED = "node-refused:connection-replaced";
 
 /** Streams the journal to one node: connects, proves itself, resumes, sends within a window, keeps receipts. */
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #timing: UplinkTiming;
+  readonly #random: () => number;
   readonly #backoff: Backoff;
+  readonly #receipts: ReceiptBook;
+  readonly #watchdog = new Deadline();
+  readonly #receiptDeadline = new Deadline();
   #socket: WebSocket | undefined;
   #session: Session | undefined;
+  #stream: Stream | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #watchdog: NodeJS.Timeout | undefined;
-  #receiptDeadline: NodeJS.Timeout | undefined;
+  #pinger: NodeJS.Timeout | undefined;
   #queue: Promise<void> = Promise.resolve();
   #welcomedMs = 0;
-  #sentSize = 0;
-  /** Sizes of the batches that are out, in order. */
-  #unreceipted: number[] = [];
-  #receiptedSize = 0;
-  #lastReceiptMs: number | undefined;
   #problem: string | undefined;
+  /** What was logged of it last, until the node does its work again. */
+  #said: string | undefined;
+  #replaced = false;
   #stopped = false;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
-    this.#timing = { ...TIMING, ...options.timing };
+    this.#timing = { ...UPLINK_TIMING, ...options.timing };
+    this.#random = options.random ?? Math.random;
     const { firstWaitMs, mostWaitMs } = this.#timing;
-    const { random = Math.random } = options;
-    this.#backoff = new Backoff({ firstMs: firstWaitMs, mostMs: mostWaitMs, random });
+    this.#backoff = new Backoff({ firstMs: firstWaitMs, mostMs: mostWaitMs, random: this.#random });
+    this.#receipts = new ReceiptBook(options.host, options.session.nodeKey);
   }
 
   get status(): UplinkStatus {
@@ -106,82 +86,84 @@ export class Uplink {
       url: this.#options.url,
       nodeKey: toHex(this.#options.session.nodeKey),
       connected: this.#session?.welcomed === true,
-      receiptedSize: this.#receiptedSize,
-      ...(this.#lastReceiptMs === undefined ? {} : { lastReceiptMs: this.#lastReceiptMs }),
+      receiptedSize: this.#receipts.size,
+      ...(this.#receipts.lastMs === undefined ? {} : { lastReceiptMs: this.#receipts.lastMs }),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
     };
   }
 
   start(): void {
-    const { journal, identity } = this.#options.host.log();
-    this.#receiptedSize = journal.receiptedSize(identity.epoch, this.#options.session.nodeKey);
+    this.#receipts.begin();
     this.#connect();
   }
 
   /** Sends what has been signed since; cheap when there is nothing or nobody. */
   kick(): void {
-    if (this.#session?.welcomed !== true) return;
-    const { journal, identity } = this.#options.host.log();
-    while (this.#unreceipted.length < WINDOW_BATCHES) {
-      const batch = journal.batchAfter(identity.epoch, this.#sentSize, BATCH_LEAVES);
-      if (batch === undefined) return;
-      const { firstSeq, leaves, checkpoint } = batch;
-      this.#send({ type: "batch", epoch: identity.epoch, firstSeq, leaves, checkpoint });
-      this.#sentSize = batch.size;
-      this.#unreceipted.push(batch.size);
-      if (this.#unreceipted.length === 1) this.#awaitReceipt();
-    }
+    this.#stream?.kick();
+  }
+
+  /** Sends a value at once, or not at all. */
+  live(value: LiveMessage): void {
+    this.#stream?.live(value);
   }
 
   /** Drops the connection and begins anew, such as after a new epoch. */
   restart(): void {
-    this.#receiptedSize = 0;
+    this.#receipts.beginEpoch();
     this.#socket?.terminate();
   }
 
   /** Waits up to `graceMs` for receipts of what was sent, then closes. */
   async stop(graceMs: number): Promise<void> {
     const end = performance.now() + graceMs;
-    while (this.#unreceipted.length > 0 && this.#session?.welcomed === true && performance.now() < end)
-      await sleep(20);
+    while (this.#stream?.waiting === true && performance.now() < end) await sleep(20);
     this.#stopped = true;
     clearTimeout(this.#retry);
     this.#socket?.close(1001);
     await this.#queue;
     this.#socket?.terminate();
-    this.#clearDeadlines();
+    this.#endConnection();
   }
 
   #connect(): void {
     if (this.#stopped) return;
-    const session = new Session(this.#options.session);
-    const socket = new WebSocket(this.#options.url, STREAM_SUBPROTOCOL, {
-      perMessageDeflate: false,
-      maxPayload: MAX_MESSAGE_BYTES,
-      handshakeTimeout: this.#timing.handshakeMs,
-    });
-    this.#socket = socket;
-    this.#session = session;
-    this.#watch(this.#timing.handshakeMs);
+    const { url, ca, session } = this.#options;
+    const { handshakeMs } = this.#timing;
+    try {
+      const socket = dial({ url, handshakeMs, ...(ca === undefined ? {} : { ca }) });
+      this.#socket = socket;
+      this.#session = new Session(session);
+      this.#watch(handshakeMs);
+      this.#listen(socket, this.#session);
+    } catch (cause) {
+      this.#fail(cause);
+      this.#again();
+    }
+  }
+
+  #listen(socket: WebSocket, session: Session): void {
     socket.on("open", () => this.#send(session.first()));
     socket.on("ping", () => this.#alive());
-    socket.on("message", (data: Buffer) => this.#enqueue(socket, new Uint8Array(data)));
+    socket.on("pong", () => this.#alive());
+    socket.on("message", (data: Buffer, isBinary) => this.#enqueue(socket, data, isBinary));
     socket.on("error", (cause) => this.#fail(connectProblem(this.#options.url, cause)));
     socket.on("close", (code, reason) => this.#closed(socket, code, reason.toString()));
   }
 
   /** One message after the other: the handshake signs asynchronously. */
-  #enqueue(socket: WebSocket, bytes: Uint8Array): void {
+  #enqueue(socket: WebSocket, data: Buffer, isBinary: boolean): void {
     this.#alive();
     this.#queue = this.#queue.then(async () => {
       if (socket !== this.#socket || this.#stopped) return;
       try {
-        await this.#take(decodeMessage(bytes));
+        if (!isBinary) throw new Problem("message-type", "messages are binary", { got: "text" });
+        await this.#take(decodeMessage(new Uint8Array(data)));
       } catch (cause) {
         this.#fail(cause);
         // Nothing more is taken from this connection, however long its other end takes to close it.
+        this.#endStream();
         this.#session = undefined;
-        socket.close(1008);
+        socket.close(1008, describeProblem(cause).code.slice(0, MOST_REASON_BYTES));
       }
     });
   }
@@ -189,48 +171,48 @@ export class Uplink {
   async #take(message: Message): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
-    if (session.welcomed) {
-      if (message.type === "receipt") this.#takeReceipt(message.receipt);
-      else if (message.type === "refusal") throw refusedBy(message.code, message.message);
-      else throw new Problem("handshake-order", "the node sent a message out of turn", { got: message.type });
+    if (message.type === "refusal") throw session.refused(message);
+    if (this.#stream !== undefined) {
+      // A welcome alone is no success: a node that refuses every batch must not be asked twice a second.
+      if (this.#stream.take(message)) this.#works();
       return;
     }
     const step = await session.take(message);
-    if ("reply" in step) this.#send(step.reply);
-    else this.#welcome(step.welcome);
+    if ("reply" in step) {
+      this.#send(step.reply);
+      return;
+    }
+    const { host, session: terms } = this.#options;
+    if (step.enrolled !== undefined) host.enrolled?.(terms.nodeKey, step.enrolled);
+    this.#welcome(step.welcome);
   }
 
   #welcome(welcome: WelcomeMessage): void {
-    this.#unreceipted = [];
-    this.#sentSize = this.#options.host.welcomed(this.#options.session.nodeKey, welcome);
+    const { host, session, logger, url } = this.#options;
+    const size = host.welcomed(session.nodeKey, welcome);
     this.#welcomedMs = performance.now();
-    this.#alive();
     this.#problem = undefined;
-    this.#options.logger.info("node-connected", { url: this.#options.url, size: this.#sentSize });
-    if (welcome.receipt !== undefined && this.#sentSize > 0) this.#keepReceipt(welcome.receipt);
-    this.kick();
+    logger.info("node-connected", { url, size });
+    const stream = this.#openStream();
+    this.#stream = stream;
+    this.#alive();
+    this.#pinger = setInterval(() => this.#ping(), this.#timing.pingMs);
+    stream.begin(size, welcome);
   }
 
-  #takeReceipt(bytes: Uint8Array): void {
-    const { size, fresh } = this.#keepReceipt(bytes);
-    // A receipt that comes twice opens the window once.
-    this.#unreceipted = this.#unreceipted.filter((sent) => sent > size);
-    this.#awaitReceipt();
-    // A welcome alone is no success: a node that refuses every batch must not be asked twice a second.
-    if (fresh) this.#backoff.reset();
-    this.kick();
+  #openStream(): Stream {
+    const { host, live = false, frames = noFrames } = this.#options;
+    const socket = this.#socket;
+    return new Stream({
+      ...{ host, live, frames, receipts: this.#receipts, auditMs: this.#timing.auditMs },
+      send: (message) => this.#send(message),
+      bufferedBytes: () => socket?.bufferedAmount ?? 0,
+      waits: (forReceipt) => this.#awaitReceipt(forReceipt),
+    });
   }
 
-  #keepReceipt(bytes: Uint8Array): { readonly size: number; readonly fresh: boolean } {
-    const { nodeKey } = this.#options.session;
-    const { journal, identity } = this.#options.host.log();
-    const receipt = openReceipt(nativeSuite, bytes, nodeKey);
-    requireOurs(receipt, journal, identity);
-    const fresh = receipt.size > this.#receiptedSize;
-    this.#receiptedSize = Math.max(this.#receiptedSize, receipt.size);
-    this.#lastReceiptMs = performance.timeOrigin + performance.now();
-    this.#options.host.receipted(nodeKey, receipt, bytes);
-    return { size: receipt.size, fresh };
+  #ping(): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.ping();
   }
 
   #send(message: Message): void {
@@ -240,53 +222,93 @@ export class Uplink {
   #fail(cause: unknown): void {
     if (this.#stopped) return;
     const problem = cause instanceof Error ? cause : new Error(String(cause));
+    this.#replaced ||= problem instanceof Problem && problem.code === REPLACED;
     // One line when the reason changes, not one per attempt.
-    if (problem.message !== this.#problem)
+    if (problem.message !== this.#said)
       this.#options.logger.problem("node-problem", problem, { url: this.#options.url });
     this.#problem = problem.message;
+    this.#said = problem.message;
+  }
+
+  #works(): void {
+    this.#backoff.reset();
+    this.#said = undefined;
   }
 
   /** Before the welcome only the handshake's own deadline counts: a node that just pings is of no use. */
   #alive(): void {
-    if (this.#session?.welcomed === true) this.#watch(this.#timing.silenceMs);
+    if (this.#stream !== undefined) this.#watch(this.#timing.silenceMs);
   }
 
   #watch(ms: number): void {
-    clearTimeout(this.#watchdog);
-    this.#watchdog = this.#deadline(ms, () => nodeSilent(this.#options.url, ms));
+    this.#watchdog.set(
+      ms,
+      this.#giveUp(() => nodeSilent(this.#options.url, ms)),
+    );
   }
 
-  #awaitReceipt(): void {
+  #awaitReceipt(out: boolean): void {
     const { receiptMs } = this.#timing;
-    clearTimeout(this.#receiptDeadline);
-    if (this.#unreceipted.length === 0) return;
-    this.#receiptDeadline = this.#deadline(receiptMs, () => receiptLate(this.#options.url, receiptMs));
+    if (out)
+      this.#receiptDeadline.set(
+        receiptMs,
+        this.#giveUp(() => receiptLate(this.#options.url, receiptMs)),
+      );
+    else this.#receiptDeadline.clear();
   }
 
-  #deadline(ms: number, problem: () => Problem): NodeJS.Timeout {
+  /** What ends the present connection with that problem. */
+  #giveUp(problem: () => Problem): () => void {
     const socket = this.#socket;
-    return setTimeout(() => {
+    return () => {
       this.#fail(problem());
       socket?.terminate();
-    }, ms);
+    };
   }
 
-  #clearDeadlines(): void {
-    clearTimeout(this.#watchdog);
-    clearTimeout(this.#receiptDeadline);
+  #endStream(): void {
+    this.#receiptDeadline.clear();
+    clearInterval(this.#pinger);
+    this.#stream?.stop();
+    this.#stream = undefined;
+  }
+
+  #endConnection(): void {
+    this.#watchdog.clear();
+    this.#endStream();
   }
 
   #closed(socket: WebSocket, code: number, reason: string): void {
     if (socket !== this.#socket) return;
-    this.#clearDeadlines();
-    if (this.#session?.welcomed === true && !this.#stopped) {
+    const wasServed = this.#session?.welcomed === true;
+    this.#endConnection();
+    if (wasServed && !this.#stopped) {
       this.#options.logger.warn("node-disconnected", { url: this.#options.url, code, reason });
-      if (performance.now() - this.#welcomedMs > this.#timing.silenceMs) this.#backoff.reset();
+      if (performance.now() - this.#welcomedMs > this.#timing.silenceMs) this.#works();
     }
     this.#session = undefined;
     this.#socket = undefined;
-    if (!this.#stopped) this.#retry = setTimeout(() => this.#connect(), this.#backoff.next());
+    this.#again();
   }
+
+  #again(): void {
+    if (this.#stopped) return;
+    this.#retry = setTimeout(() => this.#connect(), this.#waitMs());
+  }
+
+  #waitMs(): number {
+    const { mostWaitMs } = this.#timing;
+    if (!this.#replaced) return this.#backoff.next();
+    this.#replaced = false;
+    return (mostWaitMs * (1 + this.#random())) / 2;
+  }
+}
+
+/** RFC 6455, 5.5: a control frame holds 125 bytes, two of them the code. */
+const MOST_REASON_BYTES = 123;
+
+function noFrames(): Promise<undefined> {
+  return Promise.resolve(undefined);
 }
 
 function sleep(ms: number): Promise<void> {

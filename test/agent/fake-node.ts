@@ -1,12 +1,16 @@
 import { once } from "node:events";
 import { type WebSocket, WebSocketServer } from "ws";
 import { openCheckpoint } from "../../attest/checkpoint.ts";
+import { DECISIONS, signCountersignature } from "../../attest/countersignature.ts";
 import { checkHello, type HelloTerms, STREAM_SUBPROTOCOL, signHello } from "../../attest/hello.ts";
 import { logIdOf } from "../../attest/identity.ts";
 import {
   type BatchMessage,
   decodeMessage,
+  type EnrolmentMessage,
   encodeMessage,
+  type FrameMessage,
+  type LiveMessage,
   type Message,
   type OpenMessage,
   type WelcomeMessage,
@@ -25,6 +29,10 @@ export interface Script {
   readonly silentConnections?: number;
   /** Instead of its hello. */
   opened?(peer: Peer): void;
+  /** Whether the node asks for an enrolment in place of the welcome. */
+  asks?(peer: Peer): boolean;
+  /** Instead of a welcome with a countersignature. */
+  enrolment?(peer: Peer, message: EnrolmentMessage): void | Promise<void>;
   /** What the node says it holds. */
   welcome?(peer: Peer): Omit<WelcomeMessage, "type">;
   /** Instead of a receipt. */
@@ -37,6 +45,13 @@ export class Peer {
   /** Counted from 0. */
   readonly number: number;
   readonly batches: BatchMessage[] = [];
+  readonly enrolments: EnrolmentMessage[] = [];
+  readonly lives: LiveMessage[] = [];
+  readonly frames: FrameMessage[] = [];
+  /** Types of all messages, in order of arrival. */
+  readonly types: Message["type"][] = [];
+  /** What the device was asked to put in its statement. */
+  nonce: Uint8Array = new Uint8Array(0);
   readonly closed: Promise<number>;
   readonly atMs: number = performance.now();
   open: OpenMessage | undefined;
@@ -102,8 +117,19 @@ export class FakeNode {
       deviceKey: peer.deviceKey,
       logId,
     });
-    const said = { manifestHash, size, root, receivedAtMs: 1_800_000_000_000, ruleVersion: RULE_VERSION };
+    const said = { manifestHash, size, root, receivedAtMs: Date.now(), ruleVersion: RULE_VERSION };
     return signReceipt(this.signer, { ...said, ...changes });
+  }
+
+  /** The node's answer to a statement. */
+  countersign(statement: Uint8Array, decision: number = DECISIONS.accepted): Promise<Uint8Array> {
+    return signCountersignature(nativeSuite, this.signer, { statement, decision, decidedAtMs: Date.now() });
+  }
+
+  /** Takes a device that asked, as a good node does. */
+  async enrol(peer: Peer, { statement }: EnrolmentMessage): Promise<void> {
+    const countersignature = await this.countersign(statement);
+    peer.send({ type: "welcome", ...this.#script.welcome?.(peer), countersignature });
   }
 
   async giveReceipt(peer: Peer, batch: BatchMessage): Promise<void> {
@@ -127,9 +153,13 @@ export class FakeNode {
     peer.socket.on("message", (data: Buffer) => {
       queue = queue.then(async () => {
         const message = decodeMessage(new Uint8Array(data));
+        peer.types.push(message.type);
         if (message.type === "open") terms = await this.#open(peer, message);
         else if (message.type === "deviceHello") this.#greet(peer, message.hello, terms);
+        else if (message.type === "enrolment") await this.#enrolment(peer, message);
         else if (message.type === "batch") await this.#batch(peer, message);
+        else if (message.type === "live") peer.lives.push(message);
+        else if (message.type === "frame") peer.frames.push(message);
       });
     });
   }
@@ -152,7 +182,18 @@ export class FakeNode {
   #greet(peer: Peer, hello: Uint8Array, terms: HelloTerms | undefined): void {
     if (terms === undefined) throw new Error("a hello before the node's own");
     checkHello(nativeSuite, hello, { role: "device", terms });
-    peer.send({ type: "welcome", ...this.#script.welcome?.(peer) });
+    if (this.#script.asks?.(peer) !== true) {
+      peer.send({ type: "welcome", ...this.#script.welcome?.(peer) });
+      return;
+    }
+    peer.nonce = crypto.getRandomValues(new Uint8Array(32));
+    peer.send({ type: "enrolmentRequest", nonce: peer.nonce });
+  }
+
+  async #enrolment(peer: Peer, message: EnrolmentMessage): Promise<void> {
+    peer.enrolments.push(message);
+    if (this.#script.enrolment === undefined) await this.enrol(peer, message);
+    else await this.#script.enrolment(peer, message);
   }
 
   async #batch(peer: Peer, batch: BatchMessage): Promise<void> {

@@ -2,8 +2,11 @@ import { once } from "node:events";
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
+import type { UplinkHost } from "../../agent/uplink/host.ts";
+import type { SessionOptions } from "../../agent/uplink/session.ts";
 import { compareWelcome } from "../../agent/uplink/signing-gate.ts";
-import { Uplink, type UplinkTiming } from "../../agent/uplink/uplink.ts";
+import type { UplinkTiming } from "../../agent/uplink/timing.ts";
+import { Uplink, type UplinkOptions } from "../../agent/uplink/uplink.ts";
 import { concatBytes, toHex } from "../../attest/bytes.ts";
 import type { BatchMessage } from "../../attest/messages.ts";
 import { eventually } from "../kit/programs.ts";
@@ -22,6 +25,11 @@ import {
 const QUICK: Partial<UplinkTiming> = { firstWaitMs: 1, mostWaitMs: 20 };
 const LONG_MS = 10_000;
 
+/** What an uplink has beside its node. */
+export type More = Pick<UplinkOptions, "ca" | "live" | "frames"> &
+  Pick<SessionOptions, "enrol"> &
+  Pick<UplinkHost, "enrolled"> & { readonly recording?: ReturnType<typeof recordingLogger> };
+
 export interface Connected {
   readonly uplink: Uplink;
   readonly lines: Line[];
@@ -35,9 +43,11 @@ export interface Connected {
 export class UplinkBench {
   readonly #closers: (() => Promise<unknown> | unknown)[] = [];
   readonly bench: Bench;
+  readonly folder: string;
 
   constructor() {
     const { folder, remove } = temporaryFolder();
+    this.folder = folder;
     this.bench = openBench(join(folder, "journal.sqlite"));
     this.#closers.push(remove, () => this.bench.log.journal.close());
   }
@@ -61,15 +71,22 @@ export class UplinkBench {
   connect(
     to: { readonly url: string; readonly signer?: { readonly publicKey: Uint8Array } },
     timing: Partial<UplinkTiming> = {},
+    more: More = {},
   ): Connected {
-    const { logger, lines } = recordingLogger();
+    const { enrol, enrolled, recording = recordingLogger(), ...rest } = more;
+    const { logger, lines } = recording;
     const receipted: number[] = [];
     const { log } = this.bench;
     const nodeKey = to.signer?.publicKey ?? new Uint8Array(32);
     const uplink = new Uplink({
       ...{ url: to.url, logger, timing: { ...QUICK, ...timing }, random: () => 1 },
-      session: { network: NETWORK, signer: deviceSigner, nodeKey, agentVersion: "test" },
+      ...rest,
+      session: {
+        ...{ network: NETWORK, signer: deviceSigner, nodeKey, agentVersion: "test" },
+        ...(enrol === undefined ? {} : { enrol }),
+      },
       host: {
+        ...(enrolled === undefined ? {} : { enrolled }),
         log: () => log,
         welcomed: (_key, welcome) => compareWelcome(welcome, log.journal, log.identity).size,
         receipted: (key, { size }, bytes) => {

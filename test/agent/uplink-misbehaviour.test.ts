@@ -1,9 +1,11 @@
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { signHello } from "../../attest/hello.ts";
+import type { Message } from "../../attest/messages.ts";
 import { nativeSigner } from "../../attest/native.ts";
 import type { FakeNode } from "./fake-node.ts";
-import { deviceSigner } from "./kit.ts";
+import { deviceSigner, NETWORK } from "./kit.ts";
 import { until, useUplinkBench } from "./uplink-kit.ts";
 
 describe("uplink", () => {
@@ -112,6 +114,98 @@ describe("uplink", () => {
       await until("a problem", () => lied.problems().length);
       expect(lied.problems()[0]).toMatch(/^(cose|cbor)-/);
       expect([...node.batches, ...liar.batches]).toEqual([]);
+    });
+
+    it("tells nothing of the log to one that relays what the true node said to somebody else, or earlier", async () => {
+      await on().sign(2);
+      const heard: Message[] = [];
+      const liar: FakeNode = await on().startNode({
+        opened: (peer) => {
+          const { publicKey: nodeKey } = liar.signer;
+          const [said] = heard;
+          if (said !== undefined) return peer.send(said);
+          void (async () => {
+            // What the true node answered to this very device, over the nonce of another connection.
+            const deviceNonce = new Uint8Array(32).fill(1);
+            const nodeNonce = new Uint8Array(32).fill(2);
+            const terms = { network: NETWORK, deviceKey: peer.deviceKey, nodeKey, deviceNonce, nodeNonce };
+            const hello = await signHello(liar.signer, "node", terms);
+            heard.push({ type: "nodeHello", nodeKey, nodeNonce, hello });
+            peer.send({ type: "nodeHello", nodeKey, nodeNonce, hello });
+          })();
+        },
+      });
+      const { problems } = on().connect(liar);
+      await until("a second relay", () => liar.peers.length > 2);
+      expect(problems()).toEqual(["hello-mismatch"]);
+      expect(liar.peers.map(({ types }) => types.join(" "))).toEqual(liar.peers.map(() => "open"));
+    });
+
+    it("tells nothing of the log to one that sends the device's own hello back", async () => {
+      await on().sign(2);
+      let seen: Uint8Array = new Uint8Array(0);
+      const node: FakeNode = await on().startNode({
+        opened: (peer) => {
+          const { publicKey: nodeKey } = node.signer;
+          const nodeNonce = new Uint8Array(32).fill(2);
+          void (async () => {
+            const terms = { network: NETWORK, deviceKey: peer.deviceKey, nodeKey, nodeNonce };
+            const deviceNonce = peer.open?.deviceNonce ?? nodeNonce;
+            seen = await signHello(deviceSigner, "device", { ...terms, deviceNonce });
+            peer.send({ type: "nodeHello", nodeKey, nodeNonce, hello: seen });
+          })();
+        },
+      });
+      const { problems } = on().connect(node);
+      await until("a problem", () => problems().length);
+      expect(seen.length).toBeGreaterThan(64);
+      expect(problems()[0]).toMatch(/^(cose|hello)-/);
+      expect(node.peers[0]?.types).toEqual(["open"]);
+    });
+
+    it("takes no text for a message", async () => {
+      const node = await on().startNode({ opened: (peer) => peer.socket.send("hello") });
+      const { problems } = on().connect(node);
+      await until("another attempt", () => node.peers.length > 1);
+      expect(problems()).toEqual(["message-type"]);
+      expect(await node.peers[0]?.closed).toBe(1008);
+    });
+
+    it("begins where an older checkpoint of its own ends that a node shows, and loses no receipt over it", async () => {
+      const first = await on().sign(5);
+      const node: FakeNode = await on().startNode({
+        welcome: () => {
+          const old = on().bench.log.journal.checkpointAt(1, first);
+          return old === undefined ? {} : { epoch: 1, checkpoint: new Uint8Array(old) };
+        },
+      });
+      const second = await on().sign(5);
+      const before = on().connect(node);
+      await until("everything", () => before.receipted.includes(second));
+      await before.uplink.stop(0);
+      // The node says again that it holds only the first: what it has receipted stays receipted.
+      const { receipted, uplink, problems } = on().connect(node);
+      await until("everything again", () => receipted.includes(second));
+      expect(node.batches.map(({ firstSeq }) => firstSeq)).toEqual([first, first]);
+      expect(on().bench.log.journal.receiptedSize(1, node.signer.publicKey)).toBe(second);
+      expect(uplink.status.receiptedSize).toBe(second);
+      expect(problems()).toEqual([]);
+    });
+
+    it("does not fight for a connection that another agent with this key has taken over", async () => {
+      const node = await on().startNode({
+        batch: (peer) => {
+          peer.send({ type: "refusal", code: "connection-replaced", message: "connected again" });
+          peer.socket.close(1008);
+        },
+      });
+      await on().sign(2);
+      const { lines } = on().connect(node, { firstWaitMs: 1, mostWaitMs: 400 });
+      const [first, second] = await until("a second attempt", () => node.peers.length > 1 && node.peers);
+      // At least half of the longest wait, where any other refusal is tried again after a millisecond.
+      expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(200);
+      const problem = lines.find(({ event }) => event === "node-problem");
+      expect(problem?.["message"]).toContain("does another agent run with a copy of this key?");
     });
 
     it.each([

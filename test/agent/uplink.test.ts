@@ -67,7 +67,13 @@ describe("uplink", () => {
     }
 
     it("never has more than four batches out, and sends a backlog in order", async () => {
-      const node = await on().startNode();
+      // The fourth is kept waiting: by then the window is as wide as it gets.
+      const node: FakeNode = await on().startNode({
+        batch: async (peer, batch) => {
+          if (peer.batches.length === 4) await new Promise((resolve) => setTimeout(resolve, 100));
+          await node.giveReceipt(peer, batch);
+        },
+      });
       const size = await backlog();
       const { receipted } = on().connect(node);
       await until("all receipts", () => receipted.includes(size));
@@ -86,24 +92,23 @@ describe("uplink", () => {
           return { epoch: 1, checkpoint: batch.checkpoint, receipt: first };
         },
         batch: async (peer, batch) => {
-          if (peer.number > 0 || peer.batches.length < 4) return;
-          const [oldest = batch] = peer.batches;
-          first = await node.receiptOf(peer, oldest);
+          if (peer.number > 0 || peer.batches.length > 1) return;
+          first = await node.receiptOf(peer, batch);
           peer.waiting -= 1;
           for (let i = 0; i < 6; i++) peer.send({ type: "receipt", receipt: first });
         },
       });
       const { uplink, receipted } = on().connect(node);
-      await until("the window and one more", () => node.batches.length === 5);
+      await until("one, and a window of two after its receipt", () => node.batches.length === 3);
       for (let i = 0; i < 20; i++) uplink.kick();
       await until("all the same receipts", () => receipted.length >= 6);
       await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(node.batches).toHaveLength(5);
+      expect(node.batches).toHaveLength(3);
       node.peers[0]?.socket.terminate();
-      await until("a resumed window", () => node.peers[1]?.batches.length === 4);
+      await until("a resumed window", () => node.peers[1]?.batches.length);
       for (let i = 0; i < 20; i++) uplink.kick();
       await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(node.peers[1]?.batches).toHaveLength(4);
+      expect(node.peers[1]?.batches).toHaveLength(1);
       const from = node.peers[0]?.batches[1]?.firstSeq ?? -1;
       const resumed = node.peers[1]?.batches ?? [];
       expect(resumed[0]?.firstSeq).toBe(from);
@@ -148,6 +153,26 @@ describe("uplink", () => {
     const [first, , , , fifth] = node.peers;
     // 20, 40, 80 and 160 ms at the least; a wait that began anew each time would be through in 80.
     expect((fifth?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(295);
+  });
+
+  it("pings and is pinged: either is a sign of life", async () => {
+    const node = await on().startNode();
+    let pings = 0;
+    const { uplink, problems } = on().connect(node, { pingMs: 20, silenceMs: 300 });
+    const [peer] = await until("a connection", () => uplink.status.connected && node.peers);
+    peer?.socket.on("ping", () => {
+      pings += 1;
+    });
+    await until("more pings than the silence lasts", () => pings > 25);
+    expect([node.peers.length, problems()]).toEqual([1, []]);
+    const quiet = await on().startNode();
+    const other = on().connect(quiet, { pingMs: 100_000, silenceMs: 300 });
+    const [heard] = await until("a connection", () => other.uplink.status.connected && quiet.peers);
+    for (let i = 0; i < 20; i++) {
+      heard?.socket.ping();
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    expect([quiet.peers.length, other.problems()]).toEqual([1, []]);
   });
 
   it("serves a node while another is dead", async () => {
