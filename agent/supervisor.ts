@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { Backoff } from "../runtime/limits.ts";
 import type { Logger } from "../runtime/log.ts";
+import type { Hangups } from "./reload/hangups.ts";
 
 /** The parent waits this long for the agent's own clean stop before it ends it. */
 const STOP_MS = 20_000;
@@ -15,11 +16,13 @@ export interface Supervised {
   readonly command: string;
   readonly args: readonly string[];
   readonly logger: Logger;
+  /** SIGHUPs to pass on; without them they end this process. */
+  readonly hangups?: Hangups;
 }
 
 /**
- * The agent's small parent: starts it, starts it again with growing waits when it dies, passes SIGTERM and SIGINT on
- * and ends with the child's own exit code. It holds no socket, no line and no key.
+ * The agent's small parent: starts it, starts it again with growing waits when it dies, passes SIGTERM, SIGINT and
+ * SIGHUP on, and ends with the child's own exit code. It holds no socket, no line and no key.
  */
 export async function supervise(what: Supervised): Promise<number> {
   const stop = new StopRequest();
@@ -89,6 +92,7 @@ function runOnce(what: Supervised, stop: StopRequest): Promise<number> {
       // The channel tells the agent when its parent is gone, kill -9 included: it then stops by itself.
       stdio: ["inherit", "inherit", "inherit", "ipc"],
     });
+    what.hangups?.pass(() => void child.kill("SIGHUP"));
     let killer: NodeJS.Timeout | undefined;
     const forget = stop.onRequest(() => {
       child.kill("SIGTERM");

@@ -7,6 +7,11 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["agent", async () => (await import("../agent/cli/agent.ts")).agentCommand()],
   ["status", async () => (await import("../agent/cli/status.ts")).statusCommand()],
   ["support-bundle", async () => (await import("../agent/cli/support-bundle.ts")).supportBundleCommand()],
+  ["enrol", async () => (await import("../agent/cli/enrol.ts")).enrolCommand()],
+  ["backup", async () => (await import("../agent/cli/backup.ts")).backupCommand()],
+  ["restore", async () => (await import("../agent/cli/restore.ts")).restoreCommand()],
+  ["replace-gateway", async () => (await import("../agent/cli/replace-gateway.ts")).replaceGatewayCommand()],
+  ["config-schema", async () => (await import("../agent/cli/config-schema.ts")).configSchemaCommand()],
   ["drivers", async () => (await import("../agent/cli/drivers.ts")).driversCommand()],
   ["scan", async () => (await import("../agent/cli/scan.ts")).scanCommand()],
   ["simulate", async () => (await import("../agent/cli/simulate.ts")).simulateCommand()],
@@ -16,6 +21,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["verify", async () => (await import("../network/cli/verify.ts")).verifyCommand()],
   ["inspect", async () => (await import("../network/cli/inspect.ts")).inspectCommand()],
   ["node", async () => (await import("../network/cli/node.ts")).nodeCommand()],
+  ["admit", async () => (await import("../network/cli/admit.ts")).admitCommand()],
   ["keygen", async () => (await import("../agent/cli/keygen.ts")).keygenCommand()],
   ["demo", async () => (await import("./demo/command.ts")).demoCommand()],
 ]);
@@ -24,10 +30,12 @@ const HELP = `
 On a gateway, in this order:
   kilowitness scan                          find meters on serial ports and in the network, ready to paste
   kilowitness probe --config agent.yaml     read every device once: is the wiring right?
+  kilowitness enrol --config agent.yaml     a QR code for the node's operator; takes a one-time code
   kilowitness agent --config agent.yaml     seal, keep and stream readings
   kilowitness status --config agent.yaml    how the running agent stands, and what needs attention
   kilowitness prove --config agent.yaml     list closed intervals, write the proof of one
   kilowitness support-bundle --config agent.yaml --out support.tar.gz
+  kilowitness backup --config agent.yaml --out FILE    and restore, replace-gateway: docs/backup.md
   kilowitness fsck FILE                     check a journal or a node's store from end to end
 
 For a device that is not in the list (docs/add-a-device.md):
@@ -35,6 +43,10 @@ For a device that is not in the list (docs/add-a-device.md):
   kilowitness probe --profile FILE …        what a profile makes of a device, live
   kilowitness capture --profile FILE …      a device's registers for the profile's tests
   kilowitness simulate FILE                 a device of that profile, without hardware
+
+At a node (docs/node.md):
+  kilowitness node --config node.yaml       take devices' logs, check every entry, give receipts
+  kilowitness admit code --config node.yaml let a device in (also: list, approve, reject, remove, quarantined, release)
 
 Anywhere else:
   kilowitness verify hour.kwp               check a proof somebody gave you

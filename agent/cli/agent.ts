@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import { toHex } from "../../attest/bytes.ts";
 import { leaveParent, runCommand, stopRequested } from "../../runtime/command.ts";
-import { openLogger } from "../../runtime/log.ts";
+import { type Logger, openLogger } from "../../runtime/log.ts";
 import { Agent } from "../agent.ts";
-import { loadAgentConfig } from "../config/config.ts";
+import { type AgentConfig, loadAgentConfig } from "../config/config.ts";
+import { listenForHangups } from "../reload/hangups.ts";
+import { ReloadingAgent } from "../reload/reloading-agent.ts";
 import type { AgentEvent } from "../status.ts";
 import { supervise } from "../supervisor.ts";
 
@@ -15,8 +17,9 @@ interface AgentCommandOptions {
 
 const HELP = `
 Readings are sealed into the journal named in the configuration and streamed to the nodes named there. The device key
-is made on first start. Logs go to standard error, one JSON object a line. SIGTERM stops it cleanly. One agent at a time
-may use a journal; kilowitness prove reads it meanwhile.
+is made on first start. Logs go to standard error, one JSON object a line. SIGTERM stops it cleanly. SIGHUP has it read its
+configuration again, unless it was started in a terminal. One agent at a time may use a journal; kilowitness prove reads it
+meanwhile.
 
 Exit status: 0 stopped cleanly, 1 it could not start or failed, 2 the configuration is wrong.
 
@@ -36,16 +39,33 @@ export function agentCommand(): Command {
 }
 
 async function runAgent(options: AgentCommandOptions): Promise<void> {
+  const hangups = listenForHangups();
   const config = loadAgentConfig(options.config);
-  const logger = openLogger("agent", config.logLevel);
   const stopped = stopRequested();
+  try {
+    const reloading = reloadingAgent(config);
+    reloading.start();
+    process.stdout.write(`${readyLine(reloading.agent, options.json === true)}\n`);
+    hangups.pass(() => reloading.reload());
+    await Promise.race([stopped, reloading.broken]);
+    await reloading.stop();
+  } finally {
+    leaveParent();
+  }
+}
+
+function reloadingAgent(config: AgentConfig): ReloadingAgent<Agent> {
   const listener = parentListener();
-  const agent = new Agent({ config, logger, ...(listener === undefined ? {} : { listener }) });
-  agent.start();
-  process.stdout.write(`${readyLine(agent, options.json === true)}\n`);
-  await stopped;
-  await agent.stop();
-  leaveParent();
+  const logger = ({ logLevel }: AgentConfig): Logger => openLogger("agent", logLevel);
+  return new ReloadingAgent({
+    ...{ config, logger, load: () => loadAgentConfig(config.path) },
+    make: (wanted) =>
+      new Agent({
+        config: wanted,
+        logger: logger(wanted),
+        ...(listener === undefined ? {} : { listener }),
+      }),
+  });
 }
 
 async function superviseAgent(options: AgentCommandOptions): Promise<void> {
@@ -55,6 +75,7 @@ async function superviseAgent(options: AgentCommandOptions): Promise<void> {
     command: process.execPath,
     args: options.json === true ? [...args, "--json"] : args,
     logger: openLogger("supervisor", "info"),
+    hangups: listenForHangups(),
   });
 }
 
