@@ -1,12 +1,16 @@
+import { agentBench } from "./agent.ts";
 import { busBench } from "./bus.ts";
 import { codecBench } from "./codec.ts";
+import { type Flags, flagsOf } from "./flags.ts";
+import { ingestBench } from "./ingest.ts";
+import { loadNode } from "./load/command.ts";
 import type { Result } from "./measure.ts";
 import { proofBench } from "./proof.ts";
 import { signBench } from "./sign.ts";
 import { stateBench } from "./state.ts";
 import { verifyBench } from "./verify.ts";
 
-type Bench = () => Promise<readonly Result[]>;
+type Bench = (flags: Flags) => Promise<readonly Result[]>;
 
 /** All of the evidence format, in this order; each can be asked for alone. */
 const EVIDENCE: ReadonlyMap<string, Bench> = new Map([
@@ -18,27 +22,51 @@ const EVIDENCE: ReadonlyMap<string, Bench> = new Map([
 ]);
 /** The Modbus bus, over simulated lines. */
 const BUS: ReadonlyMap<string, Bench> = new Map([["bus", busBench]]);
+/** What a verifying node takes in. */
+const INGEST: ReadonlyMap<string, Bench> = new Map([["ingest", ingestBench]]);
+/** What the agent costs its gateway. */
+const AGENT: ReadonlyMap<string, Bench> = new Map([["agent", agentBench]]);
 const GROUPS: ReadonlyMap<string, ReadonlyMap<string, Bench>> = new Map([
   ["evidence", EVIDENCE],
   ["bus", BUS],
+  ["ingest", INGEST],
+  ["agent", AGENT],
 ]);
 
 const args = process.argv.slice(2);
 const json = args.includes("--json");
+const flags = flagsOf(args);
 const asked = args.filter((arg) => !arg.startsWith("-"));
-const chosen = asked.length === 0 ? [...GROUPS.values()].flatMap(benchesOf) : asked.flatMap(benchesNamed);
+if (asked[0] === "load") await runLoad(args.slice(args.indexOf("load") + 1));
+else await runBenches();
 
-if (chosen.includes(undefined)) {
-  const known = [...GROUPS].flatMap(([group, benches]) => [group, ...benches.keys()]);
-  process.stderr.write(
-    `bench: not a benchmark among "${asked.join(" ")}"; expected some of ${known.join(", ")}\n`,
-  );
-  process.exitCode = 2;
-} else {
-  for (const run of chosen) {
-    for (const result of (await run?.()) ?? [])
-      process.stdout.write(`${json ? JSON.stringify(result) : words(result)}\n`);
+async function runBenches(): Promise<void> {
+  const chosen = asked.length === 0 ? [...GROUPS.values()].flatMap(benchesOf) : asked.flatMap(benchesNamed);
+  if (chosen.includes(undefined)) {
+    const known = [...GROUPS].flatMap(([group, benches]) => [group, ...benches.keys()]);
+    const names = [...known, "load"].join(", ");
+    fail(`not a benchmark among "${asked.join(" ")}"; expected some of ${names}`);
+    return;
   }
+  for (const run of chosen) print((await run?.(flags)) ?? []);
+}
+
+/** A node that somebody else runs under load; its figures stand alone. */
+async function runLoad(words: readonly string[]): Promise<void> {
+  try {
+    print(await loadNode(words));
+  } catch (thrown) {
+    fail(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}
+
+function fail(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
+  process.exitCode = 2;
+}
+
+function print(results: readonly Result[]): void {
+  for (const result of results) process.stdout.write(`${json ? JSON.stringify(result) : words(result)}\n`);
 }
 
 function benchesNamed(name: string): readonly (Bench | undefined)[] {
