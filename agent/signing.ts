@@ -4,6 +4,7 @@ import type { Logger } from "../runtime/log.ts";
 import type { TimeKeeper } from "./clock/time-keeper.ts";
 import type { Guard } from "./guard.ts";
 import type { Ledger } from "./sealing/ledger.ts";
+import { CHECKPOINT_LEAVES } from "./sealing/prefix-checkpoints.ts";
 import { compareWelcome, epochProblem, SigningGate } from "./uplink/signing-gate.ts";
 
 export interface SigningOptions {
@@ -20,8 +21,6 @@ export interface SigningOptions {
   /** There is a new checkpoint to send. */
   readonly signed: () => void;
 }
-
-const CHECKPOINT_LEAVES = 1024;
 
 /** When the log is signed: after the nodes have shown what they hold, and then as often as is due. */
 export class Signing {

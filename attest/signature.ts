@@ -1,5 +1,5 @@
 import { Point } from "@noble/ed25519";
-import { fromHex } from "./bytes.ts";
+import { equalBytes, fromHex } from "./bytes.ts";
 import { Problem } from "./problem.ts";
 import type { Suite } from "./suite.ts";
 
@@ -32,7 +32,10 @@ const SMALL_ORDER_Y = [
 export interface Signer {
   /** Ed25519, 32 bytes, of prime order. */
   readonly publicKey: Uint8Array;
-  /** A signature of 64 bytes that has been verified under profile S before it is returned. */
+  /**
+   * A signature of 64 bytes that has been checked before it is returned: verified under profile S, or made twice from keys
+   * held apart.
+   */
   sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
@@ -100,7 +103,21 @@ export interface SignedMessage {
 export function requireVerified(suite: Suite, signed: SignedMessage): Uint8Array {
   const { publicKey, message, signature } = signed;
   if (suite.verifySignature(publicKey, message, signature)) return signature;
-  throw new Problem("signer-fault", "the signer made a signature that does not verify", {
+  throw signerFault();
+}
+
+/**
+ * Hands out a signature that was made twice, which in Ed25519 is the same one.
+ * @throws Problem `signer-fault`
+ */
+export function requireSame(signature: Uint8Array, again: Uint8Array): Uint8Array {
+  if (equalBytes(signature, again)) return signature;
+  throw signerFault();
+}
+
+/** What was signed must not leave, for a faulty signature can give the key away. */
+function signerFault(): Problem {
+  return new Problem("signer-fault", "the signer made a signature that does not verify", {
     hint: "do not use this signer again before its hardware and its key have been checked",
   });
 }

@@ -1,7 +1,7 @@
 import { toHex } from "../attest/bytes.ts";
 import { LruCache } from "../attest/lru-cache.ts";
 import type { FrameMessage } from "../attest/messages.ts";
-import { nativeSigner, nativeSuite } from "../attest/native.ts";
+import { nativeBusySigner, nativeSuite } from "../attest/native.ts";
 import { Problem } from "../attest/problem.ts";
 import type { Signer } from "../attest/signature.ts";
 import { loadOrCreateKey } from "../runtime/key-file.ts";
@@ -78,7 +78,7 @@ export async function startNode(
 ): Promise<RunningNode> {
   const files = new NodeFiles(config);
   const { key, created } = loadOrCreateKey(config.key);
-  const signer = nativeSigner(key.seed);
+  const signer = nativeBusySigner(key.seed);
   logger.info("node-key", { created, nodeKey: toHex(signer.publicKey) });
   const store = openSqliteStore(nativeSuite, {
     path: config.store,

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { Problem } from "../attest/problem.ts";
 import { databaseFault } from "./database-fault.ts";
@@ -19,6 +19,7 @@ export interface DatabaseOptions {
   readonly wholeCheckBytes?: number;
 }
 
+const PRIVATE = 0o600;
 const PAGE_BYTES = 4096;
 /** What the write-ahead log grows to before it is folded in, and keeps of the disk. */
 export const WAL_LIMIT_BYTES: number = 4 * 1024 * 1024;
@@ -37,6 +38,7 @@ const AUTO_VACUUM_INCREMENTAL = 2;
 export function openDatabase(options: DatabaseOptions): SqliteDatabase {
   let database: SqliteDatabase | undefined;
   try {
+    makePrivate(options.path);
     database = new Database(options.path);
     applyPragmas(database, options.maxBytes);
     checkHealth(database, options);
@@ -46,6 +48,11 @@ export function openDatabase(options: DatabaseOptions): SqliteDatabase {
     database?.close();
     throw openProblem(options.path, cause);
   }
+}
+
+/** A new file is its owner's alone; what SQLite puts beside it gets the same rights. One that is there keeps its own. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, "a", PRIVATE));
 }
 
 /**

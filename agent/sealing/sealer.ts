@@ -1,6 +1,6 @@
 import { losesBegin } from "../../attest/channel-rules.ts";
 import { breakClose, type ChannelState, closeReferences, dueClose } from "../../attest/channel-state.ts";
-import { signCheckpoint } from "../../attest/checkpoint.ts";
+import { type Checkpoint, signCheckpoint } from "../../attest/checkpoint.ts";
 import type { CloseBody } from "../../attest/intervals.ts";
 import { longestPauseMs } from "../../attest/intervals.ts";
 import {
@@ -38,6 +38,7 @@ import {
   sameManifest,
 } from "./leaves.ts";
 import { LogWriter, type LogWriterOptions } from "./log-writer.ts";
+import { prefixCheckpoints } from "./prefix-checkpoints.ts";
 import { ToldClock } from "./told-clock.ts";
 
 export interface SealerOptions extends LogWriterOptions {
@@ -240,30 +241,36 @@ export class Sealer {
 
   /** Commits, signs a checkpoint over everything durable, and stores it. Returns its size. */
   async checkpoint(): Promise<number> {
-    const { rules, durable } = this.#committed();
-    const bytes = await signCheckpoint(this.#options.signer, this.#rules.logId, rules);
-    this.writer.journal.addCheckpoint(this.#rules.identity.epoch, durable, bytes);
-    this.#signedSize = durable;
-    this.writer.signed(durable);
-    return durable;
+    const last = this.#committed();
+    const { journal } = this.writer;
+    const terms = { signedSize: this.#signedSize, last };
+    for (const before of prefixCheckpoints(journal, this.#rules.identity.epoch, terms))
+      await this.#sign(before);
+    await this.#sign(last);
+    return last.size;
+  }
+
+  async #sign(checkpoint: Checkpoint): Promise<void> {
+    const { size } = checkpoint;
+    const bytes = await signCheckpoint(this.#options.signer, this.#rules.logId, checkpoint);
+    this.writer.journal.addCheckpoint(this.#rules.identity.epoch, size, bytes);
+    this.#signedSize = size;
+    this.writer.signed(size);
   }
 
   /** What the next checkpoint says; taken in one step with the commit, before anything else is appended. */
-  #committed(): { rules: Parameters<typeof signCheckpoint>[2]; durable: number } {
+  #committed(): Checkpoint {
     this.commit({ snapshot: this.#closedSinceCheckpoint });
     this.#closedSinceCheckpoint = false;
     const issued = this.clock.now();
     return {
-      durable: this.durableSize,
-      rules: {
-        size: this.durableSize,
-        root: this.#rules.root(),
-        lastLeafMs: this.#rules.lastTime.timeMs,
-        issuedAtMs: issued.timeMs,
-        timeQuality: issued.timeQuality,
-        bootCount: this.#options.bootCount,
-        manifestHash: this.#rules.manifestHash,
-      },
+      size: this.durableSize,
+      root: this.#rules.root(),
+      lastLeafMs: this.#rules.lastTime.timeMs,
+      issuedAtMs: issued.timeMs,
+      timeQuality: issued.timeQuality,
+      bootCount: this.#options.bootCount,
+      manifestHash: this.#rules.manifestHash,
     };
   }
 

@@ -55,8 +55,9 @@ export class Upkeep {
     if (found === undefined) return false;
     const { stretch, releases, reason, leaves } = found;
     sealer.release(stretch, releases, reason);
-    sealer.commit();
+    // A commit that finds no room waits, with what it releases, and is made up for.
     this.#released += leaves;
+    sealer.commit();
     this.#say(reason);
     return true;
   }

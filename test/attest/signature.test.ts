@@ -5,7 +5,7 @@ import { asciiBytes, fromHex, toHex } from "../../attest/bytes.ts";
 import * as native from "../../attest/native.ts";
 import * as portable from "../../attest/portable.ts";
 import { Problem } from "../../attest/problem.ts";
-import { requireVerified } from "../../attest/signature.ts";
+import { requireSame, requireVerified } from "../../attest/signature.ts";
 import { describeVectors, readVectors, reportCount } from "../kit/vectors.ts";
 import { accepts, flip, oneVerdict, suites, type Triple } from "./signature-kit.ts";
 
@@ -126,6 +126,7 @@ describeVectors("profile S on vectors that carry no verdict of ours", () => {
 const signers = [
   ["portable", portable.portableSigner],
   ["native", native.nativeSigner],
+  ["busy", native.nativeBusySigner],
 ] as const;
 
 describe.each(signers)("%s signer", (title, signerOf) => {
@@ -169,6 +170,21 @@ describe("sign, verify, then use", () => {
     expect(requireVerified(native.nativeSuite, signed)).toBe(signature);
     const faulty = { ...signed, signature: flip(signature, 300) };
     expect(() => requireVerified(native.nativeSuite, faulty)).toThrow(Problem);
+  });
+
+  it("never lets a signature out that came out differently the second time", () => {
+    const signature = native.nativeSigner(new Uint8Array(32).fill(3)).sign(Uint8Array.of(1));
+    expect(requireSame(signature, signature.slice())).toBe(signature);
+    for (const bit of [0, 300, 511])
+      expect(() => requireSame(signature, flip(signature, bit))).toThrow(
+        expect.objectContaining({ code: "signer-fault" }),
+      );
+  });
+
+  it("makes the same signatures where it is done twice, with and without the check of each 64th", () => {
+    const seed = new Uint8Array(32).fill(5);
+    const [once, twice] = [native.nativeSigner(seed), native.nativeBusySigner(seed)];
+    for (let i = 0; i < 130; i++) expect(twice.sign(Uint8Array.of(i))).toEqual(once.sign(Uint8Array.of(i)));
   });
 
   it("both signers make the same key and signature", () => {

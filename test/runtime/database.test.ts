@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,6 +46,17 @@ describe("openDatabase", () => {
       expect(pragma(database, "max_page_count")).toBe(256);
     }
     for (const database of [first, second, third]) database.close();
+  });
+
+  it("is its owner's alone where it is new, with what stands beside it, and keeps the rights it has", () => {
+    const modeOf = (name: string): number => statSync(name).mode & 0o777;
+    const database = open();
+    database.exec("INSERT INTO t (a) VALUES (1)");
+    expect([modeOf(path), modeOf(`${path}-wal`)]).toEqual([0o600, 0o600]);
+    database.close();
+    chmodSync(path, 0o640);
+    open().close();
+    expect(modeOf(path)).toBe(0o640);
   });
 
   it("is the only way to a database: nothing else in the house opens one to write", () => {
