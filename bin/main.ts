@@ -17,6 +17,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["simulate", async () => (await import("../agent/cli/simulate.ts")).simulateCommand()],
   ["capture", async () => (await import("../agent/cli/capture.ts")).captureCommand()],
   ["fsck", async () => (await import("./fsck/command.ts")).fsckCommand()],
+  ["flex", async () => (await import("../agent/cli/flex.ts")).flexCommand()],
   ["prove", async () => (await import("../agent/cli/prove.ts")).proveCommand()],
   ["verify", async () => (await import("../network/cli/verify.ts")).verifyCommand()],
   ["inspect", async () => (await import("../network/cli/inspect.ts")).inspectCommand()],
@@ -50,6 +51,7 @@ At a node (docs/node.md):
 
 Anywhere else:
   kilowitness verify hour.kwp               check a proof somebody gave you
+  kilowitness flex baseline --load load.csv …   what a baseline method says of an event
   kilowitness inspect receipt.cose          see what a leaf, an object or a proof says, as JSON
   kilowitness demo                          see the whole path on simulated devices`;
 
