@@ -34,6 +34,7 @@ export const NOT_HERE: Readonly<Record<string, string>> = {
   "bytes-short": NOT_VERIFYING,
   "cbor-encode": NOT_VERIFYING,
   channels: LARGE,
+  "enrolment-code-format": NOT_VERIFYING,
   json: NOT_VERIFYING,
   "log-empty": NOT_VERIFYING,
   "message-size": STREAM,
