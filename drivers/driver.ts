@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ChannelRole, FlexibilityReading, MeterReading } from "../attest/reading.ts";
+import type { Controllable } from "./control.ts";
 
 /** Who a device says it is, read from the device. Empty text means that it does not say. */
 export interface MeterIdentity {
@@ -72,6 +73,11 @@ interface MeterDriverBase {
   identify(): Promise<MeterIdentity>;
   /** The device's channels. Valid after {@link identify} has resolved. */
   channels(): readonly ChannelDescription[];
+  /**
+   * What the device can be told. Valid after {@link identify} has resolved; absent where it takes no commands. It goes
+   * over the same line, before readings, and ends with {@link close}, which reverts nothing.
+   */
+  readonly control?: Controllable | undefined;
   /** Releases line and timers. Never throws, may be called twice. */
   close(): Promise<void>;
 }

@@ -9,6 +9,20 @@ export {
   READING_STATUS,
 } from "../attest/reading.ts";
 export { catalogueOf, type DriverCatalogue, driverCatalogue } from "./catalogue.ts";
+export {
+  CONTROL_KINDS,
+  CONTROL_MODES,
+  type ControlCapability,
+  type ControlCommand,
+  type ControlKind,
+  type Controllable,
+  type ControlMode,
+  type ControlRatings,
+  type ControlResult,
+  type ControlState,
+  type ControlValue,
+  type RevertResult,
+} from "./control.ts";
 export type {
   ChannelDescription,
   Doubt,

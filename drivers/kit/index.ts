@@ -13,6 +13,12 @@ export {
   type SimulatedProfileOptions,
   startSimulatedProfile,
 } from "../simulated/profile-device.ts";
+export {
+  type ControlledSuite,
+  type ControlledSuiteOptions,
+  startControlledSuite,
+} from "../simulated/sunspec-controlled.ts";
 export { type CheckResult, type ConformanceSettings, conformance } from "./conformance.ts";
+export { controlConformance } from "./control-conformance.ts";
 export { physicsFault } from "./physics.ts";
 export { type LineScript, type ScriptedLine, startScriptedLine } from "./scripted-line.ts";

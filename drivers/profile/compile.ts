@@ -1,6 +1,7 @@
 import { ONE, type Rational, rational, times } from "../modbus/rational.ts";
 import { widthOf } from "../modbus/registers.ts";
 import type { CompiledPoint, CompiledProfile, PointField, ReadPlan } from "./compiled.ts";
+import { compileCommands } from "./control-compile.ts";
 import type { LoadedProfile } from "./load.ts";
 import { planSnapshots } from "./plan.ts";
 import type { Profile, ProfilePoint, ProfileSnapshot } from "./profile.ts";
@@ -31,7 +32,8 @@ export function compileProfile(name: string, { file, profile, digest }: LoadedPr
     return made;
   };
   plan(Object.keys(profile.snapshots));
-  return { name, profile, digest, points, plan };
+  const commands = compileCommands({ profile, points }, file);
+  return { name, profile, digest, points, commands, plan };
 }
 
 function compiledPoint(profile: Profile, name: string, point: ProfilePoint): CompiledPoint {

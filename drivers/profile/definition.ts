@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { describeProblem } from "../../attest/problem.ts";
+import { controlLimitsSchema } from "../control/options.ts";
 import type { DriverDefinition } from "../driver.ts";
 import { checkPlace, modbusShape } from "../modbus/options.ts";
 import { compileProfile } from "./compile.ts";
@@ -16,26 +17,29 @@ const positive = z
 /** The driver that a profile is; its transport gives the defaults of the options. */
 export function driverOfProfile(compiled: CompiledProfile): DriverDefinition {
   const { profile, name } = compiled;
-  const schema = z
-    .strictObject({ ...modbusShape, ...defaultsOf(profile.transport), positive })
-    .superRefine(checkPlace)
-    .superRefine((options, context) => {
-      for (const channel of Object.keys(options.positive))
-        if (profile.channels[channel]?.power === undefined)
-          context.addIssue({ code: "custom", path: ["positive", channel], message: noPower(compiled) });
-    });
+  const shape = { ...modbusShape, ...defaultsOf(profile.transport), positive };
+  // A device that is only read has no limits to keep to.
+  const whole: z.ZodObject<typeof shape, z.core.$strict> =
+    profile.control === undefined
+      ? z.strictObject(shape)
+      : z.strictObject({ ...shape, controlLimits: controlLimitsSchema });
+  const schema = whole.superRefine(checkPlace).superRefine((options, context) => {
+    for (const channel of Object.keys(options.positive))
+      if (profile.channels[channel]?.power === undefined)
+        context.addIssue({ code: "custom", path: ["positive", channel], message: noPower(compiled) });
+  });
   return {
     name,
     summary: profile.title,
     schema,
-    open(options: z.output<typeof schema>): ProfileDevice {
+    open(options: z.output<typeof schema> & Pick<ProfileOptions, "controlLimits">): ProfileDevice {
       return new ProfileDevice(compiled, options);
     },
   };
 }
 
 /** Options as the schema of the driver "profile" leaves them: what is left out is the profile's. */
-type OwnOptions = Pick<ProfileOptions, "host" | "line" | "timeoutMs" | "positive"> & {
+type OwnOptions = Pick<ProfileOptions, "host" | "line" | "timeoutMs" | "positive" | "controlLimits"> & {
   readonly profile: string;
 } & { readonly [key in keyof Defaults]?: number | undefined };
 
@@ -51,6 +55,7 @@ const ownSchema = z
     connectDelayMs: connectDelayMs.unwrap().optional(),
     minGapMs: minGapMs.unwrap().optional(),
     positive,
+    controlLimits: controlLimitsSchema,
     profile: z.string().min(1).describe("Path of the profile"),
   })
   .superRefine((options, context) => {

@@ -1,4 +1,8 @@
 import { Problem } from "../../attest/problem.ts";
+import { LeasedControl } from "../control/leased.ts";
+import { type ControlLimitOptions, limitsOf } from "../control/options.ts";
+import type { RegisterWrite } from "../control/surface.ts";
+import type { Controllable } from "../control.ts";
 import type { ChannelDescription, MeterIdentity, PolledMeter, Snapshot } from "../driver.ts";
 import { lineSettings, type PlacedDevice } from "../modbus/options.ts";
 import { METER_FORMAT, nameOfLine } from "../modbus/settings.ts";
@@ -6,6 +10,7 @@ import { ModbusUnit } from "../modbus/unit.ts";
 import { type BatteryRatings, batteryRatings } from "./battery.ts";
 import { type Answer, Blocks } from "./blocks.ts";
 import type { CompiledProfile, PlannedRequest } from "./compiled.ts";
+import { ProfileSurface } from "./control.ts";
 import { formatOf } from "./delivery.ts";
 import { describeChannels, settingsOf } from "./describe.ts";
 import { Values } from "./evaluate.ts";
@@ -19,6 +24,7 @@ export interface ProfileOptions extends PlacedDevice {
   readonly minGapMs: number;
   /** Direction of positive power by channel, where it is not what the profile says. */
   readonly positive: SignOverride;
+  readonly controlLimits?: ControlLimitOptions | undefined;
 }
 
 interface Known {
@@ -44,6 +50,7 @@ export class ProfileDevice implements PolledMeter {
   readonly #options: ProfileOptions;
   readonly #unit: ModbusUnit;
   readonly #where: string;
+  readonly #control: LeasedControl;
   readonly #refusals = new Map<string, number>();
   readonly #readAt = new Map<string, number>();
   readonly #ratings = new Map<string, BatteryRatings>();
@@ -65,6 +72,7 @@ export class ProfileDevice implements PolledMeter {
       minGapMs,
       echo,
     });
+    this.#control = this.#controlOf(compiled, options);
   }
 
   /**
@@ -86,6 +94,11 @@ export class ProfileDevice implements PolledMeter {
     if (this.#known === undefined)
       throw new Problem("driver-not-identified", "identify() has not resolved yet");
     return this.#known.channels;
+  }
+
+  /** Undefined where the profile has no section control, or the device none of its channels. */
+  get control(): Controllable | undefined {
+    return this.#known === undefined || this.#control.capabilities().length === 0 ? undefined : this.#control;
   }
 
   /**
@@ -114,7 +127,39 @@ export class ProfileDevice implements PolledMeter {
   }
 
   async close(): Promise<void> {
+    this.#control.close();
     await this.#unit.close();
+  }
+
+  #controlOf(compiled: CompiledProfile, { controlLimits }: ProfileOptions): LeasedControl {
+    const surface = new ProfileSurface(
+      compiled,
+      {
+        where: this.#where,
+        channels: () => new Set(this.#known?.channels.map(({ name }) => name)),
+        values: async (points) => {
+          await this.#verify();
+          return await this.#values(this.#snapshotsOf(points));
+        },
+        readHolding: async (start, count) => {
+          await this.#verify();
+          return await this.#unit.readRegisters("holding", { start, count }, { priority: "control" });
+        },
+        write: (write) => this.#write(write),
+      },
+      limitsOf(controlLimits),
+    );
+    return new LeasedControl(surface, (name) => compiled.profile.channels[name]?.role === "storage");
+  }
+
+  async #write({ start, values, functionCode }: RegisterWrite): Promise<void> {
+    const [value = 0] = values;
+    if (functionCode === 6) await this.#unit.writeRegister(start, value);
+    else await this.#unit.writeRegisters(start, values);
+  }
+
+  #snapshotsOf(points: readonly string[]): readonly string[] {
+    return [...new Set(points.flatMap((name) => this.#compiled.points.get(name)?.point.snapshot ?? []))];
   }
 
   async #survey(): Promise<Known> {
@@ -173,7 +218,7 @@ export class ProfileDevice implements PolledMeter {
     const { make, model, serial, match } = this.#compiled.profile.identity;
     const named = [make, model, serial].flatMap((text) => (typeof text === "object" ? [text.point] : []));
     const points = [...named, ...match.flatMap((rule) => rule.point ?? [])];
-    return [...new Set(points.flatMap((name) => this.#compiled.points.get(name)?.point.snapshot ?? []))];
+    return this.#snapshotsOf(points);
   }
 
   #due(): readonly string[] {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ChannelRole } from "../../attest/reading.ts";
 import { captureList } from "./format-captures.ts";
+import { controlSchema } from "./format-control.ts";
 import { pointSchema, unitSchema } from "./format-points.ts";
 import { keySchema, nameSchema, sourceText, termSchema } from "./format-words.ts";
 import type { Profile } from "./profile.ts";
@@ -224,6 +225,7 @@ export const profileSchema: z.ZodType<Profile> = z.strictObject({
   points: z.record(keySchema, pointSchema),
   channels: z.record(keySchema, channel),
   checks: z.array(check).default([]),
+  control: controlSchema.exactOptional().describe("What the device can be told; left out: it is only read"),
   provenance: z.array(provenance).min(1),
   captures: captureList,
 });

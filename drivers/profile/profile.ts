@@ -1,4 +1,5 @@
 import type { ChannelRole } from "../../attest/reading.ts";
+import type { ControlKind, ControlMode } from "../control.ts";
 import type { NumberType } from "../modbus/registers.ts";
 import type { RegisterTable } from "../modbus/request.ts";
 import type { Unit } from "./units.ts";
@@ -16,6 +17,8 @@ export interface Profile {
   readonly points: Readonly<Record<string, ProfilePoint>>;
   readonly channels: Readonly<Record<string, ProfileChannel>>;
   readonly checks: readonly ProfileCheck[];
+  /** Absent: it is only read. */
+  readonly control?: ProfileControl;
   readonly provenance: readonly Provenance[];
   readonly captures: "none" | readonly Capture[];
 }
@@ -207,6 +210,71 @@ export interface ProfileCheck {
   /** Channel that is doubted where it does not hold. */
   readonly channel: string;
   readonly affects: readonly ("power" | "import" | "export")[];
+}
+
+/** What the device can be told. */
+export interface ProfileControl {
+  readonly registers: Readonly<Record<string, ControlRegister>>;
+  readonly commands: Readonly<Partial<Record<ControlKind, ProfileCommand>>>;
+}
+
+export type ControlUnit = "W" | "kW" | "%" | "s" | "min" | "none";
+
+/** A holding register that commands are written into. */
+export interface ControlRegister {
+  /** Protocol address, from 0. */
+  readonly address: number;
+  readonly type: "u16" | "s16" | "u32" | "s32";
+  readonly wordOrder?: WordOrder;
+  /** What one step is in the unit. */
+  readonly scale: number | string;
+  readonly unit: ControlUnit;
+  /** Of a signed power: the direction of positive values, seen from the channel's boundary. */
+  readonly positive?: "import" | "export";
+  /** 6 or 16; default 6 for one register and 16 for two. */
+  readonly function?: 6 | 16;
+}
+
+/** What a command writes: a raw value, or what was asked for. */
+export interface CommandWrite {
+  readonly register: string;
+  readonly value: number | CommandWord;
+  /** False for what the device changes by itself, or does not give back. */
+  readonly verify: boolean;
+}
+
+export type CommandWord = "power" | "limit" | "reserve" | "lease";
+
+/** `any` value; or a power into the boundary, out of it, and none; or a mode. */
+export type CommandVariant = "any" | "into" | "outOf" | "zero" | ControlMode;
+
+export interface ProfileCommand {
+  readonly channel: string;
+  /** Writes in their order: what limits and ends the command first, what switches it on at last. */
+  readonly apply: Readonly<Partial<Record<CommandVariant, readonly CommandWrite[]>>>;
+  /** Writes that end it; raw values only. */
+  readonly revert: readonly CommandWrite[];
+  /** "before": a setting of the owner's, which is put back as it was. */
+  readonly revertsTo: "automatic" | "before";
+  readonly lease: { readonly shortestSeconds: number; readonly longestSeconds: number };
+  /** Raw values that other settings must have, or the command would not be obeyed. */
+  readonly requires: readonly CommandRequirement[];
+  /** The most power; default: what the channel says of itself. */
+  readonly maxImport?: ProfileValue | Literal;
+  readonly maxExport?: ProfileValue | Literal;
+  /** Limits of a reserve. */
+  readonly minReserve?: Literal;
+  readonly maxReserve?: Literal;
+  /** From a command to the first change of power. */
+  readonly responseSeconds?: number;
+  /** Who says so. */
+  readonly source: string;
+}
+
+export interface CommandRequirement {
+  readonly register: string;
+  readonly equals: readonly number[];
+  readonly hint: string;
 }
 
 export interface Provenance {

@@ -1,4 +1,5 @@
 import { generationMw, householdLoadMw, isLowTariff } from "./home-day.ts";
+import { curtailed, type Steering, steered } from "./steering.ts";
 
 /** 1 mWh is 3.6 J, and 1 mW in 1 ms is 1 µJ. */
 const UJ_PER_MWH = 3_600_000;
@@ -11,7 +12,7 @@ const LONGEST_PAUSE_MS = 60_000;
 
 /** Inverter of the simulated home. */
 export const INVERTER_RATED_MW = 10_000_000;
-/** Battery of the simulated home. It has no losses, and follows the surplus within about a second. */
+/** Battery of the simulated home. It has no losses but those it is given, and follows the surplus within about a second. */
 export const BATTERY = {
   capacityMwh: 10_000_000,
   limitMw: 3_300_000,
@@ -52,6 +53,10 @@ export interface HomeOptions {
   readonly dayMs?: number;
   /** How much faster than real time the home's day passes; default 60, one minute a second. */
   readonly daySpeed?: number;
+  /** Asked at each step: what battery and roof are told at that instant. */
+  steering?(nowMs: number): Steering;
+  /** Part of the battery's power that is lost in each direction; default none. */
+  readonly lossPpm?: number;
 }
 
 const START: HomeRegisters = {
@@ -75,6 +80,8 @@ const START_CHARGE_PPM = 540_000;
  */
 export class SimulatedHome {
   readonly #daySpeed: number;
+  readonly #lossPpm: number;
+  readonly #steering: (nowMs: number) => Steering;
   readonly #counters: ReadonlyMap<keyof HomeCounted, EnergyCounter>;
   readonly #startOfDayMs: number;
   #elapsedMs = 0;
@@ -82,7 +89,10 @@ export class SimulatedHome {
   #storedUj: number;
   #powers: HomePowers;
 
-  constructor({ startMs, dayMs = START_OF_DAY_MS, daySpeed = 60 }: HomeOptions) {
+  constructor(options: HomeOptions) {
+    const { startMs, dayMs = START_OF_DAY_MS, daySpeed = 60, lossPpm = 0 } = options;
+    this.#lossPpm = lossPpm;
+    this.#steering = (nowMs) => options.steering?.(nowMs) ?? {};
     this.#nowMs = startMs;
     this.#startOfDayMs = dayMs;
     this.#daySpeed = daySpeed;
@@ -139,7 +149,7 @@ export class SimulatedHome {
     this.#count("dischargedMwh", Math.max(-batteryMw, 0));
     this.#count(`gridImport${tariff}Mwh`, Math.max(gridMw, 0));
     this.#count(`gridExport${tariff}Mwh`, Math.max(-gridMw, 0));
-    this.#storedUj += batteryMw * STEP_MS;
+    this.#storedUj += batteryMw * STEP_MS - this.#lostUj(batteryMw);
     this.#elapsedMs += STEP_MS;
     this.#nowMs += STEP_MS;
     this.#powers = this.#powersNow(batteryMw);
@@ -148,19 +158,30 @@ export class SimulatedHome {
   #powersNow(lastBatteryMw: number): HomePowers {
     const minute = this.dayMinute;
     const loadMw = householdLoadMw(minute);
-    const givenMw = generationMw(minute);
-    const batteryMw = this.#batteryMw(givenMw - loadMw, lastBatteryMw);
+    const steering = this.#steering(this.#nowMs);
+    const free = steered({ loadMw, generationMw: generationMw(minute) }, steering);
+    const batteryMw = this.#batteryMw(free.wantedMw, lastBatteryMw, steering);
+    const powers = { loadMw, generationMw: free.generationMw };
+    const givenMw = curtailed(powers, batteryMw, steering.exportLimitMw);
     return { loadMw, generationMw: givenMw, batteryMw, gridMw: loadMw - givenMw + batteryMw };
   }
 
   /** Charges on surplus, discharges in need, never over its limits and never over full or below its reserve. */
-  #batteryMw(surplusMw: number, lastMw: number): number {
+  #batteryMw(wantedMw: number, lastMw: number, { reservePpm, rampMwPerS }: Steering): number {
     const roomUj = BATTERY_UJ_PER_PPM * 1_000_000 - this.#storedUj;
-    const usableUj = this.#storedUj - BATTERY_UJ_PER_PPM * BATTERY.reservePpm;
+    const usableUj = this.#storedUj - BATTERY_UJ_PER_PPM * (reservePpm ?? BATTERY.reservePpm);
     const mostIn = Math.min(BATTERY.limitMw, wholeWatts(roomUj / STEP_MS));
-    const mostOut = Math.min(BATTERY.limitMw, wholeWatts(usableUj / STEP_MS));
-    const ramped = clamp(surplusMw, lastMw - BATTERY_RAMP_MW, lastMw + BATTERY_RAMP_MW);
+    const mostOut = Math.max(0, Math.min(BATTERY.limitMw, wholeWatts(usableUj / STEP_MS)));
+    const ramp =
+      rampMwPerS === undefined
+        ? BATTERY_RAMP_MW
+        : wholeWatts(Math.max(MW_PER_W, (rampMwPerS * STEP_MS) / 1000));
+    const ramped = clamp(wantedMw, lastMw - ramp, lastMw + ramp);
     return clamp(ramped, 0 - mostOut, mostIn);
+  }
+
+  #lostUj(batteryMw: number): number {
+    return Math.ceil((Math.abs(batteryMw) * STEP_MS * this.#lossPpm) / 1_000_000);
   }
 
   #count(name: keyof HomeCounted, powerMw: number): void {

@@ -1,5 +1,6 @@
 import type { ChannelRole } from "../../attest/reading.ts";
 import { BATTERY, type HomePowers, SimulatedHome } from "./home.ts";
+import { enlarged, type Steering } from "./steering.ts";
 
 /** What truly flows through one metered boundary at one instant. */
 export interface Boundary {
@@ -54,6 +55,10 @@ export interface SiteOptions {
   readonly startMs: number;
   /** How much faster than real time its day passes; default 60. Registers count real time. */
   readonly daySpeed?: number;
+  /** Asked at each step: what its battery and its roof are told at that instant, in the site's own powers. */
+  steering?(nowMs: number): Steering;
+  /** Part of the battery's power that is lost in each direction; default none. */
+  readonly lossPpm?: number;
 }
 
 /** The largest powers that a role can show before they are divided, mW: the home's appliances, sun and battery. */
@@ -122,10 +127,16 @@ export class PhysicalSite implements PhysicalModel {
   #nowMs: number;
   #instant: SiteInstant | undefined;
 
-  constructor(plan: SitePlan, { startMs, daySpeed }: SiteOptions) {
+  constructor(plan: SitePlan, options: SiteOptions) {
+    const { startMs, daySpeed, lossPpm } = options;
     this.#plan = plan;
     this.#nowMs = startMs;
-    this.#home = new SimulatedHome({ startMs, ...(daySpeed === undefined ? {} : { daySpeed }) });
+    this.#home = new SimulatedHome({
+      startMs,
+      steering: (nowMs) => enlarged(options.steering?.(nowMs) ?? {}, plan.divisor),
+      ...(daySpeed === undefined ? {} : { daySpeed }),
+      ...(lossPpm === undefined ? {} : { lossPpm }),
+    });
     this.#meters = plan.boundaries.map((boundary) => new Meter(boundary));
     this.#flow();
   }

@@ -4,9 +4,16 @@ import type { CompiledProfile } from "../profile/compiled.ts";
 import { formatOf } from "../profile/delivery.ts";
 import type { WireFault } from "./modbus-faults.ts";
 import type { PeerRequest } from "./modbus-peer.ts";
-import type { SlaveModel, SlaveRead } from "./modbus-slave.ts";
+import type { SlaveModel, SlaveRead, SlaveWrite } from "./modbus-slave.ts";
 import { type PhysicalModel, PhysicalSite, type SiteInstant } from "./physical-site.ts";
-import { isDeviceFault, type SimulatedFault, WireFaults } from "./profile-faults.ts";
+import { SimulatedCommands } from "./profile-commands.ts";
+import {
+  isControlFault,
+  isDeviceFault,
+  noPlaceFor,
+  type SimulatedFault,
+  WireFaults,
+} from "./profile-faults.ts";
 import { type OpenPlace, openPlace, type SimulatedPlace } from "./profile-place.ts";
 import { type RegisterValues, SimulatedRegisters } from "./profile-registers.ts";
 import { planSimulation, type Simulation } from "./profile-simulation.ts";
@@ -23,6 +30,8 @@ export interface SimulatedProfileOptions {
   readonly faults?: readonly SimulatedFault[];
   /** Milliseconds; by default a clock that is never set. */
   readonly clock?: () => number;
+  /** Part of a battery's power that is lost in each direction; default none. */
+  readonly lossPpm?: number;
 }
 
 /** A running simulated device. */
@@ -87,6 +96,8 @@ class Device implements SimulatedProfile, SlaveModel {
   readonly #model: PhysicalModel;
   readonly #registers: SimulatedRegisters;
   readonly #wire: WireFaults;
+  readonly #commands: SimulatedCommands | undefined;
+  #writes = 0;
   #onLost: (problem: Problem) => void = () => undefined;
   #faults: readonly SimulatedFault[] = [];
   #requests = 0;
@@ -95,12 +106,24 @@ class Device implements SimulatedProfile, SlaveModel {
 
   constructor(simulation: Simulation, options: SimulatedProfileOptions) {
     const { transport } = simulation.compiled.profile;
-    const { clock = () => performance.now(), model, daySpeed, place } = options;
+    const { clock = () => performance.now(), model, daySpeed, place, lossPpm } = options;
     this.#simulation = simulation;
     this.#options = options;
     this.#clock = clock;
-    const day = daySpeed === undefined ? {} : { daySpeed };
-    this.#model = model ?? new PhysicalSite(simulation.site, { startMs: clock(), ...day });
+    const { profile } = simulation.compiled;
+    const { divisor } = simulation.site;
+    this.#commands =
+      profile.control === undefined
+        ? undefined
+        : new SimulatedCommands({ profile, control: profile.control, divisor });
+    this.#model =
+      model ??
+      new PhysicalSite(simulation.site, {
+        startMs: clock(),
+        steering: (nowMs) => this.#commands?.at(nowMs) ?? {},
+        ...(daySpeed === undefined ? {} : { daySpeed }),
+        ...(lossPpm === undefined ? {} : { lossPpm }),
+      });
     this.#registers = new SimulatedRegisters(simulation, this.#model);
     this.#wire = new WireFaults(place.kind === "tcp" ? "tcp" : "rtu");
     this.unit = options.unit ?? transport.unit;
@@ -145,6 +168,12 @@ class Device implements SimulatedProfile, SlaveModel {
 
   setFaults(faults: readonly SimulatedFault[]): void {
     this.#model.advanceTo(this.#clock());
+    const told = faults.filter(isControlFault);
+    const [first] = told;
+    if (first !== undefined && this.#commands === undefined)
+      throw noPlaceFor(first, "a profile without control");
+    this.#commands?.setFaults(told, this.#clock());
+    this.#writes = 0;
     this.#registers.setFaults(faults.filter(isDeviceFault));
     this.#wire.set(faults);
     this.#faults = [...faults];
@@ -171,9 +200,21 @@ class Device implements SimulatedProfile, SlaveModel {
       return { exception: EXCEPTION.illegalValue };
     const values = this.#values()?.[table];
     if (values === undefined) return { exception: EXCEPTION.deviceFailure };
-    const found = Array.from({ length: count }, (_, at) => values.get(start + at));
+    this.#commands?.expire(this.#clock());
+    const told = (address: number): number | undefined =>
+      table === "holding" ? this.#commands?.read(address) : undefined;
+    const found = Array.from({ length: count }, (_, at) => told(start + at) ?? values.get(start + at));
     const registers = found.filter((value) => value !== undefined);
     return registers.length === count ? registers : { exception: EXCEPTION.illegalAddress };
+  }
+
+  /** Called by the peer for each write. */
+  write({ unit, start, values }: SlaveWrite): { readonly exception: number } | undefined {
+    if (unit !== this.unit) return { exception: EXCEPTION.noAnswer };
+    if (this.#commands === undefined) return { exception: EXCEPTION.illegalFunction };
+    this.#model.advanceTo(this.#clock());
+    const exception = this.#commands.write(start, values, this.#clock());
+    return exception === undefined ? undefined : { exception };
   }
 
   /** Undefined where the model has something that the registers cannot show. */
@@ -187,8 +228,12 @@ class Device implements SimulatedProfile, SlaveModel {
     }
   }
 
-  #faultOf({ unit }: PeerRequest): WireFault | undefined {
+  #faultOf({ unit, pdu }: PeerRequest): WireFault | undefined {
     this.#requests += 1;
+    if (isWrite(pdu) && ++this.#writes === 2 && this.#faults.includes("loses-connection-in-the-middle")) {
+      this.hangUp();
+      return { kind: "lost" };
+    }
     if (unit !== this.unit) {
       if (this.#faults.includes("gateway-zeros")) return undefined;
       // On a serial line only the unit itself answers; a device's own TCP port says that there is no other.
@@ -199,4 +244,8 @@ class Device implements SimulatedProfile, SlaveModel {
     if (this.#faults.includes("stuck-busy")) return { kind: "exception", code: EXCEPTION.busy };
     return this.#wire.next(unit);
   }
+}
+
+function isWrite(pdu: Uint8Array): boolean {
+  return pdu[0] === 6 || pdu[0] === 16;
 }

@@ -36,15 +36,28 @@ const DEVICE_FAULTS = {
   "gateway-zeros": "a gateway answers for all other units with zeros",
 } as const;
 
+/** Faults of a device that takes commands. */
+const CONTROL_FAULTS = {
+  "ignores-command": "commands are confirmed and shown, and not obeyed",
+  "obeys-late": "commands take effect 20 s late",
+  "bms-limit": "the battery's own management lets a quarter of its power through",
+  "loses-connection-in-the-middle": "the second write is not answered, and the connection is gone",
+  "clamps-silently": "what is asked for is confirmed, and half of it written down",
+  "forgets-timer": "the time of a command is over, and nothing ends it",
+  "wrong-readback": "registers of commands read other than they are",
+} as const;
+
 /** What can go wrong with a simulated device, one sentence each. */
 export const SIMULATED_FAULTS: Readonly<Record<SimulatedFault, string>> = {
   ...WIRE_FAULTS,
   ...DEVICE_FAULTS,
+  ...CONTROL_FAULTS,
 };
 
 export type SimulatedWireFault = keyof typeof WIRE_FAULTS;
 export type SimulatedDeviceFault = keyof typeof DEVICE_FAULTS;
-export type SimulatedFault = SimulatedWireFault | SimulatedDeviceFault;
+export type SimulatedControlFault = keyof typeof CONTROL_FAULTS;
+export type SimulatedFault = SimulatedWireFault | SimulatedDeviceFault | SimulatedControlFault;
 
 /** The fault of that name. Throws Problem `simulate-fault`, which lists the known names. */
 export function faultNamed(name: string): SimulatedFault {
@@ -56,7 +69,7 @@ export function faultNamed(name: string): SimulatedFault {
 }
 
 /** A fault that this profile has no place for. */
-export function noPlaceFor(fault: SimulatedDeviceFault, why: string): Problem {
+export function noPlaceFor(fault: SimulatedFault, why: string): Problem {
   return new Problem("simulate-fault", `the fault ${fault} cannot happen to this device`, { got: why });
 }
 
@@ -129,6 +142,10 @@ export class WireFaults {
 
 export function isDeviceFault(name: SimulatedFault): name is SimulatedDeviceFault {
   return Object.hasOwn(DEVICE_FAULTS, name);
+}
+
+export function isControlFault(name: SimulatedFault): name is SimulatedControlFault {
+  return Object.hasOwn(CONTROL_FAULTS, name);
 }
 
 function isFault(name: string): name is SimulatedFault {

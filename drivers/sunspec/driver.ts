@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
 import type { ChannelRole } from "../../attest/reading.ts";
+import { LeasedControl } from "../control/leased.ts";
+import { controlLimitsSchema, limitsOf } from "../control/options.ts";
+import type { RegisterWrite } from "../control/surface.ts";
+import type { Controllable } from "../control.ts";
 import type {
   ChannelDescription,
   DriverDefinition,
@@ -18,6 +22,7 @@ import type { Block, ModelPlace, ReadRegisters, Source } from "./block.ts";
 import { BlockReader } from "./block-reader.ts";
 import type { Channel } from "./channel.ts";
 import { planChannels } from "./channels.ts";
+import { planControls, type SunSpecControls, SunSpecSurface } from "./control.ts";
 import { BASES, commonOf, discover } from "./discover.ts";
 import { COMMON_MODEL } from "./models-ac.ts";
 import { decodeSnapshot, readSnapshot } from "./snapshot.ts";
@@ -54,6 +59,7 @@ const optionsSchema = z
       .boolean()
       .default(false)
       .describe("Also DC inputs and battery strings as channels, never to be added to the AC side's"),
+    controlLimits: controlLimitsSchema,
   })
   .superRefine(checkPlace);
 
@@ -72,6 +78,8 @@ interface Known {
   readonly base: number;
   readonly common: Source;
   readonly channels: readonly Channel[];
+  /** What it can be told. */
+  readonly plan: SunSpecControls;
   /** Knows how much the device gives in one request. */
   readonly reader: BlockReader;
   /** The connection on which the identity was read. */
@@ -83,6 +91,7 @@ class SunSpecDevice implements PolledMeter {
   readonly #options: Options;
   readonly #bus: ModbusUnit;
   readonly #where: string;
+  readonly #control: LeasedControl;
   #known: Known | undefined;
   /** The connection on which the identity was last read. */
   #verified: number | undefined;
@@ -94,6 +103,16 @@ class SunSpecDevice implements PolledMeter {
     this.#options = options;
     this.#where = `${nameOfLine(line)} unit ${options.unit}`;
     this.#bus = new ModbusUnit(line, options);
+    const surface = new SunSpecSurface(
+      {
+        where: this.#where,
+        known: () => this.#known?.plan,
+        verified: () => this.#verify(),
+        write: (write) => this.#write(write),
+      },
+      limitsOf(options.controlLimits),
+    );
+    this.#control = new LeasedControl(surface, (name) => this.#isStorage(name));
   }
 
   /**
@@ -118,6 +137,11 @@ class SunSpecDevice implements PolledMeter {
     return this.#known.channels.map((channel) => channel.description);
   }
 
+  /** Undefined where the device has none of the models 123, 124, 704 and 802 with points that can be written. */
+  get control(): Controllable | undefined {
+    return (this.#known?.plan.controls.length ?? 0) === 0 ? undefined : this.#control;
+  }
+
   /**
    * Every channel, each model from one request where the device allows it. Throws the bus's Problem, `sunspec-all-ones`,
    * `sunspec-layout-changed`, `sunspec-torn-read`, or `driver-identity-changed` when another device answers than at
@@ -134,7 +158,19 @@ class SunSpecDevice implements PolledMeter {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#control.close();
     await this.#bus.close();
+  }
+
+  /** Functions 3 and 16 are what every SunSpec device has to have. */
+  async #write({ start, values }: RegisterWrite): Promise<void> {
+    if (this.#closed) throw busClosed();
+    await this.#bus.writeRegisters(start, values);
+  }
+
+  #isStorage(channel: string): boolean {
+    const channels = this.#known?.channels ?? [];
+    return channels.some(({ description: { name, role } }) => name === channel && role === "storage");
   }
 
   readonly #read: ReadRegisters = (start, count) => this.#registers({ start, count }, {});
@@ -157,7 +193,9 @@ class SunSpecDevice implements PolledMeter {
     const survey = await surveyModels(reader, map.places);
     const channels = planChannels({ ...survey, make: identity.make, options: this.#options });
     if (channels.length === 0) throw noChannels(map.places);
-    return { identity, base: map.base, common, channels, reader, connection };
+    const limits = limitsOf(this.#options.controlLimits);
+    const plan = planControls({ survey, make: identity.make, channels, limits });
+    return { identity, base: map.base, common, channels, plan, reader, connection };
   }
 
   /** Where the map may begin: where it was found before comes first. */

@@ -62,6 +62,7 @@ export const DER_CONTROL_MODEL: Model = model(704, "DER AC controls", [
   ["WSetEnaRvrt", 28, "enum16"],
   ["WSetRvrtTms", 29, "uint32", undefined, "Secs"],
   ["WSetRvrtRem", 31, "uint32", undefined, "Secs"],
+  ["WRmp", 47, "uint16", undefined, "%Max/Sec"],
   ["WMaxLimPct_SF", 52, "sunssf"],
   ["WSet_SF", 53, "sunssf"],
   ["WSetPct_SF", 54, "sunssf"],

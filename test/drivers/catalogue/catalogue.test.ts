@@ -74,6 +74,8 @@ describe("the catalogue", () => {
     expect(entry.driverCatalogue).toBe(driverCatalogue);
     expect(Object.keys(entry).sort()).toEqual([
       "CHANNEL_ROLES",
+      "CONTROL_KINDS",
+      "CONTROL_MODES",
       "Problem",
       "READING_STATUS",
       "catalogueOf",
