@@ -1,15 +1,21 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { fromHex, toHex } from "../../attest/bytes.ts";
-import { describeProblem, Problem } from "../../attest/problem.ts";
+import { Problem } from "../../attest/problem.ts";
+import { type PrivateFile, readPrivateFile } from "../../runtime/private-file.ts";
 
 const FORMAT = "kilowitness encrypted key 1";
 /** 128 MiB and about a second on a gateway: what OWASP asks of scrypt where passphrases are guessed offline. */
 const SCRYPT = { N: 2 ** 17, r: 8, p: 1, maxmem: 160 * 1024 ** 2 } as const;
 const KEY_BYTES = 32;
 const LEAST_CHARACTERS = 12;
-const OTHERS = 0o077;
+const PASSPHRASE_FILE: PrivateFile = {
+  what: "the file with the passphrase",
+  unreadableCode: "passphrase-read",
+  permissionsCode: "passphrase-permissions",
+  hint: "check the path, and that this user may read the file",
+  groupMayRead: false,
+};
 
 const hex = (bytes: number): z.ZodString => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 const sealedSchema = z.strictObject({
@@ -62,32 +68,12 @@ export function openKeyFile(sealedText: string, passphrase: string): string {
 
 /** The first line of the file. Throws `passphrase-…`; no message repeats what is in it. */
 export function readPassphrase(path: string): string {
-  const text = passphraseText(path).split("\n", 1)[0]?.replace(/\r$/, "") ?? "";
+  const text = readPrivateFile(path, PASSPHRASE_FILE).split("\n", 1)[0]?.replace(/\r$/, "") ?? "";
   if ([...text].length >= LEAST_CHARACTERS) return text;
   throw new Problem("passphrase-short", "the passphrase is too short", {
     where: path,
     expected: `a first line of ${LEAST_CHARACTERS} characters or more`,
   });
-}
-
-function passphraseText(path: string): string {
-  try {
-    const mode = statSync(path).mode & 0o777;
-    if ((mode & OTHERS) === 0) return readFileSync(path, "utf8");
-    throw new Problem("passphrase-permissions", "the file with the passphrase can be read by others", {
-      where: path,
-      expected: "mode 0600",
-      got: `0${mode.toString(8)}`,
-      hint: `run: chmod 600 ${path}`,
-    });
-  } catch (cause) {
-    if (cause instanceof Problem) throw cause;
-    throw new Problem("passphrase-read", "the file with the passphrase cannot be read", {
-      where: path,
-      got: describeProblem(cause).message,
-      cause,
-    });
-  }
 }
 
 function derived(passphrase: string, salt: Uint8Array): Buffer {

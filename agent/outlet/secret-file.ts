@@ -1,15 +1,20 @@
-import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
 import { parseConfig } from "../../runtime/config-file.ts";
+import { type PrivateFile, readPrivateFile } from "../../runtime/private-file.ts";
 
 export interface Credentials {
   readonly username: string;
   readonly password: string;
 }
 
-/** The group may read it: /etc/kilowitness is root's, and the service is in its group. */
-const OTHERS = 0o007;
+const SECRET: PrivateFile = {
+  what: "file with a secret",
+  unreadableCode: "secret-read",
+  permissionsCode: "secret-permissions",
+  hint: "check the path in the configuration, and that the service's user may read the file",
+  groupMayRead: true,
+};
 const LEAST_TOKEN_CHARACTERS = 16;
 const credentialsSchema = z.strictObject({
   username: z.string().min(1).describe("the user that the broker knows"),
@@ -25,7 +30,7 @@ const credentialsSchema = z.strictObject({
  * @throws Problem `secret-read`, `secret-permissions` or `secret-format`
  */
 export function readCredentials(path: string): Credentials {
-  const text = readSecret(path);
+  const text = readPrivateFile(path, SECRET);
   try {
     return parseConfig(text, path, credentialsSchema);
   } catch {
@@ -36,31 +41,10 @@ export function readCredentials(path: string): Credentials {
 
 /** The one line of a token file. Throws as {@link readCredentials}. */
 export function readToken(path: string): string {
-  const token = readSecret(path).trim();
+  const token = readPrivateFile(path, SECRET).trim();
   // RFC 6750, 2.1: what can stand behind "Bearer".
   if (/^[A-Za-z0-9._~+/-]+=*$/.test(token) && token.length >= LEAST_TOKEN_CHARACTERS) return token;
   throw badFormat(path, `one line of ${LEAST_TOKEN_CHARACTERS} or more of A-Z a-z 0-9 . _ ~ + / -`);
-}
-
-function readSecret(path: string): string {
-  try {
-    const mode = statSync(path).mode & 0o777;
-    if ((mode & OTHERS) === 0) return readFileSync(path, "utf8");
-    throw new Problem("secret-permissions", "file with a secret can be read by others", {
-      where: path,
-      expected: "mode 0600 or 0640",
-      got: `0${mode.toString(8)}`,
-      hint: `run: chmod o= ${path}`,
-    });
-  } catch (cause) {
-    if (cause instanceof Problem) throw cause;
-    throw new Problem("secret-read", "file with a secret cannot be read", {
-      where: path,
-      got: cause instanceof Error ? cause.message : String(cause),
-      hint: "check the path in the configuration, and that the service's user may read the file",
-      cause,
-    });
-  }
 }
 
 function badFormat(path: string, expected: string): Problem {

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { fromHex } from "../../attest/bytes.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
+import { type PrivateFile, readPrivateFile } from "../../runtime/private-file.ts";
 
 const RIGHTS = ["peer", "read", "operate"] as const;
 /** What a token allows: to ask as other nodes do, to ask everything, to ask and to change. Each holds the ones before. */
@@ -21,7 +21,13 @@ interface Entry {
   readonly token: string | undefined;
 }
 
-const OTHERS = 0o077;
+const TOKEN_FILE: PrivateFile = {
+  what: "file with tokens",
+  unreadableCode: "config-tokens",
+  permissionsCode: "config-tokens",
+  hint: "check http.tokens in the configuration, and that the node's user may read the file",
+  groupMayRead: false,
+};
 const LEAST_CHARACTERS = 32;
 /** What may stand behind "Bearer" (RFC 6750, 2.1). */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
@@ -57,7 +63,7 @@ export class Tokens {
  * `config-tokens`.
  */
 export function readTokens(path: string): Tokens {
-  const lines = readPrivate(path).split("\n");
+  const lines = readPrivateFile(path, TOKEN_FILE).split("\n");
   const entries = lines.flatMap((line, at) => {
     const text = line.trim();
     return text === "" || text.startsWith("#") ? [] : [entryOf(text, `${path} line ${at + 1}`)];
@@ -81,27 +87,6 @@ function entryOf(line: string, where: string): Entry {
 
 function digestOf(token: string): Uint8Array {
   return nativeSuite.sha256(new TextEncoder().encode(token));
-}
-
-function readPrivate(path: string): string {
-  try {
-    const mode = statSync(path).mode & 0o777;
-    if ((mode & OTHERS) === 0) return readFileSync(path, "utf8");
-    throw new Problem("config-tokens", "file with tokens can be read by others", {
-      where: path,
-      expected: "mode 0600",
-      got: `0${mode.toString(8)}`,
-      hint: `run: chmod 600 ${path}`,
-    });
-  } catch (cause) {
-    if (cause instanceof Problem) throw cause;
-    throw new Problem("config-tokens", "file with tokens cannot be read", {
-      where: path,
-      got: cause instanceof Error ? cause.message : String(cause),
-      hint: "check http.tokens in the configuration, and that the node's user may read the file",
-      cause,
-    });
-  }
 }
 
 function wrong(where: string, expected: string, detail: { readonly got?: string }): Problem {
