@@ -207,6 +207,7 @@ function unbrokenRun(closes: readonly IntervalClose[], request: ProofRequest): r
 function noInterval(closes: readonly IntervalClose[], request: ProofRequest): Problem {
   const from = closes[0]?.t0Ms;
   const to = closes.at(-1)?.t1Ms;
+  if (from === request.fromMs && to === request.toMs) return brokenRun(request);
   return new Problem("proof-no-interval", "no closed interval begins and ends there", {
     where: `channel ${request.channel}`,
     expected: `${isoTime(request.fromMs)} to ${isoTime(request.toMs)}`,
@@ -215,5 +216,15 @@ function noInterval(closes: readonly IntervalClose[], request: ProofRequest): Pr
         ? "no close in that span"
         : `closes from ${isoTime(from)} to ${isoTime(to)}`,
     hint: "list the closed intervals first and use their ends",
+  });
+}
+
+/** Closes between whose ends the clock was somewhere else. */
+function brokenRun({ channel, fromMs, toMs }: ProofRequest): Problem {
+  return new Problem("proof-no-interval", "the closes there do not follow one another", {
+    where: `channel ${channel}`,
+    expected: `closes from ${isoTime(fromMs)} to ${isoTime(toMs)}, each the previous one of the next`,
+    got: "some between them at other times: the clock was set meanwhile",
+    hint: "ask for the parts before and after the clock was set",
   });
 }

@@ -154,6 +154,16 @@ describe("a proof", () => {
     expect(claim.segments[0].first.lastClockStepSeq).toBe(leafOf(log, "clockStep").seq);
   });
 
+  it("is not built over a time at which the clock was elsewhere, and says so", async () => {
+    const log = readQuarters(openedLog(), 1);
+    log.stepClock(log.timeMs + 14 * 86_400_000);
+    readQuarters(log, 1);
+    log.stepClock(quarter(1) + 120_000);
+    readQuarters(log, 2);
+    await log.checkpoint();
+    expect(() => proofOf(log, 0, 2)).toThrow("the clock was set meanwhile");
+  });
+
   it("is not built where no close begins or ends, nor before a checkpoint covers it", async () => {
     const log = readQuarters(openedLog(), 2);
     const build = (from: number, to: number): string | undefined => refusalOf(() => proofOf(log, from, to));
