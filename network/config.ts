@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { LogLevel } from "../runtime/log.ts";
+import { LOOPBACK_HOSTS } from "../runtime/loopback.ts";
 import { type PeerConfig, peersSchema } from "./exchange/peers-config.ts";
 import type { TlsFiles } from "./http/tls-files.ts";
 
-/** Names of this machine that nobody else can reach. */
-export const LOOPBACK_HOSTS: readonly string[] = ["127.0.0.1", "::1", "localhost"];
+export { LOOPBACK_HOSTS };
 
 const port = z
   .int("must be a whole number")

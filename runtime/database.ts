@@ -1,7 +1,8 @@
-import { closeSync, openSync, statSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import Database from "better-sqlite3";
 import { Problem } from "../attest/problem.ts";
 import { databaseFault } from "./database-fault.ts";
+import { fileSizes } from "./disk-space.ts";
 
 export type SqliteDatabase = Database.Database;
 
@@ -143,12 +144,6 @@ function checkHealth(database: SqliteDatabase, { path, wholeCheckBytes }: Databa
   if (wholeCheckBytes !== undefined && file + wal > wholeCheckBytes) return;
   const verdict = database.pragma("quick_check(1)", { simple: true });
   if (verdict !== "ok") throw damaged(path, String(verdict));
-}
-
-/** Bytes of a database on disk: its file, and its write-ahead log. */
-export function fileSizes(path: string): { readonly file: number; readonly wal: number } {
-  const sizeOf = (name: string): number => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
-  return { file: sizeOf(path), wal: sizeOf(`${path}-wal`) };
 }
 
 /** One Problem for whatever opening a database threw: `database-damaged`, or `database-open` with what to do. */

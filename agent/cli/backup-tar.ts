@@ -1,17 +1,7 @@
 import { closeSync, fsyncSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { Problem } from "../../attest/problem.ts";
+import { BLOCK_BYTES, readTarHeader, type TarFile, tarEnd, tarHeader, tarPadding } from "./tar-header.ts";
 
-/*
- * The "ustar" format of POSIX.1-1988, one header block a file:
- *   0 name   100 mode   108 uid   116 gid   124 size   136 mtime   148 checksum   156 type   257 "ustar\0" "00"
- */
-const BLOCK = 512;
-const NAME_BYTES = 100;
-const SIZE_AT = 124;
-const SUM_AT = 148;
-const SUM_BYTES = 8;
-const TYPE_AT = 156;
-const REGULAR_FILE = "0";
 const CHUNK = 1024 ** 2;
 
 /** Writes an archive piece by piece, so that its size needs no memory. Throws what the file system throws. */
@@ -43,7 +33,7 @@ export class TarWriter {
 
   /** Durable when it returns. */
   end(): void {
-    this.#write(Buffer.alloc(2 * BLOCK));
+    this.#write(tarEnd());
     fsyncSync(this.#file);
   }
 
@@ -52,19 +42,11 @@ export class TarWriter {
   }
 
   #header(name: string, bytes: number): Buffer {
-    const block = Buffer.alloc(BLOCK);
-    block.write(`${this.#folder}/${name}`.slice(0, NAME_BYTES), 0, "ascii");
-    const mtime = Math.max(0, Math.floor(this.#mtimeMs / 1000));
-    const numbers = [octal(0o600, 7), octal(0, 7), octal(0, 7), octal(bytes, 11), octal(mtime, 11)];
-    block.write(`${numbers.join("\0")}\0`, NAME_BYTES, "ascii");
-    block.write(REGULAR_FILE, TYPE_AT, "ascii");
-    block.write("ustar\u000000", 257, "ascii");
-    block.write(`${octal(sumOf(block), 6)}\0 `, SUM_AT, "ascii");
-    return block;
+    return tarHeader({ name: `${this.#folder}/${name}`, bytes }, this.#mtimeMs);
   }
 
   #pad(bytes: number): void {
-    this.#write(Buffer.alloc((BLOCK - (bytes % BLOCK)) % BLOCK));
+    this.#write(tarPadding(bytes));
   }
 
   #write(bytes: Uint8Array): void {
@@ -87,14 +69,14 @@ export function listTar(path: string, folder: string): readonly TarEntry[] {
   try {
     const entries: TarEntry[] = [];
     for (let at = 0; ; ) {
-      const block = Buffer.alloc(BLOCK);
-      if (readSync(file, block, 0, BLOCK, at) < BLOCK) throw badFormat(path, "it ends too early");
+      const block = Buffer.alloc(BLOCK_BYTES);
+      if (readSync(file, block, 0, BLOCK_BYTES, at) < BLOCK_BYTES) throw badFormat(path, "it ends too early");
       if (block.every((byte) => byte === 0)) return entries;
       const { name, bytes } = headerOf(block, path);
       if (!name.startsWith(`${folder}/`)) throw badFormat(path, `it holds ${JSON.stringify(name)}`);
-      const next = at + BLOCK + Math.ceil(bytes / BLOCK) * BLOCK;
+      const next = at + BLOCK_BYTES + Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
       if (next > end) throw badFormat(path, "it ends too early");
-      entries.push({ name: name.slice(folder.length + 1), bytes, at: at + BLOCK });
+      entries.push({ name: name.slice(folder.length + 1), bytes, at: at + BLOCK_BYTES });
       at = next;
     }
   } finally {
@@ -102,19 +84,10 @@ export function listTar(path: string, folder: string): readonly TarEntry[] {
   }
 }
 
-function headerOf(block: Buffer, path: string): { readonly name: string; readonly bytes: number } {
-  const text = (at: number, bytes: number): string =>
-    block.toString("latin1", at, at + bytes).split("\0", 1)[0] ?? "";
-  const size = text(SIZE_AT, 12).trim();
-  const sum = Number.parseInt(text(SUM_AT, SUM_BYTES), 8);
-  if (!/^[0-7]+$/.test(size) || sum !== sumOf(block)) throw badFormat(path, "a header is damaged");
-  return { name: text(0, NAME_BYTES), bytes: Number.parseInt(size, 8) };
-}
-
-/** The sum of all bytes, with the sum's own eight counted as spaces. */
-function sumOf(block: Buffer): number {
-  const own = block.subarray(SUM_AT, SUM_AT + SUM_BYTES).reduce((sum, byte) => sum + byte, 0);
-  return block.reduce((sum, byte) => sum + byte, 0) - own + SUM_BYTES * 0x20;
+function headerOf(block: Buffer, path: string): TarFile {
+  const header = readTarHeader(block);
+  if (header === undefined) throw badFormat(path, "a header is damaged");
+  return header;
 }
 
 /** Calls `take` with the bytes of a file, or of a part of it, in order; each chunk is valid until the next one. */
@@ -146,10 +119,6 @@ export function syncFolder(path: string): void {
   } finally {
     closeSync(folder);
   }
-}
-
-function octal(value: number, digits: number): string {
-  return value.toString(8).padStart(digits, "0");
 }
 
 function badFormat(path: string, got: string): Problem {

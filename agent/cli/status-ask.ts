@@ -1,5 +1,7 @@
 import { type IncomingMessage, request } from "node:http";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { readAnswerBody } from "../../runtime/answer-body.ts";
+import { reachedAt } from "../../runtime/loopback.ts";
 import type { AgentConfig } from "../config/config.ts";
 import { socketPath } from "../outlet/operations.ts";
 import { readToken } from "../outlet/secret-file.ts";
@@ -23,7 +25,6 @@ interface Way {
 }
 
 const PATIENCE_MS = 5000;
-const MOST_BYTES = 4 * 1024 ** 2;
 /** Nobody listens there: no such file, nobody behind it, or a path that no socket can have. */
 const NOBODY: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "EINVAL", "ENOTDIR", "ENOTSOCK"]);
 
@@ -56,8 +57,7 @@ async function askOverHttp(
 }
 
 function addressOf({ host, port }: HttpConfig): Way {
-  const everywhere = host === "0.0.0.0" || host === "::";
-  return { host: everywhere ? "127.0.0.1" : host, port };
+  return { host: reachedAt(host), port };
 }
 
 function bearer({ tokenFile }: HttpConfig, configPath: string): Readonly<Record<string, string>> {
@@ -76,16 +76,8 @@ function ask(way: Way, path: string): Promise<AgentAnswer> {
 }
 
 async function collect(response: IncomingMessage): Promise<AgentAnswer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    const part = Buffer.from(chunk);
-    bytes += part.length;
-    if (bytes > MOST_BYTES) throw new Error(`the answer has more than ${MOST_BYTES} bytes`);
-    chunks.push(part);
-  }
   const { statusCode = 0, headers } = response;
-  return { status: statusCode, headers, body: Buffer.concat(chunks).toString("utf8") };
+  return { status: statusCode, headers, body: await readAnswerBody(response) };
 }
 
 function notRunning(journal: string, cause?: unknown): Problem {

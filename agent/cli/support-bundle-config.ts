@@ -2,8 +2,9 @@ import { homedir, hostname } from "node:os";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { readKey } from "../../runtime/key-file.ts";
+import { isLoopback } from "../../runtime/loopback.ts";
 import { readCredentials, readToken } from "../outlet/secret-file.ts";
-import { fromConfig, isLoopback } from "../outlet/settings.ts";
+import { fromConfig } from "../outlet/settings.ts";
 import { isPrivateAddress, REMOVED, type Replacement, writtenForms } from "./support-bundle-redact.ts";
 
 /** What a bundle needs of a configuration, which may be wrong in any other way. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ChannelRole } from "../../attest/reading.ts";
 import type { LogLevel } from "../../runtime/log.ts";
+import { isPlainToOthers } from "../../runtime/loopback.ts";
 import { type RetentionConfig, retentionSchema } from "../journal/retention-settings.ts";
 import { type HttpConfig, httpSchema, type MqttConfig, mqttSchema } from "../outlet/settings.ts";
 import type { OwnDriverConfig } from "./own-drivers.ts";
@@ -229,7 +230,7 @@ const nodeSchema = z
     path: ["ca"],
     error: "ws:// has no certificates; expected wss:// beside it, or no ca",
   })
-  .refine((node) => node.allowPlain || !isPlainToOthers(node.url), {
+  .refine((node) => node.allowPlain || !isPlainToOthers(node.url, "ws:"), {
     path: ["url"],
     error:
       "ws:// is only for this machine; expected wss://, or allowPlain: true beside it to send readings unencrypted",
@@ -301,9 +302,4 @@ function isStreamUrl(text: string): boolean {
   // A secret in an address ends in logs; the node knows the device by its key.
   if ([url.username, url.password, url.search, url.hash].some((part) => part !== "")) return false;
   return url.protocol === "ws:" || url.protocol === "wss:";
-}
-
-function isPlainToOthers(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url?.protocol === "ws:" && !/^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
 }

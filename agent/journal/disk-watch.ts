@@ -1,6 +1,7 @@
 import { Problem } from "../../attest/problem.ts";
-import { fileSizes, WAL_LIMIT_BYTES } from "../../runtime/database.ts";
+import { WAL_LIMIT_BYTES } from "../../runtime/database.ts";
 import { databaseFault } from "../../runtime/database-fault.ts";
+import { fileSizes } from "../../runtime/disk-space.ts";
 import type { FrameRing } from "./frames.ts";
 import { type Journal, PAGE_BYTES } from "./journal.ts";
 import { comfortOf, type Pace, paceFor } from "./pace.ts";

@@ -12,13 +12,14 @@ export interface KeptFrame {
   readonly atMs: number;
 }
 
+/** As in a leaf. */
+export const DIGEST_BYTES = 16;
 const PRIVATE = 0o600;
 const MAGIC = 0x4b57_6672;
 /** Magic and generation. */
 const HEAD_BYTES = 8;
 /** Length and CRC-32 of what follows. */
 const RECORD_HEAD_BYTES = 8;
-const DIGEST_BYTES = 16;
 const LIMITS = { maxDepth: 1, maxLength: 1024 ** 2 };
 const MOST_UNPACKED_BYTES = 4 * 1024 ** 2;
 

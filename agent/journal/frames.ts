@@ -1,9 +1,10 @@
-import { statSync, truncateSync } from "node:fs";
+import { truncateSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { equalBytes } from "../../attest/bytes.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import type { RawFrame } from "../../drivers/driver.ts";
-import { FrameSegment, type KeptFrame, packFrames, unpackFrame } from "./frame-segment.ts";
+import { fileBytes } from "../../runtime/disk-space.ts";
+import { DIGEST_BYTES, FrameSegment, type KeptFrame, packFrames, unpackFrame } from "./frame-segment.ts";
 
 export interface FramesStatus {
   /** On the card now. */
@@ -12,8 +13,6 @@ export interface FramesStatus {
   readonly refused: number;
 }
 
-/** As in a leaf. */
-export const DIGEST_BYTES = 16;
 /** What may wait for the next commit, uncompressed. */
 const MOST_WAITING_BYTES = 1024 ** 2;
 const MOST_WAITING = 65_535;
@@ -42,7 +41,7 @@ export class FrameRing {
   }
 
   get status(): FramesStatus {
-    const sizes = this.#paths.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+    const sizes = this.#paths.map((path) => fileBytes(path) ?? 0);
     return { bytes: sizes.reduce((sum, size) => sum + size, 0), refused: this.#refused };
   }
 

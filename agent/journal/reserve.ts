@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
+import { fileBytes, freeBytesBeside } from "../../runtime/disk-space.ts";
 
 /** What is kept back for tombstones, checkpoints and receipts. */
 export const RESERVE_BYTES: number = 4 * 1024 ** 2;
@@ -24,7 +24,7 @@ export class Reserve {
   }
 
   get isHeld(): boolean {
-    return (statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) >= this.#bytes;
+    return (fileBytes(this.#path) ?? 0) >= this.#bytes;
   }
 
   /** Takes the room where there is as much again; true when it is held. */
@@ -66,10 +66,5 @@ export class Reserve {
 
 /** Bytes that this user may still write beside `path`; as many as can be where the file system does not say. */
 export function freeBytes(path: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(dirname(path));
-    return bavail * bsize;
-  } catch {
-    return Number.MAX_SAFE_INTEGER;
-  }
+  return freeBytesBeside(path) ?? Number.MAX_SAFE_INTEGER;
 }

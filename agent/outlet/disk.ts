@@ -1,5 +1,5 @@
-import { readFileSync, statfsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
+import { fileSizes, freeBytesBeside } from "../../runtime/disk-space.ts";
 
 /** The journal on its card. */
 export interface JournalFiles {
@@ -11,24 +11,9 @@ export interface JournalFiles {
 
 /** Sizes of a database and of the file system under it; what cannot be asked is left out or counts as nothing. */
 export function journalFiles(path: string): JournalFiles {
-  const bytes = sizeOf(path) + sizeOf(`${path}-wal`);
-  const freeBytes = freeBytesOf(dirname(path));
-  return { bytes, ...(freeBytes === undefined ? {} : { freeBytes }) };
-}
-
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** Bytes that an unprivileged user may still write there; undefined where that cannot be asked. */
-export function freeBytesOf(folder: string): number | undefined {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize;
-  } catch {
-    // Not every file system says so, and the folder may be gone: the number is then simply not shown.
-    return undefined;
-  }
+  const { file, wal } = fileSizes(path);
+  const freeBytes = freeBytesBeside(path);
+  return { bytes: file + wal, ...(freeBytes === undefined ? {} : { freeBytes }) };
 }
 
 /** How much was written, over how long. */

@@ -4,8 +4,8 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { nativeSuite } from "../../attest/native.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { hostOfHeader, isLoopback, withoutBrackets } from "../../runtime/loopback.ts";
 import type { JudgedReport } from "./report.ts";
-import { isLoopback } from "./settings.ts";
 import { statusText } from "./status-text.ts";
 
 /** What can be asked of a running agent. */
@@ -120,9 +120,9 @@ function mapsToo(_key: string, value: unknown): unknown {
 /** A page in a browser can make any name of its own point at this machine; a name that nobody owns here is refused. */
 function requireHost(header: string | undefined, hosts: AccessRules["hosts"]): void {
   if (hosts === undefined) return;
-  const host = (header ?? "").replace(/:\d{1,5}$/, "").toLowerCase();
+  const host = hostOfHeader(header);
   if (isLoopback(host)) return;
-  if (!hosts.loopbackOnly && isIP(host.replace(/^\[(.*)\]$/, "$1")) !== 0) return;
+  if (!hosts.loopbackOnly && isIP(withoutBrackets(host)) !== 0) return;
   const own = hostname().toLowerCase();
   const names = hosts.loopbackOnly ? [] : [own, `${own}.local`];
   if ([...names, ...hosts.names.map((name) => name.toLowerCase())].includes(host)) return;

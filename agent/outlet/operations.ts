@@ -1,3 +1,4 @@
+import { isLoopback } from "../../runtime/loopback.ts";
 import type { AgentConfig } from "../config/config.ts";
 import type { SampleSink } from "../sampling/sampler.ts";
 import { judged } from "./attention.ts";
@@ -10,7 +11,7 @@ import type { LogMemory } from "./log-memory.ts";
 import { MqttOutlet } from "./mqtt.ts";
 import type { AgentView, JudgedReport, Outlets } from "./report.ts";
 import { readToken } from "./secret-file.ts";
-import { fromConfig, type HttpConfig, isLoopback, type MqttConfig } from "./settings.ts";
+import { fromConfig, type HttpConfig, type MqttConfig } from "./settings.ts";
 
 export interface OperationsOptions {
   readonly config: AgentConfig;

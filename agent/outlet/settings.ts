@@ -1,6 +1,6 @@
-import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { isLoopback, isPlainToOthers } from "../../runtime/loopback.ts";
 
 /** Where the agent answers over HTTP; without it, it answers only on the socket beside the journal. */
 export interface HttpConfig {
@@ -89,7 +89,7 @@ export const mqttSchema: z.ZodType<MqttConfig> = z
       .default("homeassistant")
       .describe("Home Assistant's discovery prefix, where it was changed there"),
   })
-  .refine(({ url, allowPlain }) => allowPlain || !isPlainToOthers(url), {
+  .refine(({ url, allowPlain }) => allowPlain || !isPlainToOthers(url, "mqtt:"), {
     path: ["url"],
     error:
       "mqtt:// is only for this machine; expected mqtts://, or allowPlain: true beside it to send it unencrypted",
@@ -100,20 +100,9 @@ export function fromConfig(configPath: string, file: string): string {
   return resolve(dirname(resolve(configPath)), file);
 }
 
-/** Whether an address or name can only mean this machine. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, "$1");
-  return bare === "localhost" || bare === "::1" || (isIP(bare) === 4 && bare.startsWith("127."));
-}
-
 function isBrokerUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== "mqtt:" && url.protocol !== "mqtts:")) return false;
   const rest = [url.username, url.password, url.search, url.hash].join("");
   return url.hostname !== "" && rest === "" && (url.pathname === "" || url.pathname === "/");
-}
-
-function isPlainToOthers(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url?.protocol === "mqtt:" && !isLoopback(url.hostname);
 }

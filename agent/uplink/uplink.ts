@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { toHex } from "../../attest/bytes.ts";
 import {
@@ -309,8 +310,4 @@ const MOST_REASON_BYTES = 123;
 
 function noFrames(): Promise<undefined> {
   return Promise.resolve(undefined);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

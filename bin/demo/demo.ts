@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Problem } from "../../attest/problem.ts";
 import { startCapturesSite } from "./captures-site.ts";
 import type { Cleanups } from "./cleanups.ts";
@@ -210,5 +211,5 @@ async function takeAllEvidence(
 
 function pause(ms: number): Promise<void> {
   // Not kept alive for its own sake: the race that it is in may long be decided.
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+  return sleep(ms, undefined, { ref: false });
 }

@@ -1,9 +1,10 @@
-import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { JOURNAL_SCHEMA } from "../../agent/journal/schema.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { STORE_SCHEMA } from "../../network/store/schema.ts";
 import { openDatabaseForReading, openScratchDatabase, type SqliteDatabase } from "../../runtime/database.ts";
 import { isDatabaseLocked } from "../../runtime/database-lock.ts";
+import { fileBytes, fileSizes } from "../../runtime/disk-space.ts";
 
 export type FileKind = "journal" | "store";
 
@@ -36,7 +37,7 @@ export function openFile(path: string): OpenedFile {
   try {
     const kind = kindOf(database, path);
     requireVersion(database, { path, kind });
-    const bytes = ownBytes + sizeOf(`${path}-wal`);
+    const bytes = ownBytes + fileSizes(path).wal;
     return { kind, database, ownBytes, bytes, inUse: isDatabaseLocked(path) };
   } catch (cause) {
     database.close();
@@ -56,17 +57,13 @@ function requireSqlite(path: string): number {
   });
 }
 
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
 function headOf(path: string): readonly [number, string] {
   try {
     const file = openSync(path, "r");
     try {
       const head = Buffer.alloc(MAGIC.length);
       const length = readSync(file, head, 0, head.length, 0);
-      return [sizeOf(path), head.toString("latin1", 0, length)];
+      return [fileBytes(path) ?? 0, head.toString("latin1", 0, length)];
     } finally {
       closeSync(file);
     }

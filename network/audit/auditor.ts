@@ -1,4 +1,4 @@
-import { equalBytes, fromHex } from "../../attest/bytes.ts";
+import { equalBytes, fromHex, toHex } from "../../attest/bytes.ts";
 import type { FrameMessage, FrameRequestMessage } from "../../attest/messages.ts";
 import type { Suite } from "../../attest/suite.ts";
 import type { Logger } from "../../runtime/log.ts";
@@ -138,7 +138,7 @@ export class Auditor {
     };
     counters.count(verdict);
     if (differs) {
-      const device = Buffer.from(deviceKey).toString("hex");
+      const device = toHex(deviceKey);
       logger.warn("audit-differs", { device, epoch, seq: leaf.seq, channel: leaf.channel, detail });
     }
     await records.add(audit);

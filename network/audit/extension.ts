@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { toHex } from "../../attest/bytes.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { ProfileLibrary } from "../../drivers/evidence/profile-library.ts";
 import type { NodeExtension, NodeInside } from "../node.ts";
@@ -48,7 +49,7 @@ function ticking(auditor: Auditor): Required<Pick<NodeExtension, "onFrame" | "cl
   }, TICK_MS);
   return {
     onFrame: (deviceKey, message) => {
-      work = Promise.all([work, auditor.onFrame(Buffer.from(deviceKey).toString("hex"), message)]);
+      work = Promise.all([work, auditor.onFrame(toHex(deviceKey), message)]);
     },
     close: async () => {
       clearInterval(timer);

@@ -1,7 +1,7 @@
 import type Database from "better-sqlite3";
 import type { SqliteDatabase } from "../../runtime/database.ts";
 import { readStatements } from "../../runtime/sql.ts";
-import type { Audit, AuditRecords, AuditVerdict, KeptAudit } from "./audit-record.ts";
+import type { Audit, AuditRecords, Difference, KeptAudit } from "./audit-record.ts";
 
 /** The file of a node's store, and how it is changed: a SqliteStore. */
 export interface AuditDatabase {
@@ -13,27 +13,11 @@ export interface AuditDatabase {
 export const MOST_DIFFERENCES = 16;
 export const MOST_OTHERS = 256;
 
-interface Row {
-  readonly id: number;
-  readonly deviceKey: Uint8Array;
-  readonly epoch: number;
-  readonly seq: number;
-  readonly channel: number;
-  readonly leafMs: number;
-  readonly auditedMs: number;
-  readonly verdict: AuditVerdict;
-  readonly detail: string;
-  readonly value: string | null;
-  readonly expected: string | null;
-  readonly got: string | null;
-}
+type OrNull<T> = { readonly [Column in keyof T]: T[Column] | null };
 
-interface WholeRow extends Row {
-  readonly frame: Uint8Array | null;
-  readonly leaf: Uint8Array | null;
-  readonly path: Uint8Array | null;
-  readonly checkpoint: Uint8Array | null;
-}
+interface Row extends Omit<KeptAudit, "difference">, OrNull<Difference> {}
+
+interface WholeRow extends Row, OrNull<NonNullable<Audit["evidence"]>> {}
 
 type Values = Readonly<Record<string, number | string | Uint8Array | null>>;
 

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { Problem } from "../../attest/problem.ts";
+import { readAnswerBody } from "../../runtime/answer-body.ts";
+import { reachedAt } from "../../runtime/loopback.ts";
 import type { NodeConfig } from "../config.ts";
 import { readTokens } from "../http/tokens.ts";
 import { urlOf } from "../listen.ts";
@@ -22,8 +24,6 @@ export interface NodeQuestion {
 }
 
 const PATIENCE_MS = 10_000;
-const MOST_BYTES = 4 * 1_048_576;
-const EVERYWHERE: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 /**
  * How to reach the node that runs with this configuration, from its own machine. Throws `node-address`, `node-token` or
@@ -38,7 +38,7 @@ export function doorOf(config: NodeConfig, tokenFile: string | undefined): NodeD
       hint: "set http.port in the configuration",
     });
   const door = {
-    url: urlOf("http", { ...config.http, host: EVERYWHERE.has(host) ? "127.0.0.1" : host }),
+    url: urlOf("http", { ...config.http, host: reachedAt(host) }),
     token: operateToken(tokenFile ?? config.http.tokens),
   };
   return tls === undefined ? door : { ...door, certificate: readFileSync(tls.certificate, "utf8") };
@@ -118,13 +118,5 @@ function pinned({ certificate }: NodeDoor): RequestOptions {
 }
 
 async function collect(response: IncomingMessage): Promise<Answer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    const part = Buffer.from(chunk);
-    bytes += part.length;
-    if (bytes > MOST_BYTES) throw new Error(`the answer has more than ${MOST_BYTES} bytes`);
-    chunks.push(part);
-  }
-  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") };
+  return { status: response.statusCode ?? 0, body: await readAnswerBody(response) };
 }

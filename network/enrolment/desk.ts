@@ -52,7 +52,6 @@ export async function enrolDevice(context: DeskContext, request: EnrolmentReques
   await wait(context, request);
   throw new Problem("enrolment-waiting", "the device waits for the node's operator to approve its key", {
     got: toHex(deviceKey),
-    hint: "ask the operator for a one-time code or for approval; the device asks again by itself",
   });
 }
 
@@ -79,9 +78,7 @@ async function codeOf(
 }
 
 function codeRefused(): Problem {
-  return new Problem("enrolment-code", "the one-time code is wrong, used or expired", {
-    hint: "check it, or ask the node's operator for another one",
-  });
+  return new Problem("enrolment-code", "the one-time code is wrong, used or expired");
 }
 
 /** Each code is tried, found or not, so that the time says nothing about which ones there are. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isLoopback } from "../../runtime/loopback.ts";
 
 /** Another node of the network that this one exchanges checkpoints with. */
 export interface PeerConfig {
@@ -12,7 +13,6 @@ export interface PeerConfig {
   readonly tokenFile?: string | undefined;
 }
 
-const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const MOST_PEERS = 32;
 
 const peerSchema: z.ZodType<PeerConfig> = z.strictObject({
@@ -47,7 +47,7 @@ function isPeerUrl(text: string): boolean {
   const url = URL.parse(text);
   if (url === null || url.search !== "" || url.hash !== "" || url.username !== "" || url.password !== "")
     return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.has(url.hostname));
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
 }
 
 function areDifferent(values: readonly string[]): boolean {

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { Problem } from "../../attest/problem.ts";
+import { hostOfHeader, isLoopback } from "../../runtime/loopback.ts";
 import { isEnough, type Right, type Tokens } from "./tokens.ts";
 
 /** Who may ask what. */
@@ -13,7 +14,6 @@ export interface Access {
 /** Everything open, to this machine. */
 export const LOOPBACK_ONLY: Access = { tokens: () => undefined, loopbackOnly: true };
 
-const LOOPBACK_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/;
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz"]);
 /** What other nodes of the network ask: no readings. */
 const PEER_PATHS = "/exchange/";
@@ -40,7 +40,7 @@ export function guard({ tokens, loopbackOnly }: Access): MiddlewareHandler {
 
 /** A page in a browser can make any name point at this machine; only requests to its own names are answered. */
 function requireLoopback(host: string | undefined): void {
-  if (host !== undefined && LOOPBACK_HOST.test(host)) return;
+  if (isLoopback(hostOfHeader(host))) return;
   throw new Problem("host", "the Host header is not this machine's", {
     expected: "localhost, 127.0.0.1 or [::1]",
     got: (host ?? "nothing").slice(0, 100),

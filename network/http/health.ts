@@ -1,5 +1,4 @@
-import { statfsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { fileBytes, fileSizes, freeBytesBeside } from "../../runtime/disk-space.ts";
 import type { NodeCounters } from "./metrics-counters.ts";
 
 /** The store's file and the disk under it. */
@@ -45,14 +44,8 @@ export function healthReasons({ counters, space, maxStoreMiB }: Vitals): HealthR
 
 /** Sizes of the store's file and of the file system that holds it. */
 export function storeSpace(path: string): StoreSpace {
-  const database = statSync(path, { throwIfNoEntry: false });
-  if (database === undefined) return {};
-  const bytes = database.size + (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
-  try {
-    const { bavail, bsize } = statfsSync(dirname(path));
-    return { bytes, freeBytes: bavail * bsize };
-  } catch {
-    // Not every file system says so; the number is then not shown.
-    return { bytes };
-  }
+  if (fileBytes(path) === undefined) return {};
+  const { file, wal } = fileSizes(path);
+  const freeBytes = freeBytesBeside(path);
+  return { bytes: file + wal, ...(freeBytes === undefined ? {} : { freeBytes }) };
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { expect } from "vitest";
+import { expect, it } from "vitest";
 import { countBoot } from "../../agent/journal/boot-count.ts";
 import { openCheckpoint } from "../../attest/checkpoint.ts";
 import { nativeSuite } from "../../attest/native.ts";
@@ -100,6 +100,23 @@ export class Victim {
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** What is changed, the code of the first finding, and what stands in its place. */
+export type DamageCase = readonly [change: string, code: string, where: string];
+
+/** A test for each damage: the first finding is the one that is named. */
+export function itNames(what: string, cases: readonly DamageCase[], victim: () => Victim): void {
+  it.each(cases)(`${what}, %s`, (change, code, where) => {
+    expect(victim().damage(change).first()).toEqual([code, expect.stringContaining(where)]);
+  });
+}
+
+/** A test for each change: nothing is found. */
+export function itPasses(what: string, changes: readonly string[], victim: () => Victim): void {
+  it.each(changes)(`${what}, %s`, (change) => {
+    expect(victim().damage(change).first()).toBeUndefined();
+  });
 }
 
 function flippedCell(value: Cell, at: number): Cell {

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { equalBytes } from "../../attest/bytes.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { eventually } from "../kit/programs.ts";
 import { readJournal, readStore } from "./kit/histories.ts";
 import { type Fault, type FaultOutcome, type FaultRun, outcomeOf } from "./kit/report.ts";
-import { eventually, type Running } from "./kit/running.ts";
+import type { Running } from "./kit/running.ts";
 import { FaultSite } from "./kit/site.ts";
 import { SmallDisk } from "./kit/small-disk.ts";
 import { finalCount, sidesOf } from "./kit/verdict.ts";

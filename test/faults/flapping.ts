@@ -1,11 +1,11 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { type Random, seededRandom, wholeBelow } from "./kit/random.ts";
 import type { Fault, FaultOutcome, FaultRun } from "./kit/report.ts";
-import { pause, type Running } from "./kit/running.ts";
-import { FaultSite } from "./kit/site.ts";
+import type { Running } from "./kit/running.ts";
 import { settled, sidesOf } from "./kit/verdict.ts";
 import { Witness } from "./kit/witness.ts";
-import { UNLIMITED } from "./peers/quick-node.ts";
-import { type Cut, TcpProxy } from "./peers/tcp-proxy.ts";
+import { onProxiedLine } from "./peers/proxied-line.ts";
+import type { Cut, TcpProxy } from "./peers/tcp-proxy.ts";
 
 /** The line between agent and node comes and goes. */
 export const flapping: Fault = {
@@ -27,18 +27,11 @@ const MOST_DOWN_MS = 700;
 type Flap = Exclude<Cut, "hole" | "half"> | "delay" | "refuse";
 const FLAPS: readonly Flap[] = ["rst", "fin", "delay", "refuse"];
 
-async function runFlapping({ cycles, seed, folder, said }: FaultRun): Promise<FaultOutcome> {
-  const random = seededRandom(seed);
-  const site = await FaultSite.start(folder, { nodeYaml: UNLIMITED });
-  const witness = new Witness();
-  const counts = new Map<string, number>();
-  let proxy: TcpProxy | undefined;
-  try {
-    const node = await site.startNode();
-    proxy = await TcpProxy.start(site.wsPort);
-    site.nodeUrl = proxy.url;
-    const agent = site.launchAgent();
-    await agent.event("node-connected");
+function runFlapping({ cycles, seed, folder, said }: FaultRun): Promise<FaultOutcome> {
+  return onProxiedLine(folder, async ({ site, node, agent, proxy }) => {
+    const random = seededRandom(seed);
+    const witness = new Witness();
+    const counts = new Map<string, number>();
     for (let cycle = 0; cycle < cycles; cycle++) {
       const flap = await oneFlap(proxy, agent, { random, cycle });
       counts.set(flap, (counts.get(flap) ?? 0) + 1);
@@ -50,10 +43,7 @@ async function runFlapping({ cycles, seed, folder, said }: FaultRun): Promise<Fa
     await agent.kill("SIGTERM");
     const outcome = await settled(site, { witness, cycles });
     return { ...outcome, figures: { ...outcome.figures, ...Object.fromEntries(counts) } };
-  } finally {
-    await site.close();
-    await proxy?.close();
-  }
+  });
 }
 
 /** The line is up for a while, and then it is not; ends when the agent is back. */

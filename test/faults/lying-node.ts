@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { toHex } from "../../attest/bytes.ts";
 import { readJournal } from "./kit/histories.ts";
 import { CountingMeter } from "./kit/meter.ts";
 import type { Fault, FaultOutcome, FaultRun } from "./kit/report.ts";
-import { pause, type Running } from "./kit/running.ts";
+import type { Running } from "./kit/running.ts";
 import { FaultSite } from "./kit/site.ts";
 import { finalCount, sidesOf } from "./kit/verdict.ts";
 import { Witness } from "./kit/witness.ts";

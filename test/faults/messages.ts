@@ -1,7 +1,8 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { toHex } from "../../attest/bytes.ts";
 import { type Random, seededRandom, wholeBelow } from "./kit/random.ts";
 import type { Fault, FaultOutcome, FaultRun } from "./kit/report.ts";
-import { pause, type Running } from "./kit/running.ts";
+import type { Running } from "./kit/running.ts";
 import { FaultSite } from "./kit/site.ts";
 import { settled, sidesOf } from "./kit/verdict.ts";
 import { Witness } from "./kit/witness.ts";

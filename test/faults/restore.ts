@@ -1,10 +1,11 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { toHex } from "../../attest/bytes.ts";
 import { CountingMeter } from "./kit/meter.ts";
 import { seededRandom } from "./kit/random.ts";
 import type { Fault, FaultOutcome, FaultRun } from "./kit/report.ts";
-import { type Line, pause, type Running } from "./kit/running.ts";
+import type { Line, Running } from "./kit/running.ts";
 import { FaultSite } from "./kit/site.ts";
 import { countEpochs, type EpochsEnergy } from "./peers/energy-once.ts";
 import { deviceAt, UNLIMITED } from "./peers/quick-node.ts";

@@ -1,16 +1,18 @@
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { toHex } from "../../attest/bytes.ts";
 import { encodeMessage } from "../../attest/messages.ts";
 import { nativeSigner } from "../../attest/native.ts";
 import { Client, FakeDevice } from "../kit/device.ts";
+import { eventually } from "../kit/programs.ts";
 import type { Fault, FaultOutcome, FaultRun } from "./kit/report.ts";
-import { eventually, pause, type Running } from "./kit/running.ts";
+import type { Running } from "./kit/running.ts";
 import { FaultSite, NETWORK } from "./kit/site.ts";
 import { settled, sidesOf } from "./kit/verdict.ts";
 import { Witness } from "./kit/witness.ts";
 import { MemoryWatch } from "./peers/memory.ts";
-import { UNLIMITED } from "./peers/quick-node.ts";
-import { type Direction, TcpProxy } from "./peers/tcp-proxy.ts";
+import { onProxiedLine } from "./peers/proxied-line.ts";
+import type { Direction, TcpProxy } from "./peers/tcp-proxy.ts";
 
 /** One side is read a few bytes at a time, or not at all. */
 export const slowReader: Fault = {
@@ -32,17 +34,10 @@ const STUCK_BYTES = 8_000_000;
 const CUT_MS = 45_000;
 const BACK_MS = 330_000;
 
-async function runSlowReader({ cycles, folder, said }: FaultRun): Promise<FaultOutcome> {
-  const site = await FaultSite.start(folder, { nodeYaml: UNLIMITED });
-  const witness = new Witness();
-  const figures: Record<string, string> = {};
-  let proxy: TcpProxy | undefined;
-  try {
-    const node = await site.startNode();
-    proxy = await TcpProxy.start(site.wsPort);
-    site.nodeUrl = proxy.url;
-    const agent = site.launchAgent();
-    await agent.event("node-connected");
+function runSlowReader({ cycles, folder, said }: FaultRun): Promise<FaultOutcome> {
+  return onProxiedLine(folder, async ({ site, node, agent, proxy }) => {
+    const witness = new Witness();
+    const figures: Record<string, string> = {};
     for (let cycle = 0; cycle < cycles; cycle++) {
       const direction = cycle % 2 === 0 ? "up" : "down";
       const slow = await oneSlowLine(proxy, { agent, node }, { direction, witness });
@@ -54,10 +49,7 @@ async function runSlowReader({ cycles, folder, said }: FaultRun): Promise<FaultO
     figures["deafPeer"] = await deafPeer(new FaultSite(join(folder, "deaf"), site.meter), witness);
     const outcome = await settled(site, { witness, cycles });
     return { ...outcome, figures: { ...outcome.figures, ...figures } };
-  } finally {
-    await site.close();
-    await proxy?.close();
-  }
+  });
 }
 
 /** Slow for a while; sampling and sealing go on meanwhile, and everything is delivered afterwards. */

@@ -1,10 +1,12 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { toHex } from "../../attest/bytes.ts";
+import { eventually } from "../kit/programs.ts";
 import { readJournal } from "./kit/histories.ts";
 import { CountingMeter } from "./kit/meter.ts";
 import type { Fault, FaultOutcome, FaultRun } from "./kit/report.ts";
-import { eventually, type Line, pause, type Running } from "./kit/running.ts";
+import type { Line, Running } from "./kit/running.ts";
 import { FaultSite } from "./kit/site.ts";
 import { countEpochs } from "./peers/energy-once.ts";
 import { deviceAt, nodeLine, UNLIMITED } from "./peers/quick-node.ts";

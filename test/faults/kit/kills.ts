@@ -1,5 +1,6 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Random } from "./random.ts";
-import { pause, type Running } from "./running.ts";
+import type { Running } from "./running.ts";
 import type { Witness } from "./witness.ts";
 
 /** How long a program lives at most behind the state that was waited for. */

@@ -136,22 +136,3 @@ export class Running {
     }
   }
 }
-
-/** Asked every 50 ms until there is an answer; rejects after the deadline. */
-export async function eventually<T>(
-  what: string,
-  withinMs: number,
-  ask: () => T | undefined | Promise<T | undefined>,
-): Promise<T> {
-  const end = performance.now() + withinMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await pause(50);
-  }
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

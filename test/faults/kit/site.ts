@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { fromHex } from "../../../attest/bytes.ts";
 import { nativeSigner } from "../../../attest/native.ts";
 import { readKey } from "../../../runtime/key-file.ts";
+import { eventually } from "../../kit/programs.ts";
 import { CountingMeter } from "./meter.ts";
-import { eventually, Running, type RunningOptions } from "./running.ts";
+import { Running, type RunningOptions } from "./running.ts";
 
 export const NETWORK = "faults";
 /** The meter's channel in the log. */

@@ -1,9 +1,9 @@
 import { connect, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { STREAM_SUBPROTOCOL, signHello } from "../../../attest/hello.ts";
 import { decodeMessage, encodeMessage, type Message } from "../../../attest/messages.ts";
 import { nativeSigner } from "../../../attest/native.ts";
 import { type Random, wholeBelow } from "../kit/random.ts";
-import { pause } from "../kit/running.ts";
 import { NETWORK } from "../kit/site.ts";
 
 /** Where and how long; the honest agent has an address of its own. */

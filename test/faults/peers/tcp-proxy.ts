@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { pause } from "../kit/running.ts";
+import { setTimeout as pause } from "node:timers/promises";
 
 /** `up` is from the agent to the node. */
 export type Direction = "up" | "down";
