@@ -6,6 +6,7 @@ import { toHex } from "../../attest/bytes.ts";
 import { enrolledKey } from "../../attest/enrolled-key.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import type { RunningNode } from "../../network/node.ts";
+import { eventually } from "../kit/programs.ts";
 import { newCode, operate, READ_TOKEN, tokenFile } from "../network/enrolment-kit.ts";
 import { nodeAt, type Running, useUplinkHome } from "./uplink-home.ts";
 import { until } from "./uplink-kit.ts";
@@ -40,12 +41,10 @@ describe("an agent at a real node that takes enrolled devices only", () => {
     const url = `${node.httpUrl}/devices/${toHex(running.agent.deviceKey)}/live`;
     const headers = { authorization: `Bearer ${READ_TOKEN}` };
     await until("a reading", () => running.agent.status().channels[0]?.accepted);
-    let shown = "";
-    for (let attempt = 0; attempt < 40 && !shown.includes("roof/inverter"); attempt++) {
-      shown = await (await fetch(url, { headers })).text();
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    expect(shown).toContain("roof/inverter");
+    const shown = await eventually("the channel at the node", 20_000, async () => {
+      const text = await (await fetch(url, { headers })).text();
+      return text.includes("roof/inverter") ? text : undefined;
+    });
     expect(shown).toContain("-3600000");
   });
 
@@ -58,6 +57,7 @@ describe("an agent at a real node that takes enrolled devices only", () => {
     const key = toHex(running.agent.deviceKey);
     const problem = running.lines.find(({ event }) => event === "node-problem");
     expect(problem?.["message"]).toContain(`ask the node's operator to approve key ${key}`);
+    expect(String(problem?.["message"]).match(/asks? again|code/g)).toEqual(["code", "asks again"]);
     await operate(node, `/enrolments/${key}/approve`, { method: "POST", body: {} });
     await until("a receipt", () => receipted(running));
     expect(enrolledAt(gateway, node)).toBe(key);

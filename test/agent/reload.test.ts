@@ -162,6 +162,10 @@ class Noted {
   }
 }
 
+function noted(notes: readonly string[], note: string): Promise<true> {
+  return eventually(note, 20_000, () => notes.includes(note) || undefined);
+}
+
 describe("a reloading agent", () => {
   /** With a configuration for each reload, and those that no agent can be made of. */
   function reloading(levels: readonly string[], bad: readonly string[] = []) {
@@ -188,7 +192,7 @@ describe("a reloading agent", () => {
   it("stops one agent before it makes the next, and reads once for several signals", async () => {
     const { agent, notes, lines } = reloading(["second", "third"]);
     for (let i = 0; i < 5; i++) agent.reload();
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await noted(notes, "start second");
     await agent.stop();
     expect(notes).toEqual([
       "make first",
@@ -204,11 +208,11 @@ describe("a reloading agent", () => {
   it("takes the configuration before when no agent can be made of the new one", async () => {
     const { agent, notes, lines } = reloading(["bad", "good"], ["bad"]);
     agent.reload();
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await eventually("the first one again", 20_000, () => (notes.length > 4 ? true : undefined));
     expect(notes.slice(2)).toEqual(["stop first", "make first", "start first"]);
     expect(lines).toMatchObject([{ event: "config-put-back", message: "no agent bad" }]);
     agent.reload();
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await noted(notes, "start good");
     await agent.stop();
     expect(notes.slice(5)).toEqual(["stop first", "make good", "start good", "stop good"]);
   });

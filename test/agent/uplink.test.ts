@@ -158,7 +158,7 @@ describe("uplink", () => {
   it("pings and is pinged: either is a sign of life", async () => {
     const node = await on().startNode();
     let pings = 0;
-    const { uplink, problems } = on().connect(node, { pingMs: 20, silenceMs: 300 });
+    const { uplink, problems } = on().connect(node, { pingMs: 50, silenceMs: 1000 });
     const [peer] = await until("a connection", () => uplink.status.connected && node.peers);
     peer?.socket.on("ping", () => {
       pings += 1;
@@ -166,11 +166,11 @@ describe("uplink", () => {
     await until("more pings than the silence lasts", () => pings > 25);
     expect([node.peers.length, problems()]).toEqual([1, []]);
     const quiet = await on().startNode();
-    const other = on().connect(quiet, { pingMs: 100_000, silenceMs: 300 });
+    const other = on().connect(quiet, { pingMs: 100_000, silenceMs: 1000 });
     const [heard] = await until("a connection", () => other.uplink.status.connected && quiet.peers);
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 25; i++) {
       heard?.socket.ping();
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
     expect([quiet.peers.length, other.problems()]).toEqual([1, []]);
   });

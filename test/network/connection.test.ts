@@ -49,10 +49,14 @@ describe("a connection", () => {
   });
 
   it("stays open past the deadline once the key is proven, as long as pings are answered", async () => {
-    const { url } = await impatient({ handshakeMs: 1000, pingMs: 200 });
+    const { url } = await impatient({ handshakeMs: 2000, pingMs: 750 });
     const device = new FakeDevice().open();
     const { client } = await Client.greeted(url, device.signer);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    let pings = 0;
+    client.socket.on("ping", () => {
+      pings += 1;
+    });
+    await expect.poll(() => pings).toBeGreaterThanOrEqual(3);
     expect(await client.ask(await device.batch())).toMatchObject({ type: "receipt" });
   });
 
