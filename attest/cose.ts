@@ -28,8 +28,12 @@ const NOTHING = new Uint8Array(0);
 /** The registered text types. A signature over one type can never be taken for another. */
 export const OBJECT_TYPES = {
   acceptance: "kilowitness/1 rotation-acceptance",
+  challenge: "kilowitness/1 flexibility-challenge",
   checkpoint: "kilowitness/1 checkpoint",
+  commitment: "kilowitness/1 flexibility-commitment",
   countersignature: "kilowitness/1 enrolment-countersignature",
+  dispatch: "kilowitness/1 flexibility-dispatch",
+  dispatchList: "kilowitness/1 flexibility-dispatch-list",
   enrolment: "kilowitness/1 enrolment",
   hello: "kilowitness/1 hello",
   receipt: "kilowitness/1 receipt",

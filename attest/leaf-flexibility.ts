@@ -2,6 +2,27 @@ import type { LeafCommon } from "./leaf-common.ts";
 
 /** Flexibility and what follows from it: what a device offers, is bound to, is told, does, and says that it did. */
 
+/** The kinds of leaf that tell the life of a commitment, and of a challenge. */
+export const LIFECYCLE_KINDS = [
+  "offer",
+  "commitment",
+  "dispatch",
+  "challenge",
+  "acknowledgement",
+  "actuation",
+  "settlement",
+] as const;
+
+/** A leaf of one of {@link LIFECYCLE_KINDS}. */
+export type LifecycleLeaf =
+  | Offer
+  | Commitment
+  | Dispatch
+  | Challenge
+  | Acknowledgement
+  | Actuation
+  | Settlement;
+
 /** What a flexibility leaf and what follows from it are about. */
 export const BOUNDARY = { device: 1, site: 2 } as const;
 

@@ -11,6 +11,7 @@ import {
 import { type ChannelState, openChannel } from "./channel-state.ts";
 import type { LogIdentity } from "./identity.ts";
 import { type ChannelManifest, KNOWN_TIME, type Leaf, type LogManifest, type ReadingLeaf } from "./leaf.ts";
+import { type OpenCommitment, withCommitment } from "./open-commitments.ts";
 import { Problem } from "./problem.ts";
 import { ReadingRun } from "./reading-run.ts";
 import type { ReadingFacts } from "./reading-scan.ts";
@@ -37,6 +38,8 @@ export interface Head extends Instant {
 export interface LogState {
   readonly size: number;
   readonly channels: readonly ChannelState[];
+  /** Absent where there is none. */
+  readonly commitments?: readonly OpenCommitment[];
   /** There unless the log is empty. */
   readonly head?: Head;
 }
@@ -48,6 +51,7 @@ export type HashOfLeaf = () => Uint8Array;
 export class LeafRules {
   readonly #identity: LogIdentity;
   readonly #channels: Map<number, ChannelState>;
+  #commitments: readonly OpenCommitment[];
   /** Readings that `#channels` does not tell of yet; {@link LeafRules.#settle} before it is read. */
   #runs: Map<number, ReadingRun> | undefined;
   #size: number;
@@ -55,9 +59,10 @@ export class LeafRules {
   #timeMs: number;
   #timeQuality: number;
 
-  constructor(identity: LogIdentity, { size, channels, head }: LogState) {
+  constructor(identity: LogIdentity, { size, channels, commitments = [], head }: LogState) {
     this.#identity = identity;
     this.#channels = new Map(channels.map((channel) => [channel.manifest.channel, channel]));
+    this.#commitments = commitments;
     this.#size = size;
     this.#head = head;
     this.#timeMs = head?.timeMs ?? 0;
@@ -89,7 +94,8 @@ export class LeafRules {
 
   get state(): LogState {
     const head = this.#head && { head: { ...this.#head, ...this.lastTime } };
-    return { size: this.#size, channels: [...this.channels.values()], ...head };
+    const commitments = this.#commitments.length === 0 ? {} : { commitments: this.#commitments };
+    return { size: this.#size, channels: [...this.channels.values()], ...commitments, ...head };
   }
 
   /** Takes the next leaf by the full rules. Throws a Problem whose code names the fault, and is then as it was before. */
@@ -194,6 +200,7 @@ export class LeafRules {
         applyToChannel(this.#channel(leaf.channel), leaf, this.opening.intervalMs),
       );
     if (leaf.kind === "opaque") this.#noteOpaque(leaf.seq);
+    if (leaf.kind === "commitment") this.#commitments = withCommitment(this.#commitments, leaf);
   }
 
   /** Nobody here knows what it says, so every later close of every channel says that it is there. */

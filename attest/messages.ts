@@ -94,6 +94,26 @@ export interface ReceiptMessage {
   readonly receipt: Uint8Array;
 }
 
+/** Node to device: a commitment, a dispatch or a challenge, as the node signed it. */
+export interface OrderMessage {
+  readonly type: "order";
+  readonly order: Uint8Array;
+}
+
+/** Device to node: an order that leaves no trace in the log, by SHA-256 of the whole object, and why. */
+export interface OrderRefusedMessage {
+  readonly type: "orderRefused";
+  readonly digest: Uint8Array;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Node to device: its signed list of the dispatches under a commitment. */
+export interface DispatchListMessage {
+  readonly type: "dispatchList";
+  readonly list: Uint8Array;
+}
+
 /** Either side, before it closes: a stable code and one sentence. */
 export interface RefusalMessage {
   readonly type: "refusal";
@@ -113,7 +133,10 @@ export type Message =
   | EnrolmentMessage
   | LiveMessage
   | FrameRequestMessage
-  | FrameMessage;
+  | FrameMessage
+  | OrderMessage
+  | OrderRefusedMessage
+  | DispatchListMessage;
 
 const TYPE_KEY = 0;
 const LIMITS = { maxDepth: 2, maxLength: MAX_MESSAGE_BYTES };
@@ -201,6 +224,22 @@ const CODECS: Codecs = {
     number: 12,
     body: recordCodec<Body<"frame">>("frame", { digest: must(1, "bytes16"), bytes: may(2, "bytes") }),
   },
+  order: {
+    number: 13,
+    body: recordCodec<Body<"order">>("order message", { order: must(1, "bytes") }),
+  },
+  orderRefused: {
+    number: 14,
+    body: recordCodec<Body<"orderRefused">>("orderRefused", {
+      digest: must(1, "bytes32"),
+      code: must(2, "text"),
+      message: must(3, "longText"),
+    }),
+  },
+  dispatchList: {
+    number: 15,
+    body: recordCodec<Body<"dispatchList">>("dispatchList message", { list: must(1, "bytes") }),
+  },
 };
 
 /** One binary WebSocket message: a deterministic CBOR map, `{0: type, 1…: as the type says}`. */
@@ -227,7 +266,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
     if (codec.number === number) return { type, ...codec.body.fromMap(map) } as Message;
   }
   throw new Problem("message-type", "message type is unknown", {
-    expected: "1 to 12",
+    expected: "1 to 15",
     got: typeof number === "number" ? String(number) : typeof number,
   });
 }

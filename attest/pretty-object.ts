@@ -5,6 +5,12 @@ import { assembleObject, OBJECT_TYPES, type ObjectType, parseObject } from "./co
 import { COUNTERSIGNATURE_FIELDS } from "./countersignature.ts";
 import { ENROLMENT_FIELDS } from "./enrolment.ts";
 import { checkField, type Field, type RecordCodec, recordCodec } from "./field.ts";
+import {
+  CHALLENGE_FIELDS,
+  COMMITMENT_FIELDS,
+  DISPATCH_FIELDS,
+  DISPATCH_LIST_FIELDS,
+} from "./flexibility/orders.ts";
 import { HELLO_FIELDS } from "./hello.ts";
 import {
   describeJson,
@@ -63,8 +69,12 @@ interface RecordForm {
 
 const RECORDS: { readonly [T in ObjectType]: RecordForm } = {
   acceptance: recordForm(ACCEPTANCE_FIELDS),
+  challenge: recordForm(CHALLENGE_FIELDS),
   checkpoint: recordForm(CHECKPOINT_FIELDS),
+  commitment: recordForm(COMMITMENT_FIELDS),
   countersignature: recordForm(COUNTERSIGNATURE_FIELDS),
+  dispatch: recordForm(DISPATCH_FIELDS),
+  dispatchList: recordForm(DISPATCH_LIST_FIELDS),
   enrolment: recordForm(ENROLMENT_FIELDS),
   hello: recordForm(HELLO_FIELDS),
   receipt: recordForm(RECEIPT_FIELDS),

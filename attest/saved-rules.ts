@@ -5,6 +5,7 @@ import { fromBase64, fromJson, toBase64, toJson } from "./json.ts";
 import type { ChannelManifest } from "./leaf.ts";
 import { COMMON_FIELDS, KIND_FIELDS } from "./leaf-fields.ts";
 import type { Head, LogState } from "./leaf-rules.ts";
+import type { OpenCommitment } from "./open-commitments.ts";
 import { describeProblem, Problem } from "./problem.ts";
 import { HASH_BYTES } from "./tree.ts";
 
@@ -53,6 +54,9 @@ const head: Reader<Head> = record<Head>({
 });
 const saved: Reader<Outline> = record<Outline>({
   ...{ version: whole, size: whole, peaks: list(peak), head: maybe(head), channels: list(channel) },
+  commitments: maybe(
+    list(record<OpenCommitment>({ seq: whole, channel: whole, boundary: whole, fromMs: whole, toMs: whole })),
+  ),
 });
 
 interface Outline extends LogState {
@@ -69,8 +73,9 @@ export function readSaved(text: string): SavedLog {
   const value = fromJson(text);
   const version = typeof value === "object" && value !== null && "version" in value ? value.version : 0;
   if (version !== VERSION) throw unlike(typeof version === "number" ? `version ${version}` : "none");
-  const { peaks, size, channels, head } = saved(value);
-  return { peaks, state: { size, channels, ...(head === undefined ? {} : { head }) } };
+  const { peaks, size, channels, commitments, head } = saved(value);
+  const open = commitments === undefined ? {} : { commitments };
+  return { peaks, state: { size, channels, ...open, ...(head === undefined ? {} : { head }) } };
 }
 
 /** A record with just these properties, in the order in which they stand. */

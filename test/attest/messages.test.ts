@@ -49,6 +49,9 @@ const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   ),
   fc.record({ type: type("frameRequest"), digest: bytes16 }),
   fc.record({ type: type("frame"), digest: bytes16, bytes }, { requiredKeys: ["type", "digest"] }),
+  fc.record({ type: type("order"), order: bytes }),
+  fc.record({ type: type("orderRefused"), digest: bytes32, code: text, message: text }),
+  fc.record({ type: type("dispatchList"), list: bytes }),
 );
 const encoded = (...pairs: [number, CborValue][]): Uint8Array => encodeCbor(new Map(pairs));
 
@@ -97,7 +100,7 @@ describe("messages", () => {
   it.each([
     ["no type", encoded([1, "x"]), "message-type"],
     ["type 0", encoded([0, 0]), "message-type"],
-    ["type 13", encoded([0, 13]), "message-type"],
+    ["type 16", encoded([0, 16]), "message-type"],
     ["a type that is text", encoded([0, "batch"]), "message-type"],
     ["an array", encodeCbor([1]), "cbor-type"],
     ["an unknown key", encoded([0, 6], [1, Uint8Array.of(1)], [2, 1]), "unknown-key"],

@@ -6,6 +6,12 @@ import { OBJECT_TYPES, type ObjectType } from "../../attest/cose.ts";
 import { COUNTERSIGNATURE_FIELDS } from "../../attest/countersignature.ts";
 import { ENROLMENT_FIELDS } from "../../attest/enrolment.ts";
 import { checkField, type Field } from "../../attest/field.ts";
+import {
+  CHALLENGE_FIELDS,
+  COMMITMENT_FIELDS,
+  DISPATCH_FIELDS,
+  DISPATCH_LIST_FIELDS,
+} from "../../attest/flexibility/orders.ts";
 import { HELLO_FIELDS } from "../../attest/hello.ts";
 import { LEAF_KINDS, type Leaf, type LeafKind } from "../../attest/leaf.ts";
 import { COMMON_FIELDS, KIND_FIELDS } from "../../attest/leaf-fields.ts";
@@ -22,8 +28,12 @@ export const KINDS: readonly LeafKind[] = Object.keys(KIND_FIELDS).filter(
 
 export const OBJECT_FIELDS: { readonly [T in ObjectType]: Fields } = {
   acceptance: ACCEPTANCE_FIELDS,
+  challenge: CHALLENGE_FIELDS,
   checkpoint: CHECKPOINT_FIELDS,
+  commitment: COMMITMENT_FIELDS,
   countersignature: COUNTERSIGNATURE_FIELDS,
+  dispatch: DISPATCH_FIELDS,
+  dispatchList: DISPATCH_LIST_FIELDS,
   enrolment: ENROLMENT_FIELDS,
   hello: HELLO_FIELDS,
   receipt: RECEIPT_FIELDS,
