@@ -1,4 +1,5 @@
 import { KNOWN_TIME, type Leaf } from "../../attest/leaf.ts";
+import { LIFECYCLE_KINDS, type LifecycleLeaf } from "../../attest/leaf-flexibility.ts";
 
 /** A statement of statements.sql and what it binds beside the epoch. */
 interface IndexRow {
@@ -13,9 +14,17 @@ export function indexRow(leaf: Leaf): IndexRow | undefined {
     return mark({ seq, kind, channel: leaf.channel, t0Ms: leaf.t0Ms, t1Ms: leaf.t1Ms });
   if (kind === "channelManifest") return mark({ seq, kind, channel: leaf.channel, t0Ms: null, t1Ms: null });
   if (kind === "anchor") return mark({ seq, kind, channel: null, t0Ms: null, t1Ms: null });
+  if (isLifecycle(leaf))
+    return mark({ seq, kind, channel: leaf.channel, t0Ms: leaf.timeMs, t1Ms: leaf.timeMs });
   // One that carries the time since boot is of no time that anybody could ask for.
   if (kind !== "flexibility" || leaf.timeQuality < KNOWN_TIME) return undefined;
   return { statement: "addFlexibility", values: { channel: leaf.channel, ms: leaf.timeMs, seq } };
+}
+
+/** Whether the leaf tells of a commitment or a challenge. */
+export function isLifecycle(leaf: Leaf): leaf is LifecycleLeaf {
+  const kinds: readonly string[] = LIFECYCLE_KINDS;
+  return kinds.includes(leaf.kind);
 }
 
 function mark(values: IndexRow["values"]): IndexRow {

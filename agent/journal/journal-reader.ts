@@ -164,6 +164,11 @@ export class JournalReader {
     return this.rows.all<{ seq: number }>("closes", { epoch, ...span }).map(({ seq }) => seq);
   }
 
+  /** Leaves from offers to settlements whose time lies in [fromMs, toMs], by seq. */
+  lifecycleSeqs(epoch: number, span: { readonly fromMs: number; readonly toMs: number }): number[] {
+    return this.rows.all<{ seq: number }>("lifecycle", { epoch, ...span }).map(({ seq }) => seq);
+  }
+
   /** The newest closes of all channels among the first `size` leaves, newest first. */
   recentCloseSeqs(epoch: number, limit: number, size: number = Number.MAX_SAFE_INTEGER): number[] {
     return this.rows.all<{ seq: number }>("recentCloses", { epoch, limit, size }).map(({ seq }) => seq);

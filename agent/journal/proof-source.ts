@@ -7,7 +7,10 @@ import type { JournalReader } from "./journal-reader.ts";
 import { JournalTree } from "./journal-tree.ts";
 
 /** Proofs out of the device's own journal, for one epoch. */
-export function journalProofSource(journal: JournalReader, identity: LogIdentity): ProofSource {
+export function journalProofSource(
+  journal: JournalReader,
+  identity: LogIdentity,
+): ProofSource & { lifecycle(fromMs: number, toMs: number): readonly number[] } {
   const { epoch } = identity;
   return {
     identity,
@@ -24,6 +27,7 @@ export function journalProofSource(journal: JournalReader, identity: LogIdentity
     checkpointAt: (size) => journal.keptCheckpoint(epoch, size),
     anchorBelow: (seq) => anchorBelow(journal, epoch, seq),
     tree: () => journalTree(journal, epoch),
+    lifecycle: (fromMs, toMs) => journal.lifecycleSeqs(epoch, { fromMs, toMs }),
   };
 }
 

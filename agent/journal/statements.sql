@@ -122,6 +122,12 @@ ORDER BY time_ms, seq LIMIT 1
 -- name: recentCloses
 SELECT seq FROM mark WHERE epoch = :epoch AND kind = 'intervalClose' AND seq < :size ORDER BY seq DESC LIMIT :limit
 
+-- name: lifecycle
+SELECT seq FROM mark
+WHERE epoch = :epoch AND t0_ms >= :fromMs AND t0_ms <= :toMs AND kind IN
+  ('offer', 'commitment', 'dispatch', 'challenge', 'acknowledgement', 'actuation', 'settlement')
+ORDER BY seq
+
 -- name: anchorsBelow
 SELECT seq FROM mark WHERE epoch = :epoch AND kind = 'anchor' AND seq < :seq ORDER BY seq DESC LIMIT 1
 

@@ -7,7 +7,7 @@ import {
   type ReadingLeaf,
   type Unplaced,
 } from "../../attest/leaf.ts";
-import { BOUNDARY, type FlexibilityLeaf } from "../../attest/leaf-flexibility.ts";
+import { BOUNDARY, type FlexibilityLeaf, type LifecycleLeaf } from "../../attest/leaf-flexibility.ts";
 import { CHANNEL_ROLES, type FlexibilityReading, type MeterReading } from "../../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity } from "../../drivers/driver.ts";
 import type { Instant } from "../clock/clock.ts";
@@ -148,6 +148,11 @@ export function flexibilityLeaf(
     manifestHash,
   });
 }
+
+/** A leaf from an offer to a settlement, before it has a place and a time. */
+export type UntimedLifecycle<L extends LifecycleLeaf = LifecycleLeaf> = L extends LifecycleLeaf
+  ? Omit<Unplaced<L>, "timeMs" | "timeQuality">
+  : never;
 
 /** The energy registers that something shows. */
 export type Registers = Pick<MeterReading, "importMwh" | "exportMwh">;

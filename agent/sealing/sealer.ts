@@ -14,7 +14,7 @@ import {
   type Tamper,
   type Unplaced,
 } from "../../attest/leaf.ts";
-import { decodeLeaf, encodeLeaf } from "../../attest/leaf-codec.ts";
+import { encodeLeaf } from "../../attest/leaf-codec.ts";
 import type { FlexibilityLeaf } from "../../attest/leaf-flexibility.ts";
 import type { LogRules } from "../../attest/log-rules.ts";
 import { nativeSuite } from "../../attest/native.ts";
@@ -31,13 +31,14 @@ import {
   completedBy,
   discontinuityLeaf,
   flexibilityLeaf,
-  manifestChange,
   manifestLeaf,
   type Registers,
   readingLeaf,
   sameManifest,
+  type UntimedLifecycle,
 } from "./leaves.ts";
 import { LogWriter, type LogWriterOptions } from "./log-writer.ts";
+import { replacementCause } from "./manifest-change.ts";
 import { prefixCheckpoints } from "./prefix-checkpoints.ts";
 import { ToldClock } from "./told-clock.ts";
 
@@ -199,6 +200,12 @@ export class Sealer {
     this.#append(leaf);
   }
 
+  /** Appends a leaf of the life of a commitment or a challenge, as of now; returns its seq. */
+  sealLifecycle(leaf: UntimedLifecycle): number {
+    this.#append({ ...leaf, ...this.clock.now() });
+    return this.#rules.size - 1;
+  }
+
   /** States that the readings of those leaves are gone, with the next commit. */
   release({ from, to }: Stretch, releases: readonly Release[], reason: string): void {
     this.#append({ kind: "tombstone", ...this.clock.now(), firstSeq: from, count: to - from, reason });
@@ -302,23 +309,10 @@ export class Sealer {
   /** Why a reading now needs a discontinuity before it, if it does. */
   #breakCause(channel: number, at: Instant): number | undefined {
     const state = this.#state(channel);
-    if (state.replaced === true) return this.#replacement(state);
+    if (state.replaced === true) return replacementCause(this.writer, this.#rules.identity.epoch, state);
     const last = state.lastReadingMs;
     if (last === undefined || at.timeMs - last <= longestPauseMs(this.#rules.intervalMs)) return undefined;
     return DISCONTINUITY.gap;
-  }
-
-  /** The manifest under which the last register was read lies in the log, perhaps from before a restart. */
-  #replacement({ last, manifest }: ChannelState): number {
-    const { journal } = this.writer;
-    const { epoch } = this.#rules.identity;
-    const durable = journal
-      .channelManifestSeqs(epoch)
-      .flatMap((seq) => journal.leaves(epoch, seq, seq + 1).map(decodeLeaf));
-    const before = [...durable, ...this.writer.pending]
-      .filter((leaf) => leaf.kind === "channelManifest")
-      .findLast((leaf) => leaf.channel === manifest.channel && leaf.seq < (last?.seq ?? 0));
-    return manifestChange(before ?? manifest, manifest);
   }
 
   #breakBefore(channel: number, next: Registers, cause: { at: Instant; classification: number }): void {
