@@ -42,6 +42,8 @@ export interface NodeConfig {
   readonly live?: boolean;
   /** Whether the node may ask for raw frames; left out: no. */
   readonly audits?: boolean;
+  /** Whether the node may order what the devices do; left out: no. */
+  readonly control?: boolean;
 }
 
 /** Whether anybody may look for devices on this site with the help of this file. */
@@ -224,6 +226,12 @@ const nodeSchema = z
       .exactOptional()
       .describe(
         "let the node ask for the raw bytes behind a reading; they may show more than the reading; left out: no",
+      ),
+    control: z
+      .boolean()
+      .exactOptional()
+      .describe(
+        "let the node commit, dispatch and challenge the devices that flexibility names; left out: no",
       ),
   })
   .refine((node) => node.ca === undefined || !/^ws:/i.test(node.url), {

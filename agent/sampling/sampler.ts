@@ -1,4 +1,5 @@
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import type { Controllable } from "../../drivers/control.ts";
 import type {
   ChannelDescription,
   MeterDriver,
@@ -26,6 +27,8 @@ export interface SampleSink {
 export interface SamplingOptions {
   readonly device: Pick<DeviceConfig, "id" | "definition" | "options" | "intervalMs">;
   readonly sink: SampleSink;
+  /** Told what the device can be told once it has said who it is, and undefined when its line is given up. */
+  readonly controlled?: (control: Controllable | undefined) => void;
   readonly logger: Logger;
   /** A clock that is never set, ms; left out: performance.now. */
   readonly now?: () => number;
@@ -200,6 +203,7 @@ class Sampler {
     const channels = meter.channels();
     if (this.#pause.stopped) return;
     this.#guarded(() => this.#options.sink.identified(this.#options.device.id, identity, channels));
+    this.#guarded(() => this.#options.controlled?.(meter.control));
   }
 
   /** Hands a snapshot on; true when the sink wants another one soon. */
@@ -236,6 +240,7 @@ class Sampler {
     const meter = this.#meter;
     this.#meter = undefined;
     if (meter === undefined) return;
+    this.#guarded(() => this.#options.controlled?.(undefined));
     try {
       // Not the sampler's own pause, which may have been stopped already.
       const pause = new Pause();

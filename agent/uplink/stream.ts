@@ -4,6 +4,7 @@ import { BatchWindow, type BatchWindowHost } from "./batch-window.ts";
 import { FrameAnswers, type FrameSource } from "./frame-answers.ts";
 import type { UplinkHost } from "./host.ts";
 import { LiveSender } from "./live-sender.ts";
+import type { OrderTaker } from "./orders.ts";
 import type { ReceiptBook } from "./receipt-book.ts";
 
 export interface StreamOptions {
@@ -15,6 +16,7 @@ export interface StreamOptions {
   /** Whether live values are sent. */
   readonly live: boolean;
   readonly frames: FrameSource;
+  readonly orders: OrderTaker;
   /** Between two answers to requests for frames, ms. */
   readonly auditMs: number;
   /** A batch went out, or a receipt came in; false: nothing is out any more. */
@@ -70,6 +72,15 @@ export class Stream {
       return false;
     }
     if (message.type === "receipt") return this.#takeReceipt(message.receipt);
+    if (message.type === "order") {
+      // Each may be answered: a node that does not read the answers is not listened to. It orders again.
+      if (this.#options.bufferedBytes() <= MOST_BUFFERED_BYTES) this.#options.orders.order(message.order);
+      return false;
+    }
+    if (message.type === "dispatchList") {
+      this.#options.orders.list(message.list);
+      return false;
+    }
     throw new Problem("handshake-order", "the node sent a message out of turn", { got: message.type });
   }
 

@@ -16,6 +16,7 @@ import { Deadline } from "./deadline.ts";
 import { dial } from "./dial.ts";
 import type { FrameSource } from "./frame-answers.ts";
 import type { UplinkHost } from "./host.ts";
+import { type OrderTaker, ordersOfNobody } from "./orders.ts";
 import { ReceiptBook } from "./receipt-book.ts";
 import { Session, type SessionOptions } from "./session.ts";
 import { Stream } from "./stream.ts";
@@ -32,6 +33,8 @@ export interface UplinkOptions {
   readonly live?: boolean;
   /** Raw frames that the node may ask for; left out: none, and each request is answered without one. */
   readonly frames?: FrameSource;
+  /** Takes what the node orders; left out: each order is refused. */
+  readonly orders?: OrderTaker;
   /** Other waits than those of the field, ms. */
   readonly timing?: Partial<UplinkTiming>;
   /** Uniform in [0, 1); spreads the waits between attempts. */
@@ -106,6 +109,11 @@ export class Uplink {
   /** Sends a value at once, or not at all. */
   live(value: LiveMessage): void {
     this.#stream?.live(value);
+  }
+
+  /** Says something at once, or not at all where the node is not there. */
+  say(message: Message): void {
+    if (this.#stream !== undefined) this.#send(message);
   }
 
   /** Drops the connection and begins anew, such as after a new epoch. */
@@ -204,9 +212,10 @@ export class Uplink {
   #openStream(): Stream {
     const { host, live = false, frames = noFrames } = this.#options;
     const socket = this.#socket;
+    const send = (message: Message): void => this.#send(message);
+    const { orders = ordersOfNobody(send) } = this.#options;
     return new Stream({
-      ...{ host, live, frames, receipts: this.#receipts, auditMs: this.#timing.auditMs },
-      send: (message) => this.#send(message),
+      ...{ host, live, frames, orders, receipts: this.#receipts, auditMs: this.#timing.auditMs, send },
       bufferedBytes: () => socket?.bufferedAmount ?? 0,
       waits: (forReceipt) => this.#awaitReceipt(forReceipt),
     });

@@ -1,5 +1,5 @@
-import { fromHex } from "../../attest/bytes.ts";
-import type { LiveMessage } from "../../attest/messages.ts";
+import { fromHex, toHex } from "../../attest/bytes.ts";
+import type { LiveMessage, Message } from "../../attest/messages.ts";
 import type { Signer } from "../../attest/signature.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { VERSION } from "../../runtime/version.ts";
@@ -8,6 +8,7 @@ import type { Enroller } from "../identity/enroller.ts";
 import type { ChannelStatus } from "../status.ts";
 import type { FrameSource } from "./frame-answers.ts";
 import type { UplinkHost } from "./host.ts";
+import type { OrderTaker } from "./orders.ts";
 import { Uplink, type UplinkStatus } from "./uplink.ts";
 
 export interface UplinksOptions {
@@ -19,6 +20,8 @@ export interface UplinksOptions {
   readonly enroller: Enroller;
   /** Raw frames, for the nodes that may ask for them. */
   readonly frames: FrameSource;
+  /** Takes the orders of a node that may control. */
+  readonly orders?: (nodeKey: Uint8Array) => OrderTaker;
   /** One-time codes by node key, hexadecimal, where they are in no file. */
   readonly enrolmentCodes?: ReadonlyMap<string, string>;
   readonly logger: Logger;
@@ -54,6 +57,11 @@ export class Uplinks {
     for (const uplink of this.#all) uplink.live(value);
   }
 
+  /** Says something to one node at once, or not at all where it is not there. */
+  say(nodeKey: Uint8Array, message: Message): void {
+    for (const uplink of this.#all) if (uplink.status.nodeKey === toHex(nodeKey)) uplink.say(message);
+  }
+
   /** Every connection begins anew, after a new epoch. */
   restart(): void {
     for (const uplink of this.#all) uplink.restart();
@@ -77,6 +85,7 @@ function uplinkTo(node: NodeConfig, options: UplinksOptions): Uplink {
     ...{ url: node.url, live: node.live === true, logger },
     ...(node.ca === undefined ? {} : { ca: node.ca }),
     ...(node.audits === true ? { frames } : {}),
+    ...(node.control === true && options.orders !== undefined ? { orders: options.orders(key) } : {}),
     session: {
       ...{ network, signer, nodeKey: key, agentVersion: VERSION },
       enrol: (nodeNonce) => enroller.answer(asking, nodeNonce),

@@ -13,6 +13,7 @@ import {
   type LiveMessage,
   type Message,
   type OpenMessage,
+  type OrderRefusedMessage,
   type WelcomeMessage,
 } from "../../attest/messages.ts";
 import { nativeSigner, nativeSuite } from "../../attest/native.ts";
@@ -48,6 +49,7 @@ export class Peer {
   readonly enrolments: EnrolmentMessage[] = [];
   readonly lives: LiveMessage[] = [];
   readonly frames: FrameMessage[] = [];
+  readonly refusedOrders: OrderRefusedMessage[] = [];
   /** Types of all messages, in order of arrival. */
   readonly types: Message["type"][] = [];
   /** What the device was asked to put in its statement. */
@@ -160,6 +162,7 @@ export class FakeNode {
         else if (message.type === "batch") await this.#batch(peer, message);
         else if (message.type === "live") peer.lives.push(message);
         else if (message.type === "frame") peer.frames.push(message);
+        else if (message.type === "orderRefused") peer.refusedOrders.push(message);
       });
     });
   }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, connect as openTcp, type Server, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { LiveSender } from "../../agent/uplink/live-sender.ts";
+import { ordersOfNobody } from "../../agent/uplink/orders.ts";
 import { ReceiptBook } from "../../agent/uplink/receipt-book.ts";
 import { Stream } from "../../agent/uplink/stream.ts";
 import type { LiveMessage, Message } from "../../attest/messages.ts";
@@ -56,6 +57,7 @@ describe("live values", () => {
       ...{ bufferedBytes: () => buffered, waits: () => undefined },
       send: (message) => out.push(message),
       frames: () => Promise.resolve(undefined),
+      orders: ordersOfNobody(() => undefined),
     });
     buffered = 1_000_000;
     stream.live(value("a", 1));

@@ -26,7 +26,7 @@ const QUICK: Partial<UplinkTiming> = { firstWaitMs: 1, mostWaitMs: 20 };
 const LONG_MS = 10_000;
 
 /** What an uplink has beside its node. */
-export type More = Pick<UplinkOptions, "ca" | "live" | "frames"> &
+export type More = Pick<UplinkOptions, "ca" | "live" | "frames" | "orders"> &
   Pick<SessionOptions, "enrol"> &
   Pick<UplinkHost, "enrolled"> & { readonly recording?: ReturnType<typeof recordingLogger> };
 
