@@ -6,6 +6,16 @@
  */
 
 export {
+  type Baseline,
+  type BaselineRequest,
+  baselineOf,
+  type Delivery,
+  deliveryOf,
+  pastError,
+} from "./baseline/baseline.ts";
+export { closedEnergies, energiesOf } from "./baseline/energies.ts";
+export { openZone } from "./baseline/zone.ts";
+export {
   type Checked,
   checkBatch,
   checkCheckpoint,
@@ -28,6 +38,15 @@ export type { EnrolledKey, EnrolmentRecord, FormerKey } from "./enrolled-key.ts"
 export { type Enrolment, type EnrolmentTerms, signEnrolment } from "./enrolment.ts";
 export type { FaultVerdict } from "./fault-judge.ts";
 export { faultWords } from "./fault-words.ts";
+export { isSettlementFile } from "./flexibility/proof-file.ts";
+export { type ProvenSettlement, verifySettlement } from "./flexibility/proof-verify.ts";
+export {
+  type CheckedSettlement,
+  checkSettlement,
+  judgeSettlement,
+  type SettlementVerdict,
+} from "./flexibility/verdict.ts";
+export { settlementWords } from "./flexibility/verdict-words.ts";
 export { type HelloRole, type HelloTerms, signHello } from "./hello.ts";
 export { type LogIdentity, leafSalt, logIdOf } from "./identity.ts";
 export type * from "./leaf.ts";

@@ -22,6 +22,8 @@ import { HASH_BYTES, isLeafIndex, isTreeSize, MAX_TREE_DEPTH, nodeHash, splitPoi
  *                        root [from, cut) of the left part    cut before the middle
  */
 export const MAX_MULTIPROOF_LEAVES = 4096;
+/** For files that say themselves that they may hold as many: the closes of two months, and more. */
+export const MAX_LARGE_MULTIPROOF_LEAVES = 65_536;
 export const MAX_MULTIPROOF_CUTS = 16;
 
 /** A leaf that the proof is about, by its hash. */
@@ -34,11 +36,13 @@ export interface MultiproofLeaf {
 /** What a multiproof is checked with; the caller compares the root. */
 export interface MultiproofClaim {
   readonly size: number;
-  /** 1 to {@link MAX_MULTIPROOF_LEAVES}, indices strictly ascending. */
+  /** 1 to `mostLeaves`, indices strictly ascending. */
   readonly leaves: readonly MultiproofLeaf[];
   readonly proof: readonly Uint8Array[];
   /** Up to {@link MAX_MULTIPROOF_CUTS} earlier sizes, strictly ascending, 1 or more and below size. */
   readonly cuts?: readonly number[];
+  /** {@link MAX_MULTIPROOF_LEAVES} unless given. */
+  readonly mostLeaves?: number;
 }
 
 /** What a multiproof leads to. */
@@ -52,9 +56,11 @@ export interface MultiproofRoots {
 /** Which leaves a multiproof is for, in the tree of which size, and which earlier sizes. */
 export interface MultiproofTargets {
   readonly size: number;
-  /** 1 to {@link MAX_MULTIPROOF_LEAVES}, strictly ascending, below size. */
+  /** 1 to `mostLeaves`, strictly ascending, below size. */
   readonly indices: readonly number[];
   readonly cuts?: readonly number[];
+  /** {@link MAX_MULTIPROOF_LEAVES} unless given. */
+  readonly mostLeaves?: number;
 }
 
 /** {@link buildCutMultiproof} without cuts. */
@@ -68,7 +74,7 @@ export function buildMultiproof(source: NodeSource, size: number, indices: reado
  */
 export function buildCutMultiproof(source: NodeSource, targets: MultiproofTargets): Uint8Array[] {
   const { size, indices, cuts = [] } = targets;
-  requireTargets(size, indices);
+  requireTargets(targets);
   requireCuts(size, cuts);
   const build: Build = { source, indices, cuts, next: 0, proof: [] };
   collect(build, 0, size);
@@ -111,9 +117,9 @@ export function rootFromMultiproof(suite: Suite, claim: MultiproofClaim): Uint8A
  * bytes, and exactly all hashes are used
  */
 export function rootsFromMultiproof(suite: Suite, claim: MultiproofClaim): MultiproofRoots {
-  const { size, leaves, proof, cuts = [] } = claim;
+  const { size, leaves, proof, cuts = [], mostLeaves } = claim;
   const indices = leaves.map((leaf) => leaf.index);
-  requireTargets(size, indices);
+  requireTargets({ size, indices, ...(mostLeaves !== undefined && { mostLeaves }) });
   requireCuts(size, cuts);
   requireHashes(claim);
   const atCut = new Map<number, Uint8Array>();
@@ -180,10 +186,10 @@ function requireCuts(size: number, cuts: readonly number[]): void {
   }
 }
 
-function requireTargets(size: number, indices: readonly number[]): void {
+function requireTargets({ size, indices, mostLeaves = MAX_MULTIPROOF_LEAVES }: MultiproofTargets): void {
   if (!isTreeSize(size)) throw shape("size of the tree", "1 to 2^53-1", String(size));
-  if (indices.length === 0 || indices.length > MAX_MULTIPROOF_LEAVES) {
-    throw shape("number of leaves", `1 to ${MAX_MULTIPROOF_LEAVES}`, `${indices.length}`);
+  if (indices.length === 0 || indices.length > mostLeaves) {
+    throw shape("number of leaves", `1 to ${mostLeaves}`, `${indices.length}`);
   }
   let least = 0;
   for (const index of indices) {

@@ -10,6 +10,12 @@ import {
   joinObjects,
   splitObjects,
 } from "./fault.ts";
+import {
+  decodeSettlementProof,
+  encodeSettlementProof,
+  isSettlementFile,
+  SETTLEMENT_FORMAT,
+} from "./flexibility/proof-file.ts";
 import { readLeaf, readLeaves, showLeaves } from "./pretty-leaf.ts";
 import {
   expectedOf,
@@ -35,9 +41,10 @@ import {
 import { HASH_BYTES } from "./tree.ts";
 
 /**
- * Proof and fault files as JSON, exact both ways:
+ * Proof, settlement and fault files as JSON, exact both ways:
  *
  *     { "format": "kilowitness/1 proof", "parts": [{ "checkpoint": object, "manifests": [leaf, …], … }], "enrolment": [object, …] }
+ *     { "format": "kilowitness/1 settlement", "part": { "checkpoint": object, … }, "list": object, "enrolment": [object, …] }
  *     { "format": "kilowitness/1 fault", "fault": "fork", "network": …, … }
  *
  * Byte strings that hold leaves, hashes or objects back to back are lists of them; those that do not are hexadecimal.
@@ -74,14 +81,18 @@ const HEAD = [
   { name: "fault", optional: false },
 ];
 
-/** Whether `bytes` begin as a proof or a fault file does: a map with a text under key 0. */
+/** Whether `bytes` begin as a file does: a map with a text under key 0. */
 export function isFile(bytes: Uint8Array): boolean {
   const [map = 0, key, name = 0] = bytes;
   return map >> 5 === 5 && key === 0 && name >> 5 === 3;
 }
 
-/** The JSON of a proof or fault file; nothing is verified. Throws `proof-format`, `fault-format`, `field` or `unknown-key`. */
+/**
+ * The JSON of a file; nothing is verified. Throws `proof-format`, `settlement-format`, `fault-format`, `field` or
+ * `unknown-key`.
+ */
 export function showFile(bytes: Uint8Array): JsonMap {
+  if (isSettlementFile(bytes)) return showSettlement(bytes);
   return isFaultFile(bytes) ? showFault(decodeFault(bytes)) : showProof(bytes);
 }
 
@@ -89,10 +100,11 @@ export function showFile(bytes: Uint8Array): JsonMap {
 export function readFile(json: JsonMap, path: string): Uint8Array {
   const format = requireText(json.get("format"), under(path, "format"));
   if (format === PROOF_FORMAT) return readProof(json, path);
+  if (format === SETTLEMENT_FORMAT) return readSettlement(json, path);
   if (format === FAULT_FORMAT) return readFault(json, path);
   throw new Problem("json-form", "no file has this format", {
     where: under(path, "format"),
-    expected: `"${PROOF_FORMAT}" or "${FAULT_FORMAT}"`,
+    expected: `"${PROOF_FORMAT}", "${SETTLEMENT_FORMAT}" or "${FAULT_FORMAT}"`,
   });
 }
 
@@ -112,14 +124,45 @@ function readProof(json: JsonMap, path: string): Uint8Array {
     { name: "parts", optional: false },
     { name: "enrolment", optional: true },
   ]);
-  const parts = listOf(map.get("parts") ?? [], under(path, "parts"), (part, at) => {
-    const properties = requireProperties(part, at, PART.map(expectedOf));
-    // Each property has been read by the table that mirrors ProofPart.
-    return Object.fromEntries(readShaped(PART, properties, at)) as unknown as ProofPart;
-  });
+  const parts = listOf(map.get("parts") ?? [], under(path, "parts"), readPart);
+  const enrolment = readEnrolment(map, path);
+  return placedAt(path, () => encodeProof({ parts, ...enrolment }));
+}
+
+function readPart(part: Json, path: string): ProofPart {
+  const properties = requireProperties(part, path, PART.map(expectedOf));
+  // Each property has been read by the table that mirrors ProofPart.
+  return Object.fromEntries(readShaped(PART, properties, path)) as unknown as ProofPart;
+}
+
+function readEnrolment(map: JsonMap, path: string): { readonly enrolment?: readonly Uint8Array[] } {
   const shown = map.get("enrolment");
-  const enrolment = shown === undefined ? undefined : listOf(shown, under(path, "enrolment"), readAny);
-  return placedAt(path, () => encodeProof({ parts, ...(enrolment && { enrolment }) }));
+  return shown === undefined ? {} : { enrolment: listOf(shown, under(path, "enrolment"), readAny) };
+}
+
+function showSettlement(bytes: Uint8Array): JsonMap {
+  const { part, list, enrolment } = decodeSettlementProof(bytes);
+  const json = new Map<string, Json>([
+    ["format", SETTLEMENT_FORMAT],
+    ["part", new Map(showShaped(PART, part))],
+  ]);
+  if (list !== undefined) json.set("list", showAny(list));
+  if (enrolment !== undefined) json.set("enrolment", enrolment.map(showAny));
+  return json;
+}
+
+function readSettlement(json: JsonMap, path: string): Uint8Array {
+  const map = requireProperties(json, path, [
+    ...HEAD.slice(0, 1),
+    { name: "part", optional: false },
+    { name: "list", optional: true },
+    { name: "enrolment", optional: true },
+  ]);
+  const part = readPart(map.get("part") ?? [], under(path, "part"));
+  const shown = map.get("list");
+  const list = shown === undefined ? {} : { list: readAny(shown, under(path, "list")) };
+  const enrolment = readEnrolment(map, path);
+  return placedAt(path, () => encodeSettlementProof({ part, ...list, ...enrolment }));
 }
 
 function showFault(fault: Fault): JsonMap {

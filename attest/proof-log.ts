@@ -13,7 +13,7 @@ import type {
 } from "./leaf.ts";
 import { decodeLeafAt } from "./leaf-codec.ts";
 import type { FlexibilityLeaf } from "./leaf-flexibility.ts";
-import { type MultiproofRoots, rootsFromMultiproof } from "./multiproof.ts";
+import { MAX_MULTIPROOF_LEAVES, type MultiproofRoots, rootsFromMultiproof } from "./multiproof.ts";
 import { Problem } from "./problem.ts";
 import { type ProofPart, splitHashes } from "./proof.ts";
 import { openReceipt, type Receipt, receiptKeyHint } from "./receipt.ts";
@@ -74,6 +74,31 @@ export interface SortedLeaves {
  * places, receipts and anchors. Throws a Problem whose code names the fault.
  */
 export function provenLog(suite: Suite, part: ProofPart): ProvenLog {
+  const { leaves, ...open } = openPart(suite, part);
+  const sorted = sortLeaves(leaves);
+  return {
+    ...open,
+    leaves: sorted,
+    anchors: shownAnchors(suite, part, { ...open, anchors: sorted.anchors }),
+  };
+}
+
+/** One log of a proof before its leaves are sorted by what they are for. */
+export interface OpenPart extends Omit<ProvenLog, "leaves" | "anchors" | "receipts"> {
+  /** By seq. */
+  readonly leaves: readonly Leaf[];
+  readonly receipts: readonly OpenedReceipt[];
+}
+
+/**
+ * Checks what every proof shows of a log, whatever it claims: the manifests, the device's signature, the leaves' places,
+ * the receipts. Throws a Problem whose code names the fault.
+ */
+export function openPart(
+  suite: Suite,
+  part: ProofPart,
+  mostLeaves: number = MAX_MULTIPROOF_LEAVES,
+): OpenPart {
   const [first, ...rest] = hashedLeaves(suite, part.manifests);
   const logManifest = requireLogManifest(first);
   const identity = identityOf(logManifest);
@@ -82,27 +107,31 @@ export function provenLog(suite: Suite, part: ProofPart): ProvenLog {
   const checkpoint = openCheckpoint(suite, part.checkpoint, { deviceKey: identity.deviceKey, logId });
   if (first === undefined || !equalBytes(first.hash, checkpoint.manifestHash))
     throw new Problem("proof-manifest", "the checkpoint signs another log manifest");
-  const { manifestHash } = checkpoint;
-  const opened = (part.receipts ?? []).map((bytes) =>
-    checkedReceipt(suite, bytes, { manifestHash, identity }),
+  const receipts = (part.receipts ?? []).map((bytes) =>
+    checkedReceipt(suite, bytes, { manifestHash: checkpoint.manifestHash, identity }),
   );
-  requireOrder(opened);
+  requireOrder(receipts);
   const leaves = hashedLeaves(suite, part.leaves);
-  requireRoots(checkpoint, opened, rootsOf(suite, { part, checkpoint, leaves, receipts: opened }));
-  const sorted = sortLeaves(leaves.map(({ leaf }) => leaf));
+  requireRoots(checkpoint, receipts, rootsOf(suite, { part, checkpoint, leaves, receipts, mostLeaves }));
+  return {
+    ...{ identity, logId, checkpoint, logManifest, receipts },
+    channelManifests: rest.map(requireChannelManifest),
+    leaves: leaves.map(({ leaf }) => leaf),
+  };
+}
+
+/** The anchors of a part with the receipts that they name. Throws `proof-anchor` and what is wrong with those receipts. */
+export function shownAnchors(
+  suite: Suite,
+  part: ProofPart,
+  log: Pick<OpenPart, "checkpoint" | "identity" | "receipts"> & { readonly anchors: readonly Anchor[] },
+): ProvenAnchor[] {
+  const { identity, receipts, anchors } = log;
+  const { manifestHash } = log.checkpoint;
   const spare = (part.anchoredReceipts ?? []).map((bytes) =>
     checkedReceipt(suite, bytes, { manifestHash, identity }),
   );
-  return {
-    identity,
-    logId,
-    checkpoint,
-    logManifest,
-    channelManifests: rest.map(requireChannelManifest),
-    leaves: sorted,
-    receipts: opened,
-    anchors: provenAnchors(sorted.anchors, opened, spare),
-  };
+  return provenAnchors(anchors, receipts, spare);
 }
 
 interface HashedLeaf {
@@ -138,7 +167,8 @@ function requireChannelManifest({ leaf, hash }: HashedLeaf): NamedManifest {
   });
 }
 
-interface Opened extends ProvenReceipt {
+/** A receipt with what it is compared by. */
+export interface OpenedReceipt extends ProvenReceipt {
   readonly root: Uint8Array;
   readonly hash: Uint8Array;
 }
@@ -147,7 +177,7 @@ function checkedReceipt(
   suite: Suite,
   bytes: Uint8Array,
   log: { readonly manifestHash: Uint8Array; readonly identity: LogIdentity },
-): Opened {
+): OpenedReceipt {
   const nodeKey = receiptKeyHint(bytes);
   requireKey(suite, nodeKey, "a receipt's node key");
   // A device does not witness for itself.
@@ -160,7 +190,7 @@ function checkedReceipt(
 }
 
 /** By size, then by node key; two receipts of one node over one size could only be meant to look like two nodes. */
-function requireOrder(receipts: readonly Opened[]): void {
+function requireOrder(receipts: readonly OpenedReceipt[]): void {
   for (const [at, receipt] of receipts.entries()) {
     const before = receipts[at - 1];
     if (before === undefined || before.size < receipt.size) continue;
@@ -180,10 +210,11 @@ interface Shown {
   readonly part: ProofPart;
   readonly checkpoint: Checkpoint;
   readonly leaves: readonly HashedLeaf[];
-  readonly receipts: readonly Opened[];
+  readonly receipts: readonly OpenedReceipt[];
+  readonly mostLeaves: number;
 }
 
-function rootsOf(suite: Suite, { part, checkpoint, leaves, receipts }: Shown): MultiproofRoots {
+function rootsOf(suite: Suite, { part, checkpoint, leaves, receipts, mostLeaves }: Shown): MultiproofRoots {
   const tooLarge = receipts.find(({ size }) => size > checkpoint.size);
   if (tooLarge !== undefined)
     throw new Problem("receipt-mismatch", "a receipt is over a larger log than the checkpoint", {
@@ -195,12 +226,16 @@ function rootsOf(suite: Suite, { part, checkpoint, leaves, receipts }: Shown): M
     size: checkpoint.size,
     leaves: leaves.map(({ leaf, hash }) => ({ index: leaf.seq, hash })),
     proof: splitHashes(part.hashes),
-    cuts,
+    ...{ cuts, mostLeaves },
   });
 }
 
 /** The device signed the root; each receipt is over the root at its own size. */
-function requireRoots(checkpoint: Checkpoint, receipts: readonly Opened[], roots: MultiproofRoots): void {
+function requireRoots(
+  checkpoint: Checkpoint,
+  receipts: readonly OpenedReceipt[],
+  roots: MultiproofRoots,
+): void {
   if (!equalBytes(roots.root, checkpoint.root))
     throw new Problem("proof-root", "the leaves are not in the log that the checkpoint signs");
   for (const { size, root } of receipts) {
@@ -237,8 +272,8 @@ function sortLeaves(leaves: readonly Leaf[]): SortedLeaves {
 /** Each anchor names one receipt of the file; each spare receipt is there for an anchor, in the anchors' order. */
 function provenAnchors(
   anchors: readonly Anchor[],
-  receipts: readonly Opened[],
-  spare: readonly Opened[],
+  receipts: readonly OpenedReceipt[],
+  spare: readonly OpenedReceipt[],
 ): ProvenAnchor[] {
   let next = 0;
   const proven = anchors.map((anchor) => {
@@ -256,7 +291,7 @@ function provenAnchors(
   throw new Problem("proof-anchor", "a receipt is there for an anchor leaf that is not");
 }
 
-function isNamedBy(anchor: Anchor, receipt: Opened): boolean {
+function isNamedBy(anchor: Anchor, receipt: OpenedReceipt): boolean {
   return (
     equalBytes(anchor.nodeKey, receipt.nodeKey) &&
     equalBytes(anchor.receiptHash, receipt.hash) &&

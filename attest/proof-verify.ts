@@ -42,7 +42,7 @@ export function verifyProof(suite: Suite, bytes: Uint8Array): ProvenFile {
 }
 
 /** The record must lead to the device key of this proof, now or before a rotation. */
-function provenEnrolment(
+export function provenEnrolment(
   suite: Suite,
   { network, deviceKey }: LogIdentity,
   [statement, countersignature, ...rotations]: readonly Uint8Array[],

@@ -1,5 +1,6 @@
 import { agentBench } from "./agent.ts";
 import { busBench } from "./bus.ts";
+import { challengeBench } from "./challenge.ts";
 import { codecBench } from "./codec.ts";
 import { type Flags, flagsOf } from "./flags.ts";
 import { ingestBench } from "./ingest.ts";
@@ -26,11 +27,14 @@ const BUS: ReadonlyMap<string, Bench> = new Map([["bus", busBench]]);
 const INGEST: ReadonlyMap<string, Bench> = new Map([["ingest", ingestBench]]);
 /** What the agent costs its gateway. */
 const AGENT: ReadonlyMap<string, Bench> = new Map([["agent", agentBench]]);
+/** How often challenges are passed and failed: rates, no times. */
+const CHALLENGE: ReadonlyMap<string, Bench> = new Map([["challenge", challengeBench]]);
 const GROUPS: ReadonlyMap<string, ReadonlyMap<string, Bench>> = new Map([
   ["evidence", EVIDENCE],
   ["bus", BUS],
   ["ingest", INGEST],
   ["agent", AGENT],
+  ["challenge", CHALLENGE],
 ]);
 
 const args = process.argv.slice(2);

@@ -118,8 +118,8 @@ export const DISPATCH_LIST_FIELDS: Readonly<Record<keyof DispatchList, Field>> =
 /** Half an hour at least, in quarters of an hour; a dispatch or a challenge is never longer than a day. */
 const LONGEST_MS = 86_400_000;
 const SHORTEST_INTERVAL_MS = 1000;
-/** The pattern has C(steps, steps / 2) forms: 70 at 8, 2,704,156 at 24. */
-export const LEAST_STEPS = 8;
+/** The pattern has C(steps, steps / 2) forms: 3432 at 14, the first that can be told from chance, 2,704,156 at 24. */
+export const LEAST_STEPS = 14;
 export const MOST_STEPS = 24;
 const LEAST_STEP_MS = 1000;
 const LONGEST_CHALLENGE_MS = 900_000;

@@ -116,6 +116,7 @@ function named(line: string): HTMLElement[] {
   const name = line.slice(0, LABEL_CHARACTERS).trim();
   const text = tagged("dd", line.slice(LABEL_CHARACTERS));
   if (name === "import" || name === "export") text.className = "energy";
+  if (/\S {2,}\S/.test(text.textContent ?? "")) text.className = "row";
   return name === "" ? [text] : [tagged("dt", name), text];
 }
 

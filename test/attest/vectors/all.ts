@@ -22,6 +22,8 @@ import { proofDrafts } from "./proofs.ts";
 import { receiptDrafts } from "./receipts.ts";
 import { revocationDrafts } from "./revocations.ts";
 import { rotationDrafts } from "./rotations.ts";
+import { settlementFaultDrafts } from "./settlement-faults.ts";
+import { settlementDrafts } from "./settlements.ts";
 import { signatureEdgeDrafts } from "./signature-edges.ts";
 import { treeDrafts } from "./trees.ts";
 import { trustDrafts } from "./trust.ts";
@@ -36,6 +38,7 @@ export function allDrafts(): Draft[] {
     ...[...proofDrafts(), ...brokenProofDrafts(), ...proofFaultDrafts(), ...proofReceiptDrafts()],
     ...[...claimFaultDrafts(), ...anchorFaultDrafts()],
     ...[...epochFaultDrafts(), ...trustDrafts()],
+    ...[...settlementDrafts(), ...settlementFaultDrafts()],
     ...[...faultDrafts(), ...falseLeafDrafts(), ...faultFaultDrafts()],
   ];
 }

@@ -18,6 +18,7 @@ import { leafHash } from "../../../attest/tree.ts";
 import { byteListOf, bytesOf, numberOf, optional, recordsOf, showFields, textOf } from "./fields.ts";
 import { runFault } from "./run-fault.ts";
 import { runProof } from "./run-proof.ts";
+import { runSettlement } from "./run-settlement.ts";
 import { runConsistency, runFrontier, runInclusion, runMultiproof } from "./run-tree.ts";
 import type { JsonFields, Vector } from "./schema.ts";
 
@@ -45,6 +46,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   revocation: runRevocation,
   batch: runBatch,
   proof: runProof,
+  settlement: runSettlement,
   fault: runFault,
 };
 
