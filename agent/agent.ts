@@ -2,11 +2,13 @@ import { fromHex, toHex } from "../attest/bytes.ts";
 import { nativeSigner } from "../attest/native.ts";
 import type { Receipt } from "../attest/receipt.ts";
 import type { LocalSigner } from "../attest/signature.ts";
+import type { Controllable } from "../drivers/control.ts";
 import { type KeyFile, loadOrCreateKey } from "../runtime/key-file.ts";
 import type { Logger } from "../runtime/log.ts";
 import { VERSION } from "../runtime/version.ts";
 import { TimeKeeper } from "./clock/time-keeper.ts";
 import type { AgentConfig } from "./config/config.ts";
+import { ControlRoom } from "./control-room.ts";
 import { Guard } from "./guard.ts";
 import { Enroller } from "./identity/enroller.ts";
 import { Intake } from "./intake.ts";
@@ -30,6 +32,8 @@ export interface AgentOptions {
   readonly logger: Logger;
   /** Where status and accepted readings go, once a second and at once; nowhere when absent. */
   readonly listener?: (event: AgentEvent) => void;
+  /** Whether a parent process ends the leases of devices when this one is gone. */
+  readonly supervised?: boolean;
   /** One-time enrolment codes by node key, hexadecimal, where the configuration names no file. */
   readonly enrolmentCodes?: ReadonlyMap<string, string>;
 }
@@ -55,6 +59,8 @@ export class Agent {
   #committedOnce = false;
   readonly #guard: Guard;
   readonly #operations: Operations;
+  /** Only where the configuration lets devices be told something. */
+  readonly #room: ControlRoom | undefined;
 
   /** Opens key and journal; throws a Problem with what to do when either cannot be used. Reads nothing yet. */
   constructor(options: AgentOptions) {
@@ -76,7 +82,10 @@ export class Agent {
         ready: () => this.#intake.redeclare(),
       },
     });
-    this.#time = new TimeKeeper({ logger, guard: this.#guard, sealer: () => this.#sealer });
+    this.#time = new TimeKeeper({
+      ...{ logger, guard: this.#guard, sealer: () => this.#sealer },
+      stepped: () => this.#room?.clockStepped(),
+    });
     const { journal, rules } = this.#log;
     this.#time.begin(journal, rules.size > 0 ? rules.lastTime : undefined, this.#nodeKeys());
     this.#ledger.begin();
@@ -87,6 +96,7 @@ export class Agent {
       config.devices,
     );
     this.#uplinks = this.#openUplinks();
+    this.#room = this.#openRoom(logger);
     const sink = new JournalSink(this.#intake, this.#ledger, config.devices);
     const agent = { status: () => this.status(), vitals: () => this.#vitals() };
     this.#operations = new Operations({ config, agent, memory: logger, sink });
@@ -106,15 +116,19 @@ export class Agent {
 
   start(): void {
     const { config, logger } = this.#options;
-    const { sink } = this.#operations;
-    for (const device of config.devices) this.#samplings.push(startSampling({ device, sink, logger }));
+    const room = this.#room;
+    const sink = room?.sink(this.#operations.sink) ?? this.#operations.sink;
+    for (const device of config.devices) {
+      const controlled = (control?: Controllable): void => room?.controlled(device.id, control);
+      this.#samplings.push(startSampling({ device, sink, logger, controlled }));
+    }
+    room?.start();
     this.#operations.start();
     this.#uplinks.start();
     this.#every(config.commitSeconds * 1000, () => this.#tick());
     this.#every(Math.min(config.checkpointSeconds * 1000, 1000), () => this.#signing.tick());
     this.#every(CLOCK_CHECK_MS, () => this.#time.check());
-    if (this.#options.listener !== undefined)
-      this.#every(STATUS_MS, () => this.#options.listener?.(this.status()));
+    if (this.#options.listener !== undefined) this.#every(STATUS_MS, () => this.#tell());
     logger.info("agent-started", {
       version: VERSION,
       epoch: this.#log.identity.epoch,
@@ -126,6 +140,7 @@ export class Agent {
   /** Last commit, last checkpoint, a moment for its receipt, then everything is closed. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#room?.stop();
     await Promise.all([this.#operations.stop(), ...this.#samplings.map((sampling) => sampling.stop())]);
     await this.#signing.settle();
     this.#ledger.commit({ snapshot: true });
@@ -157,7 +172,14 @@ export class Agent {
       },
       journal: this.#ledger.status(),
       nodes: this.#uplinks.status,
+      ...(this.#room === undefined ? {} : { control: this.#room.status() }),
     };
+  }
+
+  /** What a listening parent is told each second. */
+  #tell(): void {
+    this.#options.listener?.(this.status());
+    if (this.#room?.hasLeases === true) this.#options.listener?.({ event: "control-alive" });
   }
 
   #vitals(): AgentVitals {
@@ -226,6 +248,7 @@ export class Agent {
     return new Uplinks({
       ...{ network: config.network, signer, nodes: config.nodes, logger, enroller: this.#enroller() },
       ...(enrolmentCodes === undefined ? {} : { enrolmentCodes }),
+      orders: (nodeKey) => this.#room?.orders(nodeKey),
       frames: async (digest) => (await this.#ledger.frames.find(digest))?.bytes,
       host: {
         log: () => this.#log,
@@ -233,6 +256,18 @@ export class Agent {
         receipted: (key, receipt, bytes) => this.#receipted(key, receipt, bytes),
       },
     });
+  }
+
+  #openRoom(logger: Logger): ControlRoom | undefined {
+    const { config, supervised = false } = this.#options;
+    if (config.control === undefined) return undefined;
+    const host = {
+      ...{ config, logger, guard: this.#guard, ledger: this.#ledger, intake: this.#intake, supervised },
+      signing: () => this.#signing,
+      uplinks: () => this.#uplinks,
+      settled: () => this.#settled(),
+    };
+    return new ControlRoom(host, config.control);
   }
 
   #enroller(): Enroller {
@@ -248,6 +283,7 @@ export class Agent {
 
   #epochChanged(): void {
     this.#signing.epochChanged();
+    this.#room?.epochChanged();
     this.#uplinks.restart();
   }
 

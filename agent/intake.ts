@@ -1,6 +1,6 @@
 import { DISCONTINUITY } from "../attest/leaf.ts";
 import { describeProblem, Problem } from "../attest/problem.ts";
-import { type MeterReading, READING_STATUS } from "../attest/reading.ts";
+import { type ChannelRole, type MeterReading, READING_STATUS } from "../attest/reading.ts";
 import type { ChannelDescription, Doubt, MeterIdentity, Snapshot } from "../drivers/driver.ts";
 import type { Logger } from "../runtime/log.ts";
 import { type DeviceConfig, requireKnownChannels } from "./config/config.ts";
@@ -146,6 +146,20 @@ export class Intake implements SampleSink {
         return channel === undefined ? [] : [statusOf(channel, description)];
       }),
     );
+  }
+
+  /** The channels that the present epoch has declared, by their numbers in it. */
+  declared(): { readonly number: number; readonly device: string; readonly channel: string }[] {
+    return [...this.#devices].flatMap(([device, { channels }]) =>
+      [...channels].map(([channel, { number }]) => ({ number, device, channel })),
+    );
+  }
+
+  /** What a channel measures, as the installer says, or else its driver. */
+  roleOf(id: string, channel: string): ChannelRole | undefined {
+    const device = this.#devices.get(id);
+    const described = device?.descriptions.find(({ name }) => name === channel);
+    return device?.config.channels[channel]?.role ?? described?.role;
   }
 
   /** What a device could do now is derived from what its channel shows now, and is worth no more than that. */

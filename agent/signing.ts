@@ -32,6 +32,7 @@ export class Signing {
   #lastCheckpointMs = 0;
   #signedMs: number | undefined;
   #saidWaiting = false;
+  #urgent = false;
 
   constructor(options: SigningOptions) {
     this.#options = options;
@@ -76,13 +77,19 @@ export class Signing {
     ledger.passOver(nodes, `node ${waitingFor[0]} has not answered since the start`);
   }
 
+  /** The next {@link tick} signs, whether it is due or not. */
+  soon(): void {
+    this.#urgent = true;
+  }
+
   /** Signs when it is due. */
   tick(): void {
     const { sealer } = this.#options.ledger;
     if (this.#running !== undefined || !sealer.hasNews || !this.#maySign()) return;
     const due = performance.now() - this.#lastCheckpointMs >= this.#options.checkpointMs;
     const many = sealer.rules.size - sealer.signedSize >= CHECKPOINT_LEAVES;
-    if (due || many || sealer.closedSinceCheckpoint) {
+    if (due || many || this.#urgent || sealer.closedSinceCheckpoint) {
+      this.#urgent = false;
       this.#running = this.#sign().finally(() => {
         this.#running = undefined;
       });

@@ -1,3 +1,4 @@
+import type { ControlStatus } from "./flexibility/control-report.ts";
 import type { JournalStatus } from "./journal/journal-status.ts";
 import type { UplinkStatus } from "./uplink/uplink.ts";
 
@@ -48,6 +49,8 @@ export interface AgentStatus {
   /** How the journal stands on its disk. */
   readonly journal?: JournalStatus;
   readonly nodes: readonly UplinkStatus[];
+  /** Only where devices may be told something. */
+  readonly control?: ControlStatus;
 }
 
 /** Sent to the parent process for every accepted reading, so that it can count without reading the journal. */
@@ -59,4 +62,9 @@ export interface AcceptedEvent {
   readonly activePowerMw?: number;
 }
 
-export type AgentEvent = AgentStatus | AcceptedEvent;
+/** Sent to the parent process each second while a device is leased: without it the parent ends the leases. */
+export interface ControlAliveEvent {
+  readonly event: "control-alive";
+}
+
+export type AgentEvent = AgentStatus | AcceptedEvent | ControlAliveEvent;

@@ -1,12 +1,12 @@
+import { dirname, resolve } from "node:path";
 import { Command } from "commander";
-import { toHex } from "../../attest/bytes.ts";
-import { leaveParent, runCommand, stopRequested } from "../../runtime/command.ts";
-import { type Logger, openLogger } from "../../runtime/log.ts";
-import { Agent } from "../agent.ts";
-import { type AgentConfig, loadAgentConfig } from "../config/config.ts";
+import { z } from "zod";
+import { Problem } from "../../attest/problem.ts";
+import { runCommand } from "../../runtime/command.ts";
+import { readConfigFile } from "../../runtime/config-file.ts";
+import { openLogger } from "../../runtime/log.ts";
 import { listenForHangups } from "../reload/hangups.ts";
-import { ReloadingAgent } from "../reload/reloading-agent.ts";
-import type { AgentEvent } from "../status.ts";
+import { leaseFileBeside } from "../supervisor/lease-path.ts";
 import { supervise } from "../supervisor.ts";
 
 interface AgentCommandOptions {
@@ -34,66 +34,47 @@ export function agentCommand(): Command {
     .option("--json", "print the ready line as JSON")
     .addHelpText("after", HELP)
     .action((options: AgentCommandOptions) =>
-      runCommand("agent", () => (options.supervise === true ? superviseAgent(options) : runAgent(options))),
+      runCommand("agent", () => (options.supervise === true ? superviseAgent(options) : runHere(options))),
     );
 }
 
-async function runAgent(options: AgentCommandOptions): Promise<void> {
-  const hangups = listenForHangups();
-  const config = loadAgentConfig(options.config);
-  const stopped = stopRequested();
-  try {
-    const reloading = reloadingAgent(config);
-    reloading.start();
-    process.stdout.write(`${readyLine(reloading.agent, options.json === true)}\n`);
-    hangups.pass(() => reloading.reload());
-    await Promise.race([stopped, reloading.broken]);
-    await reloading.stop();
-  } finally {
-    leaveParent();
-  }
-}
-
-function reloadingAgent(config: AgentConfig): ReloadingAgent<Agent> {
-  const listener = parentListener();
-  const logger = ({ logLevel }: AgentConfig): Logger => openLogger("agent", logLevel);
-  return new ReloadingAgent({
-    ...{ config, logger, load: () => loadAgentConfig(config.path) },
-    make: (wanted) =>
-      new Agent({
-        config: wanted,
-        logger: logger(wanted),
-        ...(listener === undefined ? {} : { listener }),
-      }),
-  });
+/** Loaded only where it runs: a supervisor stays small. */
+async function runHere(options: AgentCommandOptions): Promise<void> {
+  const { runAgent } = await import("./agent-run.ts");
+  await runAgent(options);
 }
 
 async function superviseAgent(options: AgentCommandOptions): Promise<void> {
   const launcher = process.argv[1] ?? "";
-  const args = [...process.execArgv, launcher, "agent", "--config", options.config];
+  const program = (...words: string[]): string[] => [
+    ...process.execArgv,
+    ...[launcher, ...words, "--config", options.config],
+  ];
+  const args = program("agent");
+  const leases = journalNamedIn(options.config);
   process.exitCode = await supervise({
     command: process.execPath,
+    ...(leases === undefined
+      ? {}
+      : {
+          leases: {
+            file: leaseFileBeside(leases),
+            revert: { command: process.execPath, args: program("flex", "revert") },
+          },
+        }),
     args: options.json === true ? [...args, "--json"] : args,
     logger: openLogger("supervisor", "info"),
     hangups: listenForHangups(),
   });
 }
 
-function readyLine(agent: Agent, json: boolean): string {
-  const deviceKey = toHex(agent.deviceKey);
-  return json
-    ? JSON.stringify({ event: "agent-ready", deviceKey })
-    : `agent running, device key ${deviceKey}`;
+/** The journal that a configuration names, which is not checked here: the agent says what is wrong with it. */
+function journalNamedIn(path: string): string | undefined {
+  try {
+    const { journal } = readConfigFile(path, z.looseObject({ journal: z.string() }));
+    return resolve(dirname(resolve(path)), journal);
+  } catch (cause) {
+    if (cause instanceof Problem) return undefined;
+    throw cause;
+  }
 }
-
-/** Events go to the parent process when there is one that listens. */
-function parentListener(): ((event: AgentEvent) => void) | undefined {
-  if (process.send === undefined) return undefined;
-  return (event) => {
-    // A parent that dies in between is no fault of the agent's: `disconnect` follows and stops it in order.
-    if (process.connected) process.send?.(event, undefined, undefined, ignoreLostParent);
-  };
-}
-
-/** Given to `send`, this keeps a broken channel from becoming an unhandled error. */
-function ignoreLostParent(): void {}

@@ -16,6 +16,7 @@ import { openLogForReading } from "../journal/open-log.ts";
 import { journalProofSource } from "../journal/proof-source.ts";
 import { type NamedSpan, spanParts } from "../journal/span-parts.ts";
 import { closedIntervals, LISTED } from "./closed-intervals.ts";
+import { commitmentLines, proveCommitment } from "./prove-commitment.ts";
 
 interface ProveOptions {
   readonly config: string;
@@ -23,6 +24,8 @@ interface ProveOptions {
   readonly from?: string;
   readonly to?: string;
   readonly at?: string;
+  /** A leaf, or true for a list of them. */
+  readonly commitment?: string | true;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -39,11 +42,14 @@ was renamed is another channel, and its time before is proven on its own, under 
 
 --at proves the channel's last flexibility reading at or before that time: what it could give or take then.
 
+--commitment alone lists the commitments of the journal; with the number of one it writes the proof of what was delivered.
+
 Exit status: 0 the list or the proof is written, 1 there is none, 2 the command line or the configuration is wrong.
 
 Examples:
   kilowitness prove --config agent.yaml
   kilowitness prove --config agent.yaml --channel grid --from 2026-11-22T10:00:00Z --to 2026-11-22T11:00:00Z --out hour.kwp
+  kilowitness prove --config agent.yaml --commitment 4711 --out settlement.kws
   kilowitness prove --config agent.yaml --channel battery --at 2026-11-22T10:00:00Z --out battery.kwp`;
 
 /** `kilowitness prove`: lists closed intervals of this device's journal, or writes a proof out of it. */
@@ -61,6 +67,12 @@ export function proveCommand(): Command {
         "from",
         "to",
       ]),
+    )
+    .addOption(
+      new Option(
+        "--commitment [leaf]",
+        "prove what was delivered under a commitment, or list them",
+      ).conflicts(["from", "to", "at", "channel"]),
     )
     .option("--out <file>", "where to write the proof", "proof.kwp")
     .option("--json", "print JSON")
@@ -95,8 +107,11 @@ function prove(options: ProveOptions): void {
   });
   try {
     const asked = { journal: log.journal, epochs: heldEpochs(log), options };
-    const { at, from, to } = options;
-    if (at !== undefined) write(asked, flexibilityProof(asked, parseTime(at, "--at")), publicKey);
+    const { at, from, to, commitment } = options;
+    if (commitment === true) listCommitments(asked);
+    else if (commitment !== undefined)
+      write(asked, proveCommitment(asked.journal, asked.epochs, commitment), publicKey);
+    else if (at !== undefined) write(asked, flexibilityProof(asked, parseTime(at, "--at")), publicKey);
     else if (from === undefined || to === undefined) list(asked);
     else write(asked, spanProof(asked, { from, to }), publicKey);
   } finally {
@@ -108,6 +123,12 @@ function list({ journal, epochs, options }: Asked): void {
   const lines = closedIntervals(journal, epochs, options.json === true);
   if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
   else if (options.json !== true) process.stdout.write("no interval has been closed yet\n");
+}
+
+function listCommitments({ journal, epochs, options }: Asked): void {
+  const lines = commitmentLines(journal, epochs, options.json === true);
+  if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
+  else if (options.json !== true) process.stdout.write("nothing has been committed yet\n");
 }
 
 function spanProof(

@@ -16,6 +16,8 @@ export interface TimeKeeperHost {
   readonly guard: Guard;
   /** Whose log states the steps. */
   sealer(): Sealer;
+  /** Called when the clock was set, or became known or unknown. */
+  stepped?(): void;
 }
 
 /** Checkpoints that may be on their way to a node at once. */
@@ -65,6 +67,7 @@ export class TimeKeeper {
         ...{ fromMs: step.before.timeMs, fromQuality: step.before.timeQuality },
         ...{ toMs: step.after.timeMs, quality: step.after.timeQuality },
       });
+      this.#host.stepped?.();
     }
     this.#sayQuality();
   }

@@ -11,6 +11,7 @@ import type { ChannelDescription, DriverDefinition } from "../../drivers/driver.
 import { readConfigFile } from "../../runtime/config-file.ts";
 import { type ConfigIssue, configProblem, issuesOf } from "../../runtime/config-issues.ts";
 import { nearest } from "../../runtime/nearest.ts";
+import { controlIssues } from "./control-issues.ts";
 import { withOwnDrivers } from "./own-drivers.ts";
 import { type ChannelConfig, configSchema, type RawConfig, type RawDevice } from "./schema.ts";
 
@@ -56,6 +57,7 @@ export function loadAgentConfig(path: string, drivers: DriverCatalogue = driverC
     ...repeated(data.devices, { list: "devices", key: "id" }),
     ...repeated(data.nodes, { list: "nodes", key: "key" }),
     ...opened.flatMap((device) => device.issues),
+    ...controlIssues(data),
   ];
   if (issues.length > 0) throw configProblem(path, issues);
   return {

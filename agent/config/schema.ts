@@ -2,6 +2,9 @@ import { z } from "zod";
 import type { ChannelRole } from "../../attest/reading.ts";
 import type { LogLevel } from "../../runtime/log.ts";
 import { isPlainToOthers } from "../../runtime/loopback.ts";
+import { type ControlSettings, controlSettingsSchema } from "../control/settings.ts";
+import type { FlexibilityConfig } from "../flexibility/host.ts";
+import { flexibilitySchema } from "../flexibility/settings.ts";
 import { type RetentionConfig, retentionSchema } from "../journal/retention-settings.ts";
 import { type HttpConfig, httpSchema, type MqttConfig, mqttSchema } from "../outlet/settings.ts";
 import type { OwnDriverConfig } from "./own-drivers.ts";
@@ -81,6 +84,9 @@ export interface RawConfig {
   readonly nodes: readonly NodeConfig[];
   readonly http?: HttpConfig;
   readonly mqtt?: MqttConfig;
+  /** Without it no device is told anything. */
+  readonly control?: ControlSettings;
+  readonly flexibility?: FlexibilityConfig;
 }
 
 /** What a leaf has room for. */
@@ -288,6 +294,12 @@ export const configSchema: z.ZodType<RawConfig> = z.strictObject({
   nodes: z.array(nodeSchema).default([]).describe("the nodes to stream to; none: the log stays here"),
   http: httpSchema.exactOptional().describe("answers for whoever watches over the agent; left out: off"),
   mqtt: mqttSchema.exactOptional().describe("readings for a broker and Home Assistant; left out: off"),
+  control: controlSettingsSchema
+    .exactOptional()
+    .describe("devices that may be told what to do, and how far; left out: none is told anything"),
+  flexibility: flexibilitySchema
+    .exactOptional()
+    .describe("what is offered to the nodes with control: true; left out: nothing"),
   recoveryKey: publicKey
     .exactOptional()
     .describe(

@@ -15,6 +15,9 @@ const FORMS: ReadonlyMap<string, RegExp> = new Map([
   ["epoch", /^[1-9]\d{0,9}$/],
   ["rules", /^(?:\{.*\})?$/s],
 ]);
+/** A node's list of dispatches, by the epoch and the seq of its commitment. */
+const LIST_NAME = /^dispatchList [1-9]\d{0,9} \d{1,16}$/;
+const LIST_FORM = /^(?:[\da-f]{2})+$/;
 const EPOCH_FILE = /^[1-9]\d{0,8}$/;
 const NOTE_HINT =
   "keep the file and ask for help before the agent starts on it: it goes on where the notes say";
@@ -52,7 +55,7 @@ function numberOf(text: string | undefined): number | undefined {
 }
 
 function noteOf({ name, value }: Row): { readonly name: string; readonly value: string } {
-  const form = typeof name === "string" ? FORMS.get(name) : undefined;
+  const form = typeof name === "string" ? formOf(name) : undefined;
   const where = placeOf("note", { name });
   if (typeof name !== "string" || form === undefined) {
     throw new Problem("fsck-note", "the agent writes no such note", {
@@ -63,6 +66,10 @@ function noteOf({ name, value }: Row): { readonly name: string; readonly value: 
   throw new Problem("fsck-note", "the note does not say what it should", {
     ...{ where, expected: String(form), got: shown(value), hint: NOTE_HINT },
   });
+}
+
+function formOf(name: string): RegExp | undefined {
+  return LIST_NAME.test(name) ? LIST_FORM : FORMS.get(name);
 }
 
 /** A journal has both from its first commit on, and counts its starts from the first one. */

@@ -1,4 +1,4 @@
-import { concatBytes } from "../../attest/bytes.ts";
+import { concatBytes, fromHex } from "../../attest/bytes.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { SqliteDatabase } from "../../runtime/database.ts";
 import { JournalRows } from "./journal-rows.ts";
@@ -169,6 +169,12 @@ export class JournalReader {
     return this.rows.all<{ seq: number }>("lifecycle", { epoch, ...span }).map(({ seq }) => seq);
   }
 
+  /** A node's signed list of its dispatches under a commitment; undefined where none has come. */
+  dispatchList(epoch: number, commitmentSeq: number): Uint8Array | undefined {
+    const kept = this.note(dispatchListNote(epoch, commitmentSeq));
+    return kept === undefined ? undefined : fromHex(kept, "dispatch list");
+  }
+
   /** The newest closes of all channels among the first `size` leaves, newest first. */
   recentCloseSeqs(epoch: number, limit: number, size: number = Number.MAX_SAFE_INTEGER): number[] {
     return this.rows.all<{ seq: number }>("recentCloses", { epoch, limit, size }).map(({ seq }) => seq);
@@ -282,4 +288,9 @@ export interface Carry {
   readonly oldEpoch: number;
   readonly nextSeq: number;
   readonly endSeq: number;
+}
+
+/** The note that holds the list. */
+export function dispatchListNote(epoch: number, commitmentSeq: number): string {
+  return `dispatchList ${epoch} ${commitmentSeq}`;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { toHex } from "../../attest/bytes.ts";
 import type { Leaf } from "../../attest/leaf.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { STORED_SUBTREE_LEAVES } from "../../attest/node-source.ts";
@@ -6,7 +7,7 @@ import { Problem } from "../../attest/problem.ts";
 import { limitBytes, openDatabaseForReading, type SqliteDatabase } from "../../runtime/database.ts";
 import { type OwnedDatabase, openOwnedDatabase } from "../../runtime/database-lock.ts";
 import { indexRow } from "./index-row.ts";
-import { type Carry, JournalReader } from "./journal-reader.ts";
+import { type Carry, dispatchListNote, JournalReader } from "./journal-reader.ts";
 import { JOURNAL_SCHEMA } from "./schema.ts";
 import type { Stretch } from "./sound-blocks.ts";
 
@@ -113,6 +114,11 @@ export class Journal extends JournalReader {
   addReceipt(epoch: number, receipt: StoredReceipt): boolean {
     const hash = nativeSuite.sha256(receipt.bytes);
     return this.rows.run("addReceipt", { epoch, ...receipt, hash }) > 0;
+  }
+
+  /** Keeps a node's signed list of its dispatches under a commitment, for proofs. Durable when it returns. */
+  keepDispatchList(epoch: number, commitmentSeq: number, list: Uint8Array): void {
+    this.rows.run("putNote", { name: dispatchListNote(epoch, commitmentSeq), value: toHex(list) });
   }
 
   pages(): FilePages {

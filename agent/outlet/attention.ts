@@ -1,6 +1,7 @@
 import { KNOWN_TIME } from "../../attest/leaf.ts";
 import type { JournalStatus } from "../journal/journal-status.ts";
 import { durationText } from "../words.ts";
+import { controlAttention } from "./control-text.ts";
 import type { OpenFailure } from "./log-memory.ts";
 import type {
   Attention,
@@ -44,6 +45,7 @@ export function judged(report: Report): JudgedReport {
   const all = [
     ...report.failures.flatMap(failureAttention),
     ...report.devices.flatMap((device) => deviceAttention(device, report.uptimeMs)),
+    ...controlAttention(report),
     ...clockAttention(report),
     ...journalAttention(report),
     ...report.nodes.flatMap((node) => nodeAttention(node, report)),

@@ -47,6 +47,7 @@ export function buildReport(sources: ReportSources): Report {
     },
     nodes: status.nodes.map((node) => nodeReport(node, status)),
     clock,
+    ...(status.control === undefined ? {} : { control: status.control }),
     failures: memory.failures(),
     lines: modbusLines.statistics(),
     outlets: sources.outlets(),

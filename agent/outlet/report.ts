@@ -2,6 +2,7 @@ import type { ChannelRole } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../../drivers/driver.ts";
 import type { BusStatistics } from "../../drivers/modbus/statistics.ts";
 import type { Instant } from "../clock/clock.ts";
+import type { ControlStatus } from "../flexibility/control-report.ts";
 import type { JournalStatus } from "../journal/journal-status.ts";
 import type { SamplingStatistics } from "../sampling/condition.ts";
 import type { AgentStatus, ChannelStatus, ReasonCount } from "../status.ts";
@@ -115,6 +116,8 @@ export interface Report {
   readonly journal: JournalFiles & { readonly written?: Written; readonly keeping?: JournalStatus };
   readonly nodes: readonly NodeReport[];
   readonly clock: Instant;
+  /** Only where devices may be told something. */
+  readonly control?: ControlStatus;
   readonly failures: readonly OpenFailure[];
   readonly lines: readonly BusStatistics[];
   readonly outlets: Outlets;

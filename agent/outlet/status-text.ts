@@ -2,6 +2,7 @@ import { isoTime } from "../../attest/iso-time.ts";
 import { TIME_QUALITY } from "../../attest/leaf.ts";
 import { durationText, powerWords, registerWords, stateOfChargeWords } from "../words.ts";
 import { helpFor } from "./attention.ts";
+import { controlLines } from "./control-text.ts";
 import type { Attention, ChannelReport, DeviceReport, JudgedReport, NodeReport } from "./report.ts";
 
 /** A report for an installer to read in ten seconds: what needs attention first, then how everything stands. */
@@ -11,6 +12,7 @@ export function statusText(report: JudgedReport): string {
     attentionLines(report),
     [runningLine(report)],
     ...devices.map(deviceLines),
+    controlLines(report),
     [...journalLines(report), ...nodeLines(report), clockLine(report), ...outletLines(report)],
   ];
   const shown = attention.length === 0 ? blocks : [[headline(attention)], ...blocks];

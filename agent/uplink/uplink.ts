@@ -112,7 +112,7 @@ export class Uplink {
   }
 
   /** Says something at once, or not at all where the node is not there. */
-  say(message: Message): void {
+  tell(message: Message): void {
     if (this.#stream !== undefined) this.#send(message);
   }
 

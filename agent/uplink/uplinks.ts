@@ -21,7 +21,7 @@ export interface UplinksOptions {
   /** Raw frames, for the nodes that may ask for them. */
   readonly frames: FrameSource;
   /** Takes the orders of a node that may control. */
-  readonly orders?: (nodeKey: Uint8Array) => OrderTaker;
+  readonly orders?: (nodeKey: Uint8Array) => OrderTaker | undefined;
   /** One-time codes by node key, hexadecimal, where they are in no file. */
   readonly enrolmentCodes?: ReadonlyMap<string, string>;
   readonly logger: Logger;
@@ -58,8 +58,8 @@ export class Uplinks {
   }
 
   /** Says something to one node at once, or not at all where it is not there. */
-  say(nodeKey: Uint8Array, message: Message): void {
-    for (const uplink of this.#all) if (uplink.status.nodeKey === toHex(nodeKey)) uplink.say(message);
+  tell(nodeKey: Uint8Array, message: Message): void {
+    for (const uplink of this.#all) if (uplink.status.nodeKey === toHex(nodeKey)) uplink.tell(message);
   }
 
   /** Every connection begins anew, after a new epoch. */
@@ -85,13 +85,21 @@ function uplinkTo(node: NodeConfig, options: UplinksOptions): Uplink {
     ...{ url: node.url, live: node.live === true, logger },
     ...(node.ca === undefined ? {} : { ca: node.ca }),
     ...(node.audits === true ? { frames } : {}),
-    ...(node.control === true && options.orders !== undefined ? { orders: options.orders(key) } : {}),
+    ...(node.control === true ? { orders: ordersVia(() => options.orders?.(key)) } : {}),
     session: {
       ...{ network, signer, nodeKey: key, agentVersion: VERSION },
       enrol: (nodeNonce) => enroller.answer(asking, nodeNonce),
     },
     host: { ...host, enrolled: (_nodeKey, record) => enroller.enrolled(asking, record) },
   });
+}
+
+/** Who takes the orders may come to be after the uplink. */
+function ordersVia(taker: () => OrderTaker | undefined): OrderTaker {
+  return {
+    order: (bytes) => taker()?.order(bytes),
+    list: (bytes) => taker()?.list(bytes),
+  };
 }
 
 function liveValue(channel: ChannelStatus): LiveMessage {

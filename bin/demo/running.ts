@@ -167,6 +167,7 @@ export class RunningAgent {
       this.#status = event;
       return;
     }
+    if (event.event !== "accepted") return;
     this.accepted.add(event.channel, event);
     this.#resolveFirstReading();
   }

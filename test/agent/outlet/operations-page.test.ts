@@ -41,7 +41,8 @@ describe("the page for operators", () => {
   });
 
   it("lists every code that can need attention, with what makes a watchdog act", () => {
-    const text = readFileSync(`${ROOT}agent/outlet/attention.ts`, "utf8");
+    const files = ["attention", "control-text"];
+    const text = files.map((name) => readFileSync(`${ROOT}agent/outlet/${name}.ts`, "utf8")).join("\n");
     const guarded = [...text.matchAll(/^ {2}\["([a-z-]+)", \[".*", (true|false)\]\],$/gm)];
     const said = [...text.matchAll(/\{ code: "([a-z-]+)".*failing: (true|false) \}/g)];
     const outlets = [...text.matchAll(/\.\.\.one\("([a-z-]+)"/g)].map(([, code]) => [code, code, "false"]);

@@ -1,0 +1,79 @@
+import { isoTime } from "../../attest/iso-time.ts";
+import type { DeviceControlStatus } from "../control/control-status.ts";
+import type { ControlPhase, Hold } from "../control/types.ts";
+import type { ControlStatus } from "../flexibility/control-report.ts";
+import { powerText } from "../words.ts";
+import type { Attention, Report } from "./report.ts";
+
+const PHASES: Readonly<Record<ControlPhase, string>> = {
+  init: "has just been found, and runs by itself",
+  unlimitedAutonomous: "runs by itself; nobody who may order is connected",
+  unlimitedControlled: "runs by itself; orders are taken",
+  limited: "is told what to do",
+  failsafe: "runs by itself until whoever orders is heard again",
+};
+
+/** How the devices that may be told something stand, and what is committed. */
+export function controlLines({ control, atMs }: Report): string[] {
+  if (control === undefined) return [];
+  const { commitments } = control.flexibility;
+  return [
+    ...control.devices.map(deviceLine),
+    ...commitments.map(
+      ({ seq, fromMs, toMs }) =>
+        `Committed (entry ${seq}): ${isoTime(fromMs)} to ${isoTime(toMs)}${fromMs <= atMs ? ", now" : ""}`,
+    ),
+  ];
+}
+
+function deviceLine({ device, phase, hold, reverting }: DeviceControlStatus): string {
+  const told = hold === undefined ? PHASES[phase] : `is told: ${holdWords(hold)}`;
+  const back = reverting.length === 0 ? "" : `; has not confirmed the end of ${reverting.join(", ")}`;
+  return `Control of ${device}: ${told}${back}`;
+}
+
+function holdWords({ value, authority, orderSeq }: Hold): string {
+  const by = orderSeq === undefined ? authority : `${authority}, entry ${orderSeq}`;
+  switch (value.kind) {
+    case "powerSetpoint":
+      return `${value.powerMw > 0 ? "take in" : "give out"} ${powerText(Math.abs(value.powerMw))} (${by})`;
+    case "importLimit":
+      return `take in at most ${powerText(value.limitMw)} (${by})`;
+    case "exportLimit":
+      return `give out at most ${powerText(value.limitMw)} (${by})`;
+    case "stateOfChargeReserve":
+      return `keep ${Math.round(value.reservePpm / 10_000)} % in reserve (${by})`;
+    case "mode":
+      return `${value.mode} (${by})`;
+  }
+}
+
+/** What about the devices that may be told something needs somebody to look at it. */
+export function controlAttention({ control }: Report): Attention[] {
+  if (control === undefined) return [];
+  return [...revertAttention(control), ...meterAttention(control), ...supervisorAttention(control)];
+}
+
+function revertAttention({ devices }: ControlStatus): Attention[] {
+  return devices.flatMap(({ device, reverting }) => {
+    if (reverting.length === 0) return [];
+    const what = `${device} has not confirmed that it runs by itself again`;
+    const hint = "it is told again each second; if it stays, switch remote control off at its own display";
+    return [{ code: "control-reverting", what, hint, failing: false }];
+  });
+}
+
+function meterAttention({ siteMeterStale }: ControlStatus): Attention[] {
+  if (siteMeterStale !== true) return [];
+  const hint = "see why the meter named in control.siteMeter is not read";
+  const what = "the meter at the grid connection shows nothing: no device is told anything";
+  return [{ code: "control-meter-stale", what, hint, failing: false }];
+}
+
+function supervisorAttention({ supervised }: ControlStatus): Attention[] {
+  if (supervised) return [];
+  const hint = "start the agent with --supervise";
+  const what =
+    "nobody would end a command if the agent died: only devices with a timer of their own are told anything";
+  return [{ code: "control-unsupervised", what, hint, failing: false }];
+}
