@@ -17,7 +17,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["simulate", async () => (await import("../agent/cli/simulate.ts")).simulateCommand()],
   ["capture", async () => (await import("../agent/cli/capture.ts")).captureCommand()],
   ["fsck", async () => (await import("./fsck/command.ts")).fsckCommand()],
-  ["flex", async () => (await import("../agent/cli/flex.ts")).flexCommand()],
+  ["flex", async () => (await import("./flex.ts")).wholeFlexCommand()],
   ["prove", async () => (await import("../agent/cli/prove.ts")).proveCommand()],
   ["verify", async () => (await import("../network/cli/verify.ts")).verifyCommand()],
   ["inspect", async () => (await import("../network/cli/inspect.ts")).inspectCommand()],
@@ -48,6 +48,8 @@ For a device that is not in the list (docs/add-a-device.md):
 At a node (docs/node.md):
   kilowitness node --config node.yaml       take devices' logs, check every entry, give receipts
   kilowitness admit code --config node.yaml let a device in (also: list, approve, reject, remove, quarantined, release)
+  kilowitness flex offers DEVICE --config node.yaml   what a device offers (also: commit, dispatch, withdraw,
+                                            challenge, orders, settlement, track-record, proof)
 
 Anywhere else:
   kilowitness verify hour.kwp               check a proof somebody gave you

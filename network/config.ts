@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { LEAST_JUDGED_STEPS } from "../attest/flexibility/challenge.ts";
+import { MOST_STEPS } from "../attest/flexibility/orders.ts";
 import type { LogLevel } from "../runtime/log.ts";
 import { LOOPBACK_HOSTS } from "../runtime/loopback.ts";
 import { type PeerConfig, peersSchema } from "./exchange/peers-config.ts";
@@ -64,6 +66,41 @@ const auditsSchema = z.strictObject({
     .describe("Readings of each connected device that are audited in an hour, on average; 0: none."),
 });
 
+const flexibilitySchema = z
+  .strictObject({
+    challengesPerWeek: z
+      .number()
+      .min(0)
+      .max(168)
+      .default(0)
+      .describe(
+        "Challenges of each connected device that can take one, in a week, on average, at random times; 0: none.",
+      ),
+    steps: z
+      .int()
+      .min(LEAST_JUDGED_STEPS)
+      .max(MOST_STEPS)
+      .multipleOf(2, "an even number")
+      .default(14)
+      .describe("Steps of a challenge."),
+    stepSeconds: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(60)
+      .describe("Length of a step; all of them last 900 s at most."),
+    swingKw: z
+      .number()
+      .min(0.01)
+      .max(100_000)
+      .default(1)
+      .describe("Between the low and the high steps of a challenge, kW."),
+  })
+  .refine(({ steps, stepSeconds }) => steps * stepSeconds <= 900, {
+    path: ["stepSeconds"],
+    message: "all steps of a challenge last 900 s at most",
+  });
+
 const deviceKey = z
   .string()
   .regex(/^[0-9a-f]{64}$/, "a device key is 64 lower-case hexadecimal digits, as the agent prints it");
@@ -73,6 +110,15 @@ export interface ListenConfig {
   readonly host: string;
   readonly port: number;
   readonly tls?: TlsFiles;
+}
+
+/** How this node challenges devices by itself. */
+export interface FlexibilityConfig {
+  /** Of each connected device, on average; 0: none. */
+  readonly challengesPerWeek: number;
+  readonly steps: number;
+  readonly stepSeconds: number;
+  readonly swingKw: number;
 }
 
 /** Configuration of a verifying node, one YAML file. */
@@ -87,6 +133,7 @@ export interface NodeConfig {
   /** Nodes of the same network that checkpoints are exchanged with. */
   readonly peers: readonly PeerConfig[];
   readonly audits: { readonly perHour: number };
+  readonly flexibility: FlexibilityConfig;
   readonly log: LogLevel;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
@@ -125,6 +172,7 @@ export const nodeConfigSchema: z.ZodType<NodeConfig> = z
       ),
     peers: peersSchema.prefault([]),
     audits: auditsSchema.prefault({}).describe("Readings held against the raw frames they came from."),
+    flexibility: flexibilitySchema.prefault({}).describe("Challenges at random times."),
     log: z
       .enum(["info", "warn", "error", "silent"])
       .default("info")

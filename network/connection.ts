@@ -99,6 +99,7 @@ export class Connection {
     if (this.#socket.readyState !== WebSocket.OPEN || this.#socket.bufferedAmount > MAX_UNSENT_BYTES)
       return false;
     if (message.type === "frameRequest" && !this.#session.expectFrame(message.digest)) return false;
+    if (message.type === "order") this.#session.expectRefusal(message.order);
     this.#socket.send(encodeMessage(message));
     return true;
   }

@@ -1,6 +1,6 @@
 import { toHex } from "../attest/bytes.ts";
 import { LruCache } from "../attest/lru-cache.ts";
-import type { FrameMessage } from "../attest/messages.ts";
+import type { FrameMessage, OrderRefusedMessage } from "../attest/messages.ts";
 import { nativeBusySigner, nativeSuite } from "../attest/native.ts";
 import { Problem } from "../attest/problem.ts";
 import type { Signer } from "../attest/signature.ts";
@@ -52,10 +52,13 @@ export interface NodeInside {
   readonly counters: NodeCounters;
 }
 
-/** A further part of the node: routes of its own, frames of devices. It is closed before the store is. */
+/** A further part of the node: routes of its own, what devices say to it. It is closed before the store is. */
 export interface NodeExtension {
   readonly routes?: readonly ExtraRoutes[];
   readonly onFrame?: (deviceKey: Uint8Array, message: FrameMessage) => void;
+  readonly onOrderRefused?: (deviceKey: Uint8Array, message: OrderRefusedMessage) => void;
+  /** Called when a device has proven its key, before its welcome has left; the key in hexadecimal. */
+  readonly onConnected?: (deviceKey: string) => void;
   close?(): Promise<void>;
 }
 
@@ -238,8 +241,14 @@ function connectionContext(parts: Parts, around: Surroundings): ConnectionContex
     onFrame: (key, message) => {
       for (const { onFrame } of extensions) onFrame?.(key, message);
     },
+    onOrderRefused: (key, message) => {
+      for (const { onOrderRefused } of extensions) onOrderRefused?.(key, message);
+    },
     unverified: limits.unverified,
-    authenticated: (connection, key) => connections.claim(connection, key),
+    authenticated: (connection, key) => {
+      connections.claim(connection, key);
+      for (const { onConnected } of extensions) onConnected?.(key);
+    },
     ended: (connection) => connections.remove(connection),
   };
 }

@@ -10,6 +10,7 @@ import {
   type Message,
   type NodeHelloMessage,
   type OpenMessage,
+  type OrderRefusedMessage,
   type ReceiptMessage,
   type WelcomeMessage,
 } from "../attest/messages.ts";
@@ -33,6 +34,8 @@ export interface SessionContext extends IngestContext {
   readonly live: (deviceKey: string, bytes: Uint8Array) => void;
   /** Takes the answer to a frame request. */
   readonly onFrame?: (deviceKey: Uint8Array, message: FrameMessage) => void;
+  /** Takes a device's refusal of an order. */
+  readonly onOrderRefused?: (deviceKey: Uint8Array, message: OrderRefusedMessage) => void;
 }
 
 /** Who is behind a connection, before the node has said that it takes it. */
@@ -53,6 +56,8 @@ const EXPECTED: Readonly<Record<State["name"], string>> = {
 };
 /** Frames that are asked for and have not come. */
 const MAX_ASKED_FRAMES = 16;
+/** Orders that were sent and may still be refused; a device that takes one says nothing here. */
+const MAX_SENT_ORDERS = 1024;
 
 /**
  * The node's side of the stream protocol, without a socket: one message in, at most one answer out.
@@ -60,12 +65,14 @@ const MAX_ASKED_FRAMES = 16;
  *     open -> nodeHello -> deviceHello -> welcome -> batch -> receipt -> batch -> receipt …
  *                          deviceHello -> enrolmentRequest -> enrolment -> welcome
  *
- * `live` may come at any time after the welcome and is not answered, nor is `frame`, which answers a `frameRequest`.
+ * `live` may come at any time after the welcome and is not answered, nor are `frame`, which answers a `frameRequest`, and
+ * `orderRefused`, which answers an `order`.
  */
 export class Session {
   readonly #context: SessionContext;
   readonly #source: string;
   readonly #askedFrames = new Set<string>();
+  readonly #sentOrders = new Set<string>();
   #state: State = { name: "opening" };
 
   /** @param source where the connection comes from, as limits count it */
@@ -93,6 +100,8 @@ export class Session {
     if (state.name === "enrolling" && message.type === "enrolment") return this.#enrol(state, message);
     if (state.name === "streaming" && message.type === "batch") return this.#take(state, message, hurry);
     if (state.name === "streaming" && message.type === "frame") return this.#frame(state.device, message);
+    if (state.name === "streaming" && message.type === "orderRefused")
+      return this.#orderRefused(state.device, message);
     throw this.#unexpected(message.type);
   }
 
@@ -109,6 +118,13 @@ export class Session {
     return true;
   }
 
+  /** Notes that an order was sent, which the device may now refuse. */
+  expectRefusal(order: Uint8Array): void {
+    this.#sentOrders.add(toHex(this.#context.suite.sha256(order)));
+    const [oldest] = this.#sentOrders;
+    if (this.#sentOrders.size > MAX_SENT_ORDERS && oldest !== undefined) this.#sentOrders.delete(oldest);
+  }
+
   async #take(
     { device, deviceKey }: Extract<State, { name: "streaming" }>,
     batch: BatchMessage,
@@ -123,6 +139,11 @@ export class Session {
   #frame({ key }: KnownDevice, message: FrameMessage): undefined {
     if (!this.#askedFrames.delete(toHex(message.digest))) throw this.#unexpected("frame");
     this.#context.onFrame?.(key, message);
+  }
+
+  #orderRefused({ key }: KnownDevice, message: OrderRefusedMessage): undefined {
+    if (!this.#sentOrders.delete(toHex(message.digest))) throw this.#unexpected("orderRefused");
+    this.#context.onOrderRefused?.(key, message);
   }
 
   async #open(message: OpenMessage): Promise<NodeHelloMessage> {

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
+import { MAX_SETTLEMENT_BYTES } from "../../attest/flexibility/proof-file.ts";
 import { Problem } from "../../attest/problem.ts";
 import { readAnswerBody } from "../../runtime/answer-body.ts";
 import { reachedAt } from "../../runtime/loopback.ts";
@@ -59,17 +60,28 @@ function operateToken(file: string | undefined): string {
 
 /** Asks, and returns the answer's JSON. Throws the node's own refusal by its code, or `node-unreachable`. */
 export async function askNode(door: NodeDoor, question: NodeQuestion): Promise<unknown> {
-  const { status, body } = await exchange(door, question).catch((cause: unknown) => {
+  const { status, body } = await send(door, question, collect).catch(unreachable(door));
+  const answer = jsonOf(body);
+  if (status >= 200 && status < 300 && answer !== undefined) return answer;
+  throw refusalOf(status, answer);
+}
+
+/** As {@link askNode}, for an answer that is a file of evidence. */
+export async function askNodeFile(door: NodeDoor, path: string): Promise<Uint8Array> {
+  const { status, bytes } = await send(door, { method: "GET", path }, collectBytes).catch(unreachable(door));
+  if (status >= 200 && status < 300) return bytes;
+  throw refusalOf(status, jsonOf(new TextDecoder().decode(bytes)));
+}
+
+function unreachable(door: NodeDoor): (cause: unknown) => never {
+  return (cause) => {
     throw new Problem("node-unreachable", "no node answers there", {
       where: door.url,
       got: cause instanceof Error ? cause.message : String(cause),
       hint: "is it running with this configuration?",
       cause,
     });
-  });
-  const answer = jsonOf(body);
-  if (status >= 200 && status < 300 && answer !== undefined) return answer;
-  throw refusalOf(status, answer);
+  };
 }
 
 function refusalOf(status: number, answer: unknown): Problem {
@@ -91,7 +103,11 @@ interface Answer {
   readonly body: string;
 }
 
-function exchange(door: NodeDoor, { method, path, body }: NodeQuestion): Promise<Answer> {
+function send<T>(
+  door: NodeDoor,
+  { method, path, body }: NodeQuestion,
+  receive: (response: IncomingMessage) => Promise<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${door.token}`, "content-type": "application/json" };
     const options = { method, headers, timeout: PATIENCE_MS, ...pinned(door) };
@@ -100,7 +116,7 @@ function exchange(door: NodeDoor, { method, path, body }: NodeQuestion): Promise
       door.certificate === undefined ? httpRequest(address, options) : httpsRequest(address, options);
     sent.on("timeout", () => sent.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));
     sent.on("error", reject);
-    sent.on("response", (response) => collect(response).then(resolve, reject));
+    sent.on("response", (response) => receive(response).then(resolve, reject));
     sent.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
@@ -115,6 +131,21 @@ function pinned({ certificate }: NodeDoor): RequestOptions {
     allowPartialTrustChain: true,
     checkServerIdentity: (_host, peer) => (own.equals(peer.raw) ? undefined : other),
   };
+}
+
+async function collectBytes(
+  response: IncomingMessage,
+): Promise<{ readonly status: number; readonly bytes: Uint8Array }> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response) {
+    const part = Buffer.from(chunk);
+    length += part.length;
+    if (length > MAX_SETTLEMENT_BYTES)
+      throw new Error(`the file has more than ${MAX_SETTLEMENT_BYTES} bytes`);
+    chunks.push(part);
+  }
+  return { status: response.statusCode ?? 0, bytes: new Uint8Array(Buffer.concat(chunks)) };
 }
 
 async function collect(response: IncomingMessage): Promise<Answer> {

@@ -16,8 +16,10 @@ export interface InspectOutput {
   write(chunk: string | Uint8Array): unknown;
 }
 
-/** Above a batch of the largest size, as JSON. */
+/** Above any file as bytes, and above a batch of the largest size as JSON. */
 const MAX_FILE_BYTES = 16_777_216;
+/** Above a settlement proof of the largest size, as text. */
+const MAX_TEXT_BYTES = 67_108_864;
 const HEX_COLUMNS = 64;
 const HELP = `
 Nothing is verified: it shows what the bytes say, not whether it is true. The JSON is exact. --encode turns it back into
@@ -34,7 +36,7 @@ Examples:
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description(
-      "show a leaf, leaves, a signed object, a proof or a fault proof as JSON, or turn such JSON back into the same bytes",
+      "show a leaf, leaves, a signed object, a proof, a settlement or a fault proof as JSON, or turn such JSON back into the same bytes",
     )
     .argument("<file>", "what is to be shown; - for standard input")
     .option("--hex", "the bytes are hexadecimal text, white space allowed; with --encode they are written so")
@@ -50,7 +52,8 @@ export function inspectCommand(): Command {
  * `inspect-text`, `inspect-terminal`, `bytes-hex`, or what `sealedToJson` and `sealedFromJson` do.
  */
 export function inspect(file: string, options: InspectOptions, out: InspectOutput): void {
-  const content = readInput(file);
+  const isText = options.encode === true || options.hex === true;
+  const content = readInput(file, isText ? MAX_TEXT_BYTES : MAX_FILE_BYTES);
   if (options.encode === true) writeBytes(sealedFromJson(textOf(content, file)), options.hex === true, out);
   else
     out.write(`${sealedToJson(options.hex === true ? bytesOfHex(content, file) : notText(content, file))}\n`);
@@ -91,7 +94,7 @@ function textOf(content: Uint8Array, file: string): string {
   }
 }
 
-function readInput(file: string): Uint8Array {
+function readInput(file: string, most: number): Uint8Array {
   let bytes: Uint8Array;
   try {
     bytes = new Uint8Array(readFileSync(file === "-" ? 0 : file));
@@ -101,8 +104,8 @@ function readInput(file: string): Uint8Array {
       ...{ hint: "check the path", cause },
     });
   }
-  if (bytes.length > 0 && bytes.length <= MAX_FILE_BYTES) return bytes;
+  if (bytes.length > 0 && bytes.length <= most) return bytes;
   throw new Problem("inspect-read", "nothing that can be shown", {
-    ...{ where: file, expected: `1 to ${MAX_FILE_BYTES} bytes`, got: String(bytes.length) },
+    ...{ where: file, expected: `1 to ${most} bytes`, got: String(bytes.length) },
   });
 }

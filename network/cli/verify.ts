@@ -3,9 +3,11 @@ import { fromHex } from "../../attest/bytes.ts";
 import { type Checked, checkFile } from "../../attest/check.ts";
 import type { FaultVerdict } from "../../attest/fault-judge.ts";
 import { faultWords } from "../../attest/fault-words.ts";
+import { isSettlementFile, MAX_SETTLEMENT_BYTES } from "../../attest/flexibility/proof-file.ts";
+import { checkSettlement, type SettlementVerdict } from "../../attest/flexibility/verdict.ts";
+import { settlementWords } from "../../attest/flexibility/verdict-words.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { describeProblem } from "../../attest/problem.ts";
-import { MAX_PROOF_BYTES } from "../../attest/proof.ts";
 import type { TrustPolicy } from "../../attest/trust-policy.ts";
 import type { Verdict } from "../../attest/verdict.ts";
 import { verdictWords } from "../../attest/verdict-words.ts";
@@ -30,7 +32,7 @@ interface TrustedKey {
 
 const MAX_REVOCATION_BYTES = 8192;
 const HELP = `
-FILE is a proof (of energy or of a flexibility reading) or a fault proof; it says itself which.
+FILE is a proof (of energy or of a flexibility reading), a settlement proof or a fault proof; it says itself which.
 
 A KEY is 64 hexadecimal digits, with the role in front: device:KEY, node:KEY or registrar:KEY. Without a role it is a
 device key. A node that you trust also vouches for the devices that it has enrolled, where the file shows the enrolment.
@@ -38,17 +40,21 @@ Take keys from the device's owner or the network's operator, never from the send
 keys too, but those are hints.
 
 Exit status: 0 the file shows what it says (without --trust: it is consistent, but nobody knows whose), 1 it does not.
+A settlement that does not count under the keys that were named is 1, too.
 
 Examples:
   kilowitness verify hour.kwp
   kilowitness verify hour.kwp --trust device:<KEY> --trust node:<KEY> --trust node:<KEY>
+  kilowitness verify event.kws --trust device:<KEY> --trust node:<KEY> --trust node:<KEY>
   kilowitness verify fork.kwf --trust device:<KEY>`;
 
-/** `kilowitness verify FILE`: checks a proof or a fault proof offline and says in words what it shows. */
+type AnyVerdict = Verdict | SettlementVerdict | FaultVerdict;
+
+/** `kilowitness verify FILE`: checks a proof, a settlement or a fault proof offline and says in words what it shows. */
 export function verifyCommand(): Command {
   return new Command("verify")
     .description("check a proof file, offline, and say in plain words what it proves")
-    .argument("<file>", "proof or fault proof, or - for standard input")
+    .argument("<file>", "proof, settlement proof or fault proof, or - for standard input")
     .option(
       "--trust <key...>",
       "a key that you trust, from outside the file: device:HEX, node:HEX or registrar:HEX",
@@ -74,27 +80,39 @@ function runVerify(file: string, options: VerifyOptions): number {
   const checked = checkedFile(file, options);
   if (options.json === true) process.stdout.write(`${JSON.stringify(asJson(checked))}\n`);
   else process.stdout.write(`${asWords(checked).join("\n")}\n`);
-  return checked.valid ? 0 : 1;
+  return checked.valid && holds(checked.value) ? 0 : 1;
+}
+
+/** Without any key nothing counts, and the file can only be consistent. */
+function holds(verdict: AnyVerdict): boolean {
+  return !isSettlement(verdict) || verdict.counts || verdict.trust === "none";
+}
+
+function isSettlement(verdict: AnyVerdict): verdict is SettlementVerdict {
+  return "claim" in verdict && verdict.claim === "settlement";
 }
 
 /** A file that cannot be read is no more valid than one whose signature is wrong. */
-function checkedFile(file: string, options: VerifyOptions): Checked<Verdict | FaultVerdict> {
+function checkedFile(file: string, options: VerifyOptions): Checked<AnyVerdict> {
   try {
-    return checkFile(nativeSuite, readBounded(file, MAX_PROOF_BYTES, "proof"), policyOf(options));
+    const bytes = readBounded(file, MAX_SETTLEMENT_BYTES, "proof");
+    const check = isSettlementFile(bytes) ? checkSettlement : checkFile;
+    return check(nativeSuite, bytes, policyOf(options));
   } catch (cause) {
     return { valid: false, refusal: describeProblem(cause) };
   }
 }
 
-function asJson(checked: Checked<Verdict | FaultVerdict>): object {
+function asJson(checked: Checked<AnyVerdict>): object {
   if (checked.valid) return checked.value;
   const { code, message } = checked.refusal;
   return { verdict: "invalid", fault: code, message };
 }
 
-function asWords(checked: Checked<Verdict | FaultVerdict>): readonly string[] {
+function asWords(checked: Checked<AnyVerdict>): readonly string[] {
   if (!checked.valid) return [`NOT VALID (${checked.refusal.code}): ${checked.refusal.message}`];
   const { value } = checked;
+  if (isSettlement(value)) return settlementWords(value);
   return "fault" in value ? faultWords(value) : verdictWords(value);
 }
 

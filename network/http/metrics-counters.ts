@@ -1,6 +1,7 @@
 import { describeProblem } from "../../attest/problem.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { AuditCounters } from "../audit/audit-counters.ts";
+import { FlexCounters } from "../flexibility/flex-counters.ts";
 import type { AcceptedBatch, Store } from "../store/store.ts";
 
 /** Codes are few; a peer that could invent them must not fill the memory. */
@@ -18,6 +19,7 @@ export class NodeCounters {
   receipts = 0;
   storeFailures = 0;
   readonly audits: AuditCounters = new AuditCounters();
+  readonly flexibility: FlexCounters = new FlexCounters();
   /** Why the store did not take the last thing that it was given; undefined when it took it. */
   storeProblem: string | undefined;
   readonly #refusals = new Map<string, number>();

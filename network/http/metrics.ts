@@ -22,6 +22,7 @@ export function exposeNode(numbers: NodeNumbers): Exposition {
   addState(exposition, numbers);
   addTraffic(exposition, numbers);
   addSuspicions(exposition, numbers);
+  addFlexibility(exposition, numbers);
   addStore(exposition, numbers);
   return exposition;
 }
@@ -84,6 +85,25 @@ function addSuspicions(to: Exposition, { counters: { audits }, quarantine }: Nod
     .counter(
       { name: "kilowitness_node_quarantine_refusals_total", help: "batches of such keys" },
       optional(quarantine?.refused),
+    );
+}
+
+function addFlexibility(to: Exposition, { counters: { flexibility } }: NodeNumbers): void {
+  to.counter(
+    { name: "kilowitness_node_orders_total", help: "orders to devices, by kind and what became of them" },
+    flexibility.orders.map(([kind, event, count]) => [{ kind, event }, count]),
+  )
+    .counter(
+      { name: "kilowitness_node_settlements_total", help: "settlements computed, by result" },
+      [...flexibility.settlements].map(([result, count]) => [{ result }, count]),
+    )
+    .counter(
+      { name: "kilowitness_node_challenges_total", help: "challenges judged, by verdict" },
+      [...flexibility.challenges].map(([verdict, count]) => [{ verdict }, count]),
+    )
+    .counter(
+      { name: "kilowitness_node_flexibility_failures_total", help: "work on orders that failed at the node" },
+      [one(flexibility.failed)],
     );
 }
 

@@ -57,3 +57,16 @@ WHERE id > :after ORDER BY id LIMIT 1
 SELECT checkpoint.bytes, log.epoch, device.key AS deviceKey
 FROM log JOIN device ON device.id = log.device JOIN checkpoint ON checkpoint.log = log.id
 WHERE log.log_id = :logId AND checkpoint.size = :size
+
+
+-- name: orders
+SELECT flex_order.id, flex_order.kind, flex_order.object_id AS objectId, flex_order.digest, flex_order.bytes,
+  flex_order.commitment_id AS commitmentId, flex_order.withdraws, flex_order.issued_ms AS issuedMs,
+  flex_order.expires_ms AS expiresMs, flex_order.from_ms AS fromMs, flex_order.to_ms AS toMs, flex_order.seq,
+  flex_order.list, flex_order.result, log.log_id AS logId, log.id AS log
+FROM flex_order JOIN log ON log.id = flex_order.log
+WHERE flex_order.id > :after ORDER BY flex_order.id LIMIT 1
+
+-- name: orderLeaf
+SELECT first_seq AS firstSeq, next_seq AS nextSeq, ends, leaves FROM batch
+WHERE log = :log AND first_seq <= :seq ORDER BY first_seq DESC LIMIT 1

@@ -15,13 +15,14 @@ import {
 import { checkFaults } from "./fsck-faults.ts";
 import { checkLink } from "./fsck-links.ts";
 import { checkLog, storedLog } from "./fsck-log.ts";
+import { checkOrders } from "./fsck-orders.ts";
 import type { StoreCheck, StoreContext, StoreCounts, StoredLog } from "./fsck-types.ts";
 
 const DEVICE_HINT = "keep the file: the row is damaged, or the store is put together of several";
 
 /**
  * Checks a node's store from end to end and hands out what is wrong, device after device and epoch after epoch, then the
- * faults. Changes nothing, and holds no read for longer than one batch, so that the node may write meanwhile. Throws
+ * faults and the orders. Changes nothing, and holds no read for longer than one batch, so that the node may write meanwhile. Throws
  * what SQLite throws where the file cannot be read on.
  */
 export function* checkStore({ database, trust, looked }: StoreCheck): Findings<StoreCounts> {
@@ -40,6 +41,7 @@ export function* checkStore({ database, trust, looked }: StoreCheck): Findings<S
     }
   }
   yield* checkFaults(context);
+  yield* checkOrders(context);
   return counts;
 }
 

@@ -26,6 +26,7 @@ describe("the configuration of a node", () => {
       ...{ maxConnections: 1024, maxConnectionsPerAddress: 64, maxStoreMiB: 65_536 },
       ...{ maxWrongCodesPerHour: 10, maxCheckpointsPerMinute: 60 },
       ...{ peers: [], audits: { perHour: 0 }, maxEpochsPerDay: 2 },
+      flexibility: { challengesPerWeek: 0, steps: 14, stepSeconds: 60, swingKw: 1 },
     });
     expect(parseConfig(LEAST, "x", nodeConfigSchema)).toMatchObject(rest);
   });

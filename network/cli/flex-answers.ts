@@ -1,0 +1,147 @@
+import { z } from "zod";
+import { Problem } from "../../attest/problem.ts";
+
+/** What the node answers about flexibility, as far as it is printed. */
+
+const offer = z.object({
+  ...{ seq: z.number(), channel: z.number(), boundary: z.string(), direction: z.string(), from: z.string() },
+  ...{ to: z.string(), powerMw: z.number(), energyMwh: z.number().optional(), noticeSeconds: z.number() },
+  baselineMethod: z.string(),
+});
+export interface ListedOffer {
+  readonly seq: number;
+  readonly channel: number;
+  readonly boundary: string;
+  readonly direction: string;
+  readonly from: string;
+  readonly to: string;
+  readonly powerMw: number;
+  readonly energyMwh?: number | undefined;
+  readonly noticeSeconds: number;
+  readonly baselineMethod: string;
+}
+
+const said = z.object({ state: z.string(), time: z.string(), reason: z.string().optional() });
+const result = z.object({
+  result: z.string().optional(),
+  counts: z.boolean().optional(),
+  passed: z.boolean().optional(),
+  completenessPpm: z.number().optional(),
+  totals: z.record(z.string(), z.number()).optional(),
+  verdict: z
+    .object({
+      faults: z.array(z.object({ code: z.string(), message: z.string() })).optional(),
+      remarks: z.array(z.object({ code: z.string(), message: z.string() })).optional(),
+    })
+    .optional(),
+  code: z.string().optional(),
+  message: z.string().optional(),
+  computed: z.string(),
+});
+const order = z.object({
+  ...{ id: z.string(), kind: z.string(), state: z.string(), channel: z.number(), expires: z.string() },
+  ...{ code: z.string().optional(), message: z.string().optional(), seq: z.number().optional() },
+  ...{ from: z.string().optional(), to: z.string().optional(), startBy: z.string().optional() },
+  ...{ powerMw: z.number().optional(), importLimitMw: z.number().optional() },
+  ...{ exportLimitMw: z.number().optional(), deltaMwh: z.array(z.number()).optional() },
+  ...{ withdraws: z.string().optional(), commitment: z.string().optional() },
+  acknowledgements: z.array(said).optional(),
+  result: result.optional(),
+});
+export interface ListedOrder {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly channel: number;
+  readonly expires: string;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+  readonly seq?: number | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly startBy?: string | undefined;
+  readonly powerMw?: number | undefined;
+  readonly importLimitMw?: number | undefined;
+  readonly exportLimitMw?: number | undefined;
+  readonly deltaMwh?: readonly number[] | undefined;
+  readonly withdraws?: string | undefined;
+  readonly commitment?: string | undefined;
+  readonly acknowledgements?:
+    | readonly { readonly state: string; readonly time: string; readonly reason?: string | undefined }[]
+    | undefined;
+  readonly result?: ListedResult | undefined;
+}
+
+interface Said {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface ListedResult {
+  readonly result?: string | undefined;
+  readonly counts?: boolean | undefined;
+  readonly passed?: boolean | undefined;
+  readonly completenessPpm?: number | undefined;
+  readonly totals?: Readonly<Record<string, number>> | undefined;
+  readonly verdict?:
+    | { readonly faults?: readonly Said[] | undefined; readonly remarks?: readonly Said[] | undefined }
+    | undefined;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+  readonly computed: string;
+}
+
+const flexibility = z.object({ offers: z.array(offer), orders: z.array(order), next: z.string().nullable() });
+const dispatches = z.object({ dispatches: z.array(order) });
+const trackRecord = z.object({
+  ...{ epoch: z.number(), asOf: z.string(), delivered: z.number(), partial: z.number(), failed: z.number() },
+  ...{ optedOut: z.number(), unavailable: z.number(), notCalled: z.number(), open: z.number() },
+  ...{ disagreements: z.number(), committedMwh: z.number(), deliveredMwh: z.number() },
+  challenges: z.record(z.string(), z.number()),
+});
+export interface ListedRecord {
+  readonly epoch: number;
+  readonly asOf: string;
+  readonly delivered: number;
+  readonly partial: number;
+  readonly failed: number;
+  readonly optedOut: number;
+  readonly unavailable: number;
+  readonly notCalled: number;
+  readonly open: number;
+  readonly disagreements: number;
+  readonly committedMwh: number;
+  readonly deliveredMwh: number;
+  readonly challenges: Readonly<Record<string, number>>;
+}
+
+export interface ListedFlexibility {
+  readonly offers: readonly ListedOffer[];
+  readonly orders: readonly ListedOrder[];
+  readonly next: string | null;
+}
+
+/** Throws `node-answer` for an answer of another shape, as each of these. */
+export function flexibilityOf(answer: unknown): ListedFlexibility {
+  return shaped(flexibility, answer);
+}
+
+export function orderOf(answer: unknown): ListedOrder {
+  return shaped(order, answer);
+}
+
+export function dispatchesOf(answer: unknown): readonly ListedOrder[] {
+  return shaped(dispatches, answer).dispatches;
+}
+
+export function trackRecordOf(answer: unknown): ListedRecord {
+  return shaped(trackRecord, answer);
+}
+
+function shaped<Schema extends z.ZodType>(schema: Schema, answer: unknown): z.output<Schema> {
+  const found = schema.safeParse(answer);
+  if (found.success) return found.data;
+  throw new Problem("node-answer", "the node's answer is of another shape", {
+    hint: "is the node of the same version as this program?",
+  });
+}
