@@ -1,7 +1,12 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { Backoff } from "../runtime/limits.ts";
 import type { Logger } from "../runtime/log.ts";
+import { monotonicMs } from "../runtime/monotonic.ts";
 import type { Hangups } from "./reload/hangups.ts";
+import { LeaseGuard, LOOK_MS } from "./supervisor/lease-guard.ts";
+import { LeaseView } from "./supervisor/lease-view.ts";
+import { type GuardedLeases, type Reverting, revertLeases } from "./supervisor/revert.ts";
+import { StopRequest } from "./supervisor/stop-request.ts";
 
 /** The parent waits this long for the agent's own clean stop before it ends it. */
 const STOP_MS = 20_000;
@@ -9,7 +14,14 @@ const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 60_000;
 /** An agent that ran this long is healthy: the next crash begins with a short wait again. */
 const HEALTHY_MS = 300_000;
-const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/** By this the agent knows that its parent ends the leases of devices when it is gone. */
+const SUPERVISOR = "KILOWITNESS_SUPERVISOR";
+
+/** Whether the parent of this process is such a supervisor. */
+export function isSupervised(): boolean {
+  return process.env[SUPERVISOR] === String(process.ppid);
+}
 
 /** A command that is run and run again. */
 export interface Supervised {
@@ -18,11 +30,22 @@ export interface Supervised {
   readonly logger: Logger;
   /** SIGHUPs to pass on; without them they end this process. */
   readonly hangups?: Hangups;
+  /** What to end when the agent is gone, or no longer ends it by itself. */
+  readonly leases?: GuardedLeases;
+}
+
+/** How a run of the agent ended. */
+interface Ended {
+  readonly code: number;
+  /** Why its leases, if it leaves any, are ended by somebody else. */
+  readonly reason: string;
 }
 
 /**
  * The agent's small parent: starts it, starts it again with growing waits when it dies, passes SIGTERM, SIGINT and
- * SIGHUP on, and ends with the child's own exit code. It holds no socket, no line and no key.
+ * SIGHUP on, and ends with the child's own exit code. Where the agent commands devices, it ends an agent that no longer
+ * renews or ends its leases, and has whatever an agent left leased reverted before the next one starts. It holds no
+ * socket, no line and no key.
  */
 export async function supervise(what: Supervised): Promise<number> {
   const stop = new StopRequest();
@@ -34,82 +57,88 @@ export async function supervise(what: Supervised): Promise<number> {
 }
 
 async function runUntilDone(what: Supervised, stop: StopRequest): Promise<number> {
+  const { leases, logger } = what;
   const backoff = new Backoff({ firstMs: FIRST_WAIT_MS, mostMs: MOST_WAIT_MS });
+  const reverting = leases && { leases, logger, view: new LeaseView(leases.file, logger) };
   for (;;) {
     const startedMs = performance.now();
-    const code = await runOnce(what, stop);
+    const { code, reason } = await runOnce(what, stop, reverting);
+    const ranMs = performance.now() - startedMs;
+    // Before anything else, also before this process ends: nobody is left to do it.
+    if (reverting !== undefined) await revertLeases(reverting, reason);
     // Exit 0 is a wish to stop; 2 says that starting again cannot help (configuration).
     if (stop.requested || code === 0 || code === 2) return code;
-    if (performance.now() - startedMs > HEALTHY_MS) backoff.reset();
+    if (ranMs > HEALTHY_MS) backoff.reset();
     const waitMs = FIRST_WAIT_MS + backoff.next();
-    what.logger.warn("agent-restarts", { code, waitMs });
+    logger.warn("agent-restarts", { code, waitMs });
     await stop.orAfter(waitMs);
     if (stop.requested) return code;
   }
 }
 
-/** Whether and when the supervisor itself was asked to stop. */
-class StopRequest {
-  requested = false;
-  readonly #waiting = new Set<() => void>();
-  readonly #request = (): void => {
-    this.requested = true;
-    for (const stop of this.#waiting) stop();
-    this.#waiting.clear();
-  };
-
-  constructor() {
-    for (const signal of STOP_SIGNALS) process.on(signal, this.#request);
-  }
-
-  close(): void {
-    for (const signal of STOP_SIGNALS) process.off(signal, this.#request);
-  }
-
-  /** Calls `stop` when asked to stop; returns how to take it back. */
-  onRequest(stop: () => void): () => void {
-    this.#waiting.add(stop);
-    return () => this.#waiting.delete(stop);
-  }
-
-  /** Resolves after `ms`, or earlier when asked to stop. */
-  orAfter(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        forget();
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      const forget = this.onRequest(end);
-    });
-  }
-}
-
-function runOnce(what: Supervised, stop: StopRequest): Promise<number> {
+function runOnce(what: Supervised, stop: StopRequest, reverting: Reverting | undefined): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(what.command, what.args, {
       // The channel tells the agent when its parent is gone, kill -9 included: it then stops by itself.
       stdio: ["inherit", "inherit", "inherit", "ipc"],
+      env: { ...process.env, [SUPERVISOR]: String(process.pid) },
     });
     what.hangups?.pass(() => void child.kill("SIGHUP"));
+    const guarding = reverting && new Guarding(child, reverting);
     let killer: NodeJS.Timeout | undefined;
     const forget = stop.onRequest(() => {
+      // From here on it is given its time to stop, and whatever it leaves is reverted behind it.
+      guarding?.stop();
       child.kill("SIGTERM");
       killer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     });
-    const end = (code: number): void => {
+    const end = (code: number, reason: string): void => {
       forget();
       clearTimeout(killer);
-      resolve(code);
+      resolve({ code, reason: guarding?.stop() ?? reason });
     };
     child.on("error", (cause) => {
       what.logger.problem("agent-start-failed", cause);
-      end(1);
+      end(1, "agent-start-failed");
     });
     child.on("exit", (code, signal) => {
       if (signal !== null) what.logger.warn("agent-killed", { signal });
-      end(code ?? 1);
+      end(code ?? 1, signal === null ? "agent-ended" : "agent-killed");
     });
   });
+}
+
+/** Looks after the leases of one run of the agent, and ends it where it does not. */
+class Guarding {
+  readonly #looks: NodeJS.Timeout;
+  #reason: string | undefined;
+
+  constructor(child: ChildProcess, { view, logger, leases }: Reverting) {
+    const guard = new LeaseGuard(() => view.leases(), { monotonicMs, wallMs: () => Date.now() });
+    child.on("message", (message) => {
+      if (isAlive(message)) guard.heard();
+    });
+    this.#looks = setInterval(() => {
+      const found = this.#reason === undefined ? guard.look() : undefined;
+      if (found === undefined) return;
+      this.#reason = found.reason;
+      const { device, kind } = found.lease;
+      logger.error("agent-ended", { reason: found.reason, device, kind });
+      // Not SIGTERM: one that hangs, or is stopped, would not see it.
+      child.kill("SIGKILL");
+    }, leases.lookMs ?? LOOK_MS);
+  }
+
+  /** Why the agent was ended, if it was. */
+  stop(): string | undefined {
+    clearInterval(this.#looks);
+    return this.#reason;
+  }
+}
+
+/** What the agent sends every second while it holds leases. */
+function isAlive(message: unknown): boolean {
+  return (
+    typeof message === "object" && message !== null && "event" in message && message.event === "control-alive"
+  );
 }

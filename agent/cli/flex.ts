@@ -1,13 +1,20 @@
 import { Command } from "commander";
 import { flexBaselineCommand } from "./flex-baseline.ts";
+import { flexRevertCommand } from "./flex-revert.ts";
+
+const HELP_HINT = "(add --help for what it takes)";
 
 const HELP = `
-Exit status: 0 done, 1 it cannot be computed from this data, 2 the command line is wrong.`;
+Exit status: 0 done, 1 it could not be done, 2 the command line or the configuration is wrong.`;
 
 /** `kilowitness flex …`: flexibility by hand, without an agent or a node. */
 export function flexCommand(): Command {
-  return new Command("flex")
-    .description("flexibility by hand: what a baseline method says of a load")
-    .addHelpText("after", HELP)
-    .addCommand(flexBaselineCommand().showHelpAfterError("(add --help for what it takes)").exitOverride());
+  const flex = new Command("flex")
+    .description(
+      "flexibility by hand: what a baseline method says of a load, and an end to what devices were told",
+    )
+    .addHelpText("after", HELP);
+  for (const command of [flexBaselineCommand(), flexRevertCommand()])
+    flex.addCommand(command.showHelpAfterError(HELP_HINT).exitOverride());
+  return flex;
 }

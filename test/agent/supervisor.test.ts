@@ -26,9 +26,10 @@ describe("supervisor", () => {
     remove();
   });
 
-  /** A program that writes its pid into the file of runs and then does `then`; `run` counts from 1. */
-  function program(then: string): { command: string; args: string[] } {
-    const script = `const fs = require("node:fs");
+  /** A program that does `first`, writes its pid into the file of runs and does `then`; `run` counts from 1. */
+  function program(then: string, first = ""): { command: string; args: string[] } {
+    const script = `${first}
+      const fs = require("node:fs");
       fs.appendFileSync(${JSON.stringify(runs)}, process.pid + "\\n");
       const run = fs.readFileSync(${JSON.stringify(runs)}, "utf8").split("\\n").length - 1;
       ${then}`;
@@ -70,8 +71,16 @@ describe("supervisor", () => {
     expect(process.listenerCount("SIGTERM")).toBe(before);
   });
 
-  function startParent(then: string): ChildProcess {
-    const { command, args } = program(then);
+  function isRunning(pid: number): boolean {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  }
+
+  function startParent(then: string, first?: string): ChildProcess {
+    const { command, args } = program(then, first);
     const script = `import { supervise } from "./agent/supervisor.ts";
       import { openLogger } from "./runtime/log.ts";
       process.exitCode = await supervise({ command: ${JSON.stringify(command)}, args: ${JSON.stringify(args)},
@@ -86,10 +95,11 @@ describe("supervisor", () => {
   it.each(["SIGTERM", "SIGINT"] as const)(
     "passes %s on and ends with the child's own status",
     async (signal) => {
-      const child = startParent(`process.on("SIGTERM", () => process.exit(7)); setInterval(() => {}, 1000);`);
-      const [pid = 0] = await eventually("a run", 10_000, () => (pids().length > 0 ? pids() : undefined));
-      // The child has written its pid before it can take the signal.
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      const child = startParent(
+        "setInterval(() => {}, 1000);",
+        `process.on("SIGTERM", () => process.exit(7));`,
+      );
+      const [pid = 0] = await eventually("a run", 20_000, () => (pids().length > 0 ? pids() : undefined));
       child.kill(signal);
       expect((await once(child, "exit"))[0]).toBe(7);
       expect(() => process.kill(pid, 0)).toThrow("ESRCH");
@@ -99,8 +109,10 @@ describe("supervisor", () => {
 
   it("stops in the middle of a wait", async () => {
     const child = startParent("process.exit(9)");
-    await eventually("a run", 10_000, () => (pids().length > 0 ? true : undefined));
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await eventually("the end of a run", 20_000, () => {
+      const [pid] = pids();
+      return pid !== undefined && !isRunning(pid) ? true : undefined;
+    });
     child.kill("SIGTERM");
     expect((await once(child, "exit"))[0]).toBe(9);
     expect(pids()).toHaveLength(1);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { clockSteps } from "./clock-steps.ts";
 import { diskFull } from "./disk-full.ts";
+import { dispatchKill } from "./dispatch-kill.ts";
 import { flapping } from "./flapping.ts";
 import { hostile } from "./hostile.ts";
 import { killAgent } from "./kill-agent.ts";
@@ -22,7 +23,7 @@ import { twoAgents } from "./two-agents.ts";
 /** Every fault by its name, in the order in which they are run. */
 const FAULTS: readonly Fault[] = [
   ...[killAgent, killNode, killBoth, powerCut, diskFull, clockSteps, nodeDown],
-  ...[flapping, slowReader, messages, restore, twoAgents, lyingNode, hostile],
+  ...[flapping, slowReader, messages, restore, twoAgents, lyingNode, hostile, dispatchKill],
 ];
 
 /** Cycles from one line about progress to the next. */
