@@ -9,6 +9,7 @@ import { type SimulatedProfile, startSimulatedProfile } from "../../drivers/simu
 import { faultNamed, SIMULATED_FAULTS } from "../../drivers/simulated/profile-faults.ts";
 import type { SimulatedPlace } from "../../drivers/simulated/profile-place.ts";
 import { runCommand, stopRequested } from "../../runtime/command.ts";
+import { simulateHome } from "./simulate-home.ts";
 import {
   configurationText,
   type NamedProfile,
@@ -19,6 +20,7 @@ import {
 
 interface SimulateOptions extends SimulatedWhere {
   readonly port: number;
+  readonly meterPort?: number;
   readonly unit?: number;
   readonly fault?: readonly string[];
   readonly listFaults?: boolean;
@@ -33,15 +35,25 @@ The device's day (sun, load, battery) passes --speed times as fast; its register
 run, no file is written. See docs/simulate.md.
 
   kilowitness simulate eastron-sdm630
+  kilowitness simulate home --port 1502 --meter-port 1503
   kilowitness simulate my-meter.yaml --line serial:///dev/ttyUSB0 --fault lost --fault counter-reset`;
 
 /** `kilowitness simulate PROFILE`: a Modbus device that behaves as a profile says, until it is told to stop. */
 export function simulateCommand(): Command {
   return new Command("simulate")
     .description("be the Modbus device that a profile describes, on a port or a serial line")
-    .argument("[profile]", "a profile's file, or the name of one that comes with the project")
+    .argument(
+      "[profile]",
+      "a profile's file, or the name of one that comes with the project; home: a home whose battery obeys",
+    )
     .option("--host <address>", "address to listen on; 0.0.0.0 for other machines", "127.0.0.1")
     .addOption(new Option("--port <number>", "Modbus TCP port").argParser(port).default(1502))
+    .addOption(
+      new Option(
+        "--meter-port <number>",
+        "of home: where its grid meter is; left out: one above --port",
+      ).argParser(port),
+    )
     .addOption(
       new Option("--line <address>", "a serial line instead, serial:///dev/...").argParser(serialLine),
     )
@@ -57,7 +69,10 @@ export function simulateCommand(): Command {
     .option("--quiet", "print nothing after the first lines")
     .addHelpText("after", HELP)
     .action((profile: string | undefined, options: SimulateOptions) =>
-      runCommand("simulate", () => (options.listFaults === true ? listFaults() : simulate(profile, options))),
+      runCommand("simulate", () => {
+        if (options.listFaults === true) return listFaults();
+        return profile === "home" ? simulateHome(options) : simulate(profile, options);
+      }),
     );
 }
 

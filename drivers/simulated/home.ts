@@ -7,6 +7,7 @@ const MW_PER_W = 1000;
 const STEP_MS = 100;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
+const DAY_MINUTES = 1440;
 /** Beyond this a computer was asleep, not the home: the time is left out. */
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -18,8 +19,8 @@ export const BATTERY = {
   limitMw: 3_300_000,
   reservePpm: 100_000,
 } as const;
-/** What the battery's power changes by in one step at most. */
-const BATTERY_RAMP_MW = 300_000;
+/** What the battery's power changes by in a second at most. */
+const BATTERY_RAMP_MW_PER_S = 3_000_000;
 
 /** Powers at one instant, whole watts; + is into each boundary but for the generation, which counts as given. */
 export interface HomePowers {
@@ -46,6 +47,16 @@ export interface HomeRegisters {
 /** What was counted since the start in µJ, before any register cuts it to its steps. */
 export type HomeCounted = { readonly [R in keyof HomeRegisters | "loadMwh"]: bigint };
 
+/** What is otherwise on one day than on another. */
+export interface HomeDay {
+  /** Part of the sun of a clear day. */
+  readonly sunPpm: number;
+  /** How much later the household does everything. */
+  readonly lateMinutes: number;
+  /** What it draws all day beside its appliances. */
+  readonly moreMw: number;
+}
+
 export interface HomeOptions {
   /** The instant at which the home begins, on the clock that {@link SimulatedHome.advanceTo} is given. */
   readonly startMs: number;
@@ -57,6 +68,10 @@ export interface HomeOptions {
   steering?(nowMs: number): Steering;
   /** Part of the battery's power that is lost in each direction; default none. */
   readonly lossPpm?: number;
+  /** Asked at each step: how long it is, whole ms; default 100. Nothing changes within a step. */
+  stepMs?(nowMs: number): number;
+  /** The home's days, the first one is 0; by default they are all alike. */
+  day?(number: number): HomeDay;
 }
 
 const START: HomeRegisters = {
@@ -68,8 +83,11 @@ const START: HomeRegisters = {
   chargedMwh: 2_415_702_000,
   dischargedMwh: 2_268_951_000,
 };
-const START_OF_DAY_MS = (11 * 60 + 56) * MINUTE_MS;
+/** Where nothing else is said: 11:56, and one minute a second. */
+export const START_OF_DAY_MS: number = (11 * 60 + 56) * MINUTE_MS;
+export const DAY_SPEED = 60;
 const START_CHARGE_PPM = 540_000;
+const USUAL_DAY: HomeDay = { sunPpm: 1_000_000, lateMinutes: 0, moreMw: 0 };
 
 /**
  * A home with a roof, a household, a battery and one grid connection, as one physical model: at each instant grid =
@@ -82,6 +100,8 @@ export class SimulatedHome {
   readonly #daySpeed: number;
   readonly #lossPpm: number;
   readonly #steering: (nowMs: number) => Steering;
+  readonly #stepMs: (nowMs: number) => number;
+  readonly #day: (number: number) => HomeDay;
   readonly #counters: ReadonlyMap<keyof HomeCounted, EnergyCounter>;
   readonly #startOfDayMs: number;
   #elapsedMs = 0;
@@ -90,9 +110,11 @@ export class SimulatedHome {
   #powers: HomePowers;
 
   constructor(options: HomeOptions) {
-    const { startMs, dayMs = START_OF_DAY_MS, daySpeed = 60, lossPpm = 0 } = options;
+    const { startMs, dayMs = START_OF_DAY_MS, daySpeed = DAY_SPEED, lossPpm = 0 } = options;
     this.#lossPpm = lossPpm;
     this.#steering = (nowMs) => options.steering?.(nowMs) ?? {};
+    this.#stepMs = (at) => options.stepMs?.(at) ?? STEP_MS;
+    this.#day = (number) => options.day?.(number) ?? USUAL_DAY;
     this.#nowMs = startMs;
     this.#startOfDayMs = dayMs;
     this.#daySpeed = daySpeed;
@@ -102,10 +124,13 @@ export class SimulatedHome {
     this.#powers = this.#powersNow(0);
   }
 
-  /** Lets the home run up to `nowMs`, in whole steps of 100 ms. */
+  /** Lets the home run up to `nowMs`, in whole steps. */
   advanceTo(nowMs: number): void {
     if (nowMs - this.#nowMs > LONGEST_PAUSE_MS) this.#nowMs = nowMs;
-    while (this.#nowMs + STEP_MS <= nowMs) this.#step();
+    for (let stepMs = this.#stepMs(this.#nowMs); this.#nowMs + stepMs <= nowMs; ) {
+      this.#step(stepMs);
+      stepMs = this.#stepMs(this.#nowMs);
+    }
   }
 
   get powers(): HomePowers {
@@ -136,30 +161,36 @@ export class SimulatedHome {
 
   /** Time of the home's own day, in minutes since midnight. */
   get dayMinute(): number {
-    const dayMs = this.#startOfDayMs + this.#elapsedMs * this.#daySpeed;
-    return (dayMs % DAY_MS) / MINUTE_MS;
+    return (this.#sinceMidnightMs % DAY_MS) / MINUTE_MS;
   }
 
-  #step(): void {
+  /** Of the day on which it began. */
+  get #sinceMidnightMs(): number {
+    return this.#startOfDayMs + this.#elapsedMs * this.#daySpeed;
+  }
+
+  #step(stepMs: number): void {
     const { loadMw, generationMw, batteryMw, gridMw } = this.#powers;
     const tariff = isLowTariff(this.dayMinute) ? "Low" : "Normal";
-    this.#count("loadMwh", loadMw);
-    this.#count("generationMwh", generationMw);
-    this.#count("chargedMwh", Math.max(batteryMw, 0));
-    this.#count("dischargedMwh", Math.max(-batteryMw, 0));
-    this.#count(`gridImport${tariff}Mwh`, Math.max(gridMw, 0));
-    this.#count(`gridExport${tariff}Mwh`, Math.max(-gridMw, 0));
-    this.#storedUj += batteryMw * STEP_MS - this.#lostUj(batteryMw);
-    this.#elapsedMs += STEP_MS;
-    this.#nowMs += STEP_MS;
+    this.#counter("loadMwh").add(loadMw * stepMs);
+    this.#counter("generationMwh").add(generationMw * stepMs);
+    this.#counter("chargedMwh").add(Math.max(batteryMw, 0) * stepMs);
+    this.#counter("dischargedMwh").add(Math.max(-batteryMw, 0) * stepMs);
+    this.#counter(`gridImport${tariff}Mwh`).add(Math.max(gridMw, 0) * stepMs);
+    this.#counter(`gridExport${tariff}Mwh`).add(Math.max(-gridMw, 0) * stepMs);
+    this.#storedUj += batteryMw * stepMs - this.#lostUj(batteryMw * stepMs);
+    this.#elapsedMs += stepMs;
+    this.#nowMs += stepMs;
     this.#powers = this.#powersNow(batteryMw);
   }
 
   #powersNow(lastBatteryMw: number): HomePowers {
     const minute = this.dayMinute;
-    const loadMw = householdLoadMw(minute);
+    const { sunPpm, lateMinutes, moreMw } = this.#day(Math.floor(this.#sinceMidnightMs / DAY_MS));
+    const loadMw = moreMw + householdLoadMw((minute + DAY_MINUTES - lateMinutes) % DAY_MINUTES);
+    const sunMw = wholeWatts((generationMw(minute) * sunPpm) / 1_000_000);
     const steering = this.#steering(this.#nowMs);
-    const free = steered({ loadMw, generationMw: generationMw(minute) }, steering);
+    const free = steered({ loadMw, generationMw: sunMw }, steering);
     const batteryMw = this.#batteryMw(free.wantedMw, lastBatteryMw, steering);
     const powers = { loadMw, generationMw: free.generationMw };
     const givenMw = curtailed(powers, batteryMw, steering.exportLimitMw);
@@ -170,22 +201,17 @@ export class SimulatedHome {
   #batteryMw(wantedMw: number, lastMw: number, { reservePpm, rampMwPerS }: Steering): number {
     const roomUj = BATTERY_UJ_PER_PPM * 1_000_000 - this.#storedUj;
     const usableUj = this.#storedUj - BATTERY_UJ_PER_PPM * (reservePpm ?? BATTERY.reservePpm);
-    const mostIn = Math.min(BATTERY.limitMw, wholeWatts(roomUj / STEP_MS));
-    const mostOut = Math.max(0, Math.min(BATTERY.limitMw, wholeWatts(usableUj / STEP_MS)));
-    const ramp =
-      rampMwPerS === undefined
-        ? BATTERY_RAMP_MW
-        : wholeWatts(Math.max(MW_PER_W, (rampMwPerS * STEP_MS) / 1000));
+    const stepMs = this.#stepMs(this.#nowMs);
+    const mostIn = Math.min(BATTERY.limitMw, wholeWatts(roomUj / stepMs));
+    const mostOut = Math.max(0, Math.min(BATTERY.limitMw, wholeWatts(usableUj / stepMs)));
+    const pace = ((rampMwPerS ?? BATTERY_RAMP_MW_PER_S) * stepMs) / 1000;
+    const ramp = wholeWatts(Math.max(MW_PER_W, pace));
     const ramped = clamp(wantedMw, lastMw - ramp, lastMw + ramp);
     return clamp(ramped, 0 - mostOut, mostIn);
   }
 
-  #lostUj(batteryMw: number): number {
-    return Math.ceil((Math.abs(batteryMw) * STEP_MS * this.#lossPpm) / 1_000_000);
-  }
-
-  #count(name: keyof HomeCounted, powerMw: number): void {
-    this.#counter(name).add(powerMw * STEP_MS);
+  #lostUj(throughUj: number): number {
+    return Math.ceil((Math.abs(throughUj) * this.#lossPpm) / 1_000_000);
   }
 
   #counter(name: keyof HomeCounted): EnergyCounter {

@@ -1,5 +1,5 @@
 import type { ChannelRole } from "../../attest/reading.ts";
-import { BATTERY, type HomePowers, SimulatedHome } from "./home.ts";
+import { BATTERY, type HomeOptions, type HomePowers, SimulatedHome } from "./home.ts";
 import { enlarged, type Steering } from "./steering.ts";
 
 /** What truly flows through one metered boundary at one instant. */
@@ -50,15 +50,11 @@ export interface SitePlan {
   readonly boundaries: readonly BoundaryPlan[];
 }
 
-export interface SiteOptions {
+export interface SiteOptions extends Pick<HomeOptions, "dayMs" | "daySpeed" | "lossPpm" | "stepMs" | "day"> {
   /** The instant at which it begins, on the clock that `advanceTo` is given. */
   readonly startMs: number;
-  /** How much faster than real time its day passes; default 60. Registers count real time. */
-  readonly daySpeed?: number;
   /** Asked at each step: what its battery and its roof are told at that instant, in the site's own powers. */
   steering?(nowMs: number): Steering;
-  /** Part of the battery's power that is lost in each direction; default none. */
-  readonly lossPpm?: number;
 }
 
 /** The largest powers that a role can show before they are divided, mW: the home's appliances, sun and battery. */
@@ -124,18 +120,17 @@ export class PhysicalSite implements PhysicalModel {
   readonly #plan: SitePlan;
   readonly #home: SimulatedHome;
   readonly #meters: readonly Meter[];
+  readonly #stepMs: (nowMs: number) => number;
   #nowMs: number;
   #instant: SiteInstant | undefined;
 
   constructor(plan: SitePlan, options: SiteOptions) {
-    const { startMs, daySpeed, lossPpm } = options;
     this.#plan = plan;
-    this.#nowMs = startMs;
+    this.#nowMs = options.startMs;
+    this.#stepMs = (at) => options.stepMs?.(at) ?? STEP_MS;
     this.#home = new SimulatedHome({
-      startMs,
+      ...options,
       steering: (nowMs) => enlarged(options.steering?.(nowMs) ?? {}, plan.divisor),
-      ...(daySpeed === undefined ? {} : { daySpeed }),
-      ...(lossPpm === undefined ? {} : { lossPpm }),
     });
     this.#meters = plan.boundaries.map((boundary) => new Meter(boundary));
     this.#flow();
@@ -143,11 +138,12 @@ export class PhysicalSite implements PhysicalModel {
 
   advanceTo(nowMs: number): void {
     if (nowMs - this.#nowMs > LONGEST_PAUSE_MS) this.#nowMs = nowMs;
-    while (this.#nowMs + STEP_MS <= nowMs) {
-      for (const meter of this.#meters) meter.count(STEP_MS);
-      this.#nowMs += STEP_MS;
+    for (let stepMs = this.#stepMs(this.#nowMs); this.#nowMs + stepMs <= nowMs; ) {
+      for (const meter of this.#meters) meter.count(stepMs);
+      this.#nowMs += stepMs;
       this.#home.advanceTo(this.#nowMs);
       this.#flow();
+      stepMs = this.#stepMs(this.#nowMs);
     }
   }
 
