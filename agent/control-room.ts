@@ -9,7 +9,6 @@ import type { AgentConfig } from "./config/config.ts";
 import { ControlDesk } from "./control/desk.ts";
 import { type LeaseRegister, openLeaseRegister } from "./control/lease-register.ts";
 import type { ControlSettings } from "./control/settings.ts";
-import type { Actuated } from "./control/types.ts";
 import { flexHost } from "./flexibility/agent-host.ts";
 import type { ControlStatus } from "./flexibility/control-report.ts";
 import { FlexDesk } from "./flexibility/desk.ts";
@@ -40,7 +39,7 @@ export interface ControlRoomHost {
 
 const TICK_MS = 1000;
 /** After which a device that hangs is left to the supervisor and to its own timer. */
-const LAST_REVERT_MS = 10_000;
+const LAST_REVERT_MS = 8000;
 
 /** Everything by which devices are told what to do: leases, orders of nodes, and what the meters say meanwhile. */
 export class ControlRoom {
@@ -53,8 +52,6 @@ export class ControlRoom {
   readonly #readings: FlexibilityReadings;
   readonly #controllers: ReadonlySet<string>;
   #timer: NodeJS.Timeout | undefined;
-  /** What others ended while nobody was here, until there is somebody to tell it to. */
-  #early: Actuated[] | undefined = [];
   #busy = false;
 
   constructor(host: ControlRoomHost, settings: ControlSettings) {
@@ -68,15 +65,12 @@ export class ControlRoom {
       ...{ clock: { monotonicMs }, source, leases: this.#leases, resources: settings.resources, logger },
       ...(settings.siteMeter === undefined ? {} : { siteMeter: settings.siteMeter }),
       ...{ leaseMs: settings.leaseMs, heartbeatMs: settings.heartbeatMs, supervised: host.supervised },
-      actuated: (actuated) => this.#report(actuated),
+      actuated: (actuated) => this.#flex.actuated(actuated),
       superseded: (hold, by) => this.#flex.superseded(hold, by),
       ended: (hold, reason) => this.#flex.ended(hold, reason),
       roleOf: (device, channel) => host.intake.roleOf(device, channel),
     });
     this.#flex = this.#openFlex();
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    for (const actuated of early) this.#flex.actuated(actuated);
     this.#readings = this.#openReadings();
   }
 
@@ -139,11 +133,6 @@ export class ControlRoom {
   /** Whether the supervisor has to watch over anything. */
   get hasLeases(): boolean {
     return this.#leases.leases.length > 0;
-  }
-
-  #report(actuated: Actuated): void {
-    if (this.#early === undefined) this.#flex.actuated(actuated);
-    else this.#early.push(actuated);
   }
 
   #openFlex(): FlexDesk {

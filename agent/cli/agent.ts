@@ -1,12 +1,8 @@
-import { dirname, resolve } from "node:path";
 import { Command } from "commander";
-import { z } from "zod";
-import { Problem } from "../../attest/problem.ts";
 import { runCommand } from "../../runtime/command.ts";
-import { readConfigFile } from "../../runtime/config-file.ts";
 import { openLogger } from "../../runtime/log.ts";
 import { listenForHangups } from "../reload/hangups.ts";
-import { leaseFileBeside } from "../supervisor/lease-path.ts";
+import { leaseFileOf } from "../supervisor/lease-path.ts";
 import { supervise } from "../supervisor.ts";
 
 interface AgentCommandOptions {
@@ -51,30 +47,19 @@ async function superviseAgent(options: AgentCommandOptions): Promise<void> {
     ...[launcher, ...words, "--config", options.config],
   ];
   const args = program("agent");
-  const leases = journalNamedIn(options.config);
+  const file = leaseFileOf(options.config);
   process.exitCode = await supervise({
     command: process.execPath,
-    ...(leases === undefined
+    ...(file === undefined
       ? {}
       : {
           leases: {
-            file: leaseFileBeside(leases),
-            revert: { command: process.execPath, args: program("flex", "revert") },
+            file,
+            revert: { command: process.execPath, args: [...program("flex", "revert"), "--json"] },
           },
         }),
     args: options.json === true ? [...args, "--json"] : args,
     logger: openLogger("supervisor", "info"),
     hangups: listenForHangups(),
   });
-}
-
-/** The journal that a configuration names, which is not checked here: the agent says what is wrong with it. */
-function journalNamedIn(path: string): string | undefined {
-  try {
-    const { journal } = readConfigFile(path, z.looseObject({ journal: z.string() }));
-    return resolve(dirname(resolve(path)), journal);
-  } catch (cause) {
-    if (cause instanceof Problem) return undefined;
-    throw cause;
-  }
 }

@@ -12,7 +12,7 @@ import {
   DEFAULT_LEASE_MS,
   type SiteMeterSettings,
 } from "./settings.ts";
-import type { Actuated, Authority, ControlPhase, ControlPort, Hold, KeptRevert } from "./types.ts";
+import type { Actuated, Authority, ControlPhase, ControlPort, Hold } from "./types.ts";
 
 /** What a control desk needs; the rest has defaults. */
 export interface ControlDeskOptions
@@ -51,7 +51,6 @@ export class ControlDesk implements ControlPort {
     this.#hasSiteMeter = siteMeter !== undefined;
     this.#resources = new Set(resources.map(({ device }) => device));
     this.#open(resources);
-    this.#reportReverted(leases.found.reverted);
     this.#context.flush();
   }
 
@@ -86,6 +85,7 @@ export class ControlDesk implements ControlPort {
 
   /** The line to a device was opened, and it is the one that it was. */
   identified(device: string): void {
+    this.#reportReverted(device);
     this.#devices.get(device)?.identified();
   }
 
@@ -155,15 +155,17 @@ export class ControlDesk implements ControlPort {
     for (const device of this.#devices.values()) device.sweep();
   }
 
-  /** What somebody else ended while nobody was here; what the device did not confirm is in the file as a lease still. */
-  #reportReverted(reverted: readonly KeptRevert[]): void {
-    for (const { device, channel, kind, orderSeq, reason, readBack } of reverted) {
+  /** What somebody else ended while nobody was here, once its channel is one that can be named. */
+  #reportReverted(id: string): void {
+    const { register } = this.#context;
+    for (const { device, channel, kind, orderSeq, reason, readBack } of register.reverted) {
+      if (device !== id) continue;
       const why = readBack === "agrees" ? reason : `${reason}, ${readBack}`;
       this.#context.report(
         present<Actuated>({ device, channel, action: "revert", kind, orderSeq, reason: why }),
       );
     }
-    this.#context.register.forgetReverted();
+    register.forgetReverted(id);
   }
 
   #nowMs(): number {

@@ -253,7 +253,7 @@ export class DeviceDesk {
 
   #endReason(run: Running): string | undefined {
     const nowMs = this.#nowMs();
-    if (nowMs >= run.hold.untilMonotonicMs) return "expired";
+    if (nowMs >= run.hold.untilMonotonicMs) return "over";
     if (nowMs >= run.leaseUntilMs) return "lease-over";
     const role = this.#context.options.roleOf(this.#resource.device, run.capability.channel);
     const { site } = this.#context;
@@ -274,8 +274,7 @@ export class DeviceDesk {
 
   #endAlone(run: Running, reason: string): void {
     this.#end(reason);
-    if (reason !== "expired")
-      this.#context.tell("ended", () => this.#context.options.ended(run.hold, reason));
+    if (reason !== "over") this.#context.tell("ended", () => this.#context.options.ended(run.hold, reason));
   }
 
   #end(reason: string): void {

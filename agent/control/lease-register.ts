@@ -75,9 +75,14 @@ export class LeaseRegister {
     if (this.#phases[device] !== phase) this.#phases = { ...this.#phases, [device]: phase };
   }
 
-  /** Forgets reverts of others that the log says now. */
-  forgetReverted(): void {
-    this.#reverted = [];
+  /** Reverts of others that the log does not say yet. */
+  get reverted(): readonly KeptRevert[] {
+    return this.#reverted;
+  }
+
+  /** Forgets those of a device: the log says them now. */
+  forgetReverted(id: string): void {
+    this.#reverted = this.#reverted.filter(({ device }) => device !== id);
   }
 
   /** Writes what has changed, if anything. Throws what the file system does. */

@@ -41,7 +41,7 @@ export interface Actuated {
   readonly leaseMs?: number;
   readonly rampMwPerS?: number;
   readonly orderSeq?: number;
-  /** Why, where it is not the order: "expired", "site-meter-stale", "clock-step", "differs", "agent-killed", … */
+  /** Why, where it is not the order: "over" (its time), "site-meter-stale", "clock-step", "differs", "agent-killed", … */
   readonly reason?: string;
 }
 

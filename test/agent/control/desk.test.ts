@@ -305,7 +305,7 @@ describe("reports", () => {
     const common = { device: "battery", channel: "battery", kind: "powerSetpoint", orderSeq: 7 };
     const value = { kind: "powerSetpoint", powerMw: 1_000_000 };
     expect(actuated[0]).toEqual({ ...common, action: "apply", value, readBack: value, leaseMs: 60_000 });
-    expect(actuated.at(-1)).toEqual({ ...common, action: "revert", reason: "expired" });
+    expect(actuated.at(-1)).toEqual({ ...common, action: "revert", reason: "over" });
   });
 
   it("that fail do not keep a lease from ending", async () => {
@@ -329,14 +329,18 @@ describe("reports", () => {
       reverted: [{ ...one, reason: "agent-killed", orderSeq: 3 }],
     });
     bench.restart();
+    expect(bench.actuated).toEqual([]);
+    bench.desk.identified("battery");
     expect(bench.actuated).toEqual([
       {
         ...{ device: "battery", channel: "battery", action: "revert", kind: "powerSetpoint" },
         ...{ orderSeq: 3, reason: "agent-killed" },
       },
     ]);
+    bench.desk.tick();
     bench.kill();
     bench.restart();
+    bench.desk.identified("battery");
     expect(bench.actuated).toHaveLength(1);
   });
 });

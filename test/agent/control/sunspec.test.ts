@@ -79,10 +79,10 @@ it.each(MODELS)("a hold of %s in whose middle the agent was started is reverted"
 });
 
 const FAULTS: readonly (readonly [SimulatedControlFault, string | undefined])[] = [
-  ["ignores-command", "expired"],
-  ["obeys-late", "expired"],
-  ["bms-limit", "expired"],
-  ["forgets-timer", "expired"],
+  ["ignores-command", "over"],
+  ["obeys-late", "over"],
+  ["bms-limit", "over"],
+  ["forgets-timer", "over"],
   ["clamps-silently", "differs"],
   ["wrong-readback", "differs"],
 ];
