@@ -1,6 +1,7 @@
 import { ACKNOWLEDGEMENT, type Acknowledgement } from "../../attest/leaf-flexibility.ts";
 import { Guard } from "../guard.ts";
-import type { FlexHost, LifecycleBody } from "./host.ts";
+import type { UntimedLifecycle } from "../sealing/leaves.ts";
+import type { FlexHost } from "./host.ts";
 import type { AcknowledgementState, Run } from "./run.ts";
 
 /** Longest text of a leaf, in bytes. */
@@ -10,7 +11,7 @@ const MOST_BYTES = 128;
 export class Acknowledgements {
   readonly #host: FlexHost;
   readonly #guard: Guard;
-  readonly #owed: LifecycleBody<Acknowledgement>[] = [];
+  readonly #owed: UntimedLifecycle<Acknowledgement>[] = [];
 
   constructor(host: FlexHost) {
     this.#host = host;

@@ -2,8 +2,8 @@ import type { Actuation } from "../../attest/leaf-flexibility.ts";
 import { numberOf } from "../../drivers/control/values.ts";
 import { CONTROL_KINDS } from "../../drivers/control.ts";
 import type { Actuated } from "../control/types.ts";
+import type { UntimedLifecycle } from "../sealing/leaves.ts";
 import { reasonText } from "./acknowledgements.ts";
-import type { LifecycleBody } from "./host.ts";
 
 const ACTIONS = { apply: 1, renew: 2, revert: 3 } as const;
 
@@ -12,7 +12,7 @@ export function actuationBody(
   channel: number,
   actuated: Actuated,
   orderSeq: number | undefined,
-): LifecycleBody<Actuation> {
+): UntimedLifecycle<Actuation> {
   const { action, kind, value, readBack, leaseMs, rampMwPerS, reason } = actuated;
   return {
     kind: "actuation",

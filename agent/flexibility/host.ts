@@ -1,32 +1,9 @@
 import type { IntervalClose, Leaf } from "../../attest/leaf.ts";
-import type {
-  Acknowledgement,
-  Actuation,
-  Challenge,
-  Commitment,
-  Dispatch,
-  Offer,
-  Settlement,
-} from "../../attest/leaf-flexibility.ts";
 import type { OrderRefusedMessage } from "../../attest/messages.ts";
 import type { ControlCapability } from "../../drivers/control.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { ControlPort } from "../control/types.ts";
-
-/** Every kind of leaf that an order can lead to. */
-export type LifecycleLeaf =
-  | Offer
-  | Commitment
-  | Dispatch
-  | Challenge
-  | Acknowledgement
-  | Actuation
-  | Settlement;
-
-/** What such a leaf says; its place, its salt and its time are for the log. */
-export type LifecycleBody<L extends LifecycleLeaf = LifecycleLeaf> = L extends LifecycleLeaf
-  ? Omit<L, "seq" | "salt" | "timeMs" | "timeQuality">
-  : never;
+import type { UntimedLifecycle } from "../sealing/leaves.ts";
 
 /** Where the log has put a leaf. */
 export interface Sealed {
@@ -58,7 +35,7 @@ export interface FlexHost {
   /** Every channel that the present epoch has declared. */
   channels(): readonly FlexChannel[];
   /** Appends a leaf, with the time of the device's clock. Throws what the log's rules refuse. */
-  seal(leaf: LifecycleBody): Sealed;
+  seal(leaf: UntimedLifecycle): Sealed;
   /** Makes what was sealed durable, and has it signed and sent soon. */
   commit(): void;
   /**

@@ -3,7 +3,8 @@ import type { CommitmentOrder, DispatchOrder } from "../../attest/flexibility/or
 import { decodeTerms, type FlexTerms } from "../../attest/flexibility/terms.ts";
 import type { Commitment } from "../../attest/leaf-flexibility.ts";
 import { nativeSuite } from "../../attest/native.ts";
-import type { LifecycleBody, Sealed } from "./host.ts";
+import type { UntimedLifecycle } from "../sealing/leaves.ts";
+import type { Sealed } from "./host.ts";
 
 /** A commitment of this epoch, with what the desk has to know of it. */
 export interface KeptCommitment {
@@ -27,7 +28,7 @@ export interface KeptCommitment {
 }
 
 /** The leaf that an order is bound by. */
-export function commitmentBody(order: CommitmentOrder, bytes: Uint8Array): LifecycleBody<Commitment> {
+export function commitmentBody(order: CommitmentOrder, bytes: Uint8Array): UntimedLifecycle<Commitment> {
   const { channel, boundary, fromMs, intervalMs, deltaMwh, terms, offerSeq } = order;
   return {
     kind: "commitment",

@@ -4,7 +4,8 @@ import { DAY_MS, instantOf, localDay, openZone, type Zone } from "../../attest/b
 import { DIRECTION, type Offer } from "../../attest/leaf-flexibility.ts";
 import { describeProblem } from "../../attest/problem.ts";
 import { Guard } from "../guard.ts";
-import type { FlexHost, FlexibilityConfig, LifecycleBody, OfferSettings } from "./host.ts";
+import type { UntimedLifecycle } from "../sealing/leaves.ts";
+import type { FlexHost, FlexibilityConfig, OfferSettings } from "./host.ts";
 import {
   calendarDigest,
   calendarOf,
@@ -105,7 +106,7 @@ export class Offers {
     return true;
   }
 
-  #body(offer: OfferSettings, terms: Terms): LifecycleBody<Offer> {
+  #body(offer: OfferSettings, terms: Terms): UntimedLifecycle<Offer> {
     const { boundary, direction, powerMw, energyMwh, noticeMs, baselineMethod } = offer;
     const { channel, fromMs, toMs, calendar, zone } = terms;
     return {

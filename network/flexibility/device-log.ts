@@ -9,9 +9,10 @@ import type { OpenCommitment } from "../../attest/open-commitments.ts";
 import { Problem } from "../../attest/problem.ts";
 import { readSaved } from "../../attest/saved-rules.ts";
 import type { Suite } from "../../attest/suite.ts";
+import { NamedStatements, plain } from "../store/named-statements.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { LogHead } from "../store/store.ts";
-import { FlexStatements, plain } from "./flex-statements.ts";
+import { FLEXIBILITY_SQL } from "./flexibility-sql.ts";
 
 /** A log of a device as it stands now, as far as orders have to do with it. */
 export interface DeviceLog extends LogHead {
@@ -34,13 +35,13 @@ export class DeviceLogs {
   readonly #store: SqliteStore;
   readonly #suite: Suite;
   readonly #network: string;
-  readonly #statements: FlexStatements;
+  readonly #statements: NamedStatements;
 
   constructor(store: SqliteStore, { suite, network }: { readonly suite: Suite; readonly network: string }) {
     this.#store = store;
     this.#suite = suite;
     this.#network = network;
-    this.#statements = new FlexStatements(store.database);
+    this.#statements = new NamedStatements(store.database, FLEXIBILITY_SQL);
   }
 
   /** The log of the device's highest epoch. Throws `device-unknown`. */

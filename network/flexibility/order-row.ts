@@ -1,4 +1,4 @@
-import { plain } from "./flex-statements.ts";
+import { plain } from "../store/named-statements.ts";
 import type { KeptOrder, KeptResult, OrderKind, OrderState } from "./order-record.ts";
 
 /** A row of flex_order with the log that it belongs to. */

@@ -14,9 +14,10 @@ import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { ACKNOWLEDGEMENT } from "../../attest/leaf-flexibility.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { Suite } from "../../attest/suite.ts";
+import { NamedStatements } from "../store/named-statements.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { DeviceLog, DeviceLogs } from "./device-log.ts";
-import { FlexStatements } from "./flex-statements.ts";
+import { FLEXIBILITY_SQL } from "./flexibility-sql.ts";
 import type { KeptAcknowledgement, KeptOrder } from "./order-record.ts";
 
 /** What computing settlements and verdicts needs. */
@@ -36,11 +37,11 @@ const MOST_LEAVES = 200_000;
 /** What this node computes by itself of what devices have sealed: nothing that a device says of itself is taken over. */
 export class Judge {
   readonly #parts: JudgeParts;
-  readonly #statements: FlexStatements;
+  readonly #statements: NamedStatements;
 
   constructor(parts: JudgeParts) {
     this.#parts = parts;
-    this.#statements = new FlexStatements(parts.store.database);
+    this.#statements = new NamedStatements(parts.store.database, FLEXIBILITY_SQL);
   }
 
   /** One log of the store as settlement proofs are built from. */

@@ -1,7 +1,8 @@
 import { LEAF_KINDS, type Leaf } from "../../attest/leaf.ts";
 import type { SqliteDatabase } from "../../runtime/database.ts";
 import type { Change } from "../store/group-commit.ts";
-import { FlexStatements, plain, type Values } from "./flex-statements.ts";
+import { NamedStatements, plain, type Values } from "../store/named-statements.ts";
+import { FLEXIBILITY_SQL } from "./flexibility-sql.ts";
 import type { KeptAcknowledgement, KeptOrder, KeptResult, NewOrder, OrderKind } from "./order-record.ts";
 import { type OrderRow, orderOf } from "./order-row.ts";
 import { Turns } from "./turns.ts";
@@ -37,11 +38,11 @@ export class SqliteOrders {
   /** One order of a device is made at a time; by the device's key in hexadecimal. */
   readonly turns: Turns = new Turns();
   readonly #owner: OrderDatabase;
-  readonly #statements: FlexStatements;
+  readonly #statements: NamedStatements;
 
   constructor(owner: OrderDatabase) {
     this.#owner = owner;
-    this.#statements = new FlexStatements(owner.database);
+    this.#statements = new NamedStatements(owner.database, FLEXIBILITY_SQL);
   }
 
   /** Keeps orders of one log, all or none; false when the device has too many that have not ended. */

@@ -9,7 +9,8 @@ import type {
   StoredLog,
   WaitingHead,
 } from "../exchange/exchange-archive.ts";
-import { ExchangeStatements } from "./exchange-statements.ts";
+import { EXCHANGE_SQL } from "./exchange-sql.ts";
+import { NamedStatements } from "./named-statements.ts";
 import { plain } from "./sqlite-proof-source.ts";
 
 /** Epochs of one device of which what a peer shows is kept: a device can sign more than a store holds. */
@@ -19,7 +20,7 @@ type ShownRow = Omit<WaitingHead, "proven" | "judged"> & { readonly proven: numb
 
 /** The exchange's part of the node's own SQLite file, which this process alone writes. */
 export function sqliteExchange(database: SqliteDatabase): ExchangeArchive {
-  const statements = new ExchangeStatements(database);
+  const statements = new NamedStatements(database, EXCHANGE_SQL);
   const self = toHex(statements.get<{ id: Uint8Array }>("self", {})?.id ?? new Uint8Array(0));
   const keepShown = (peer: Uint8Array, shown: ShownHead): void => {
     const { deviceKey } = shown;
@@ -49,7 +50,9 @@ export function sqliteExchange(database: SqliteDatabase): ExchangeArchive {
     unjudged: async (peer, after, limit) =>
       statements.all<ShownRow>("unjudged", { peer, after, limit }).map(shownOf),
     otherEpochs: async (peer, mostMoves) => otherEpochs(statements, peer, mostMoves),
-    keepOwnMove: async (peer, ownMove) => statements.run("keep-own-move", { peer, ownMove }),
+    keepOwnMove: async (peer, ownMove) => {
+      statements.run("keep-own-move", { peer, ownMove });
+    },
   };
 }
 
@@ -59,7 +62,7 @@ interface Asked {
   readonly limit: number;
 }
 
-function headsAfter(statements: ExchangeStatements, { self, place, limit }: Asked): HeadPage {
+function headsAfter(statements: NamedStatements, { self, place, limit }: Asked): HeadPage {
   const [store, text = ""] = place.split(".");
   const upTo = lastMove(statements);
   const asked = store === self && /^\d{1,15}$/.test(text) ? Number(text) : 0;
@@ -77,11 +80,11 @@ function headsAfter(statements: ExchangeStatements, { self, place, limit }: Aske
   };
 }
 
-function lastMove(statements: ExchangeStatements): number {
+function lastMove(statements: NamedStatements): number {
   return statements.get<{ move: number }>("last-move", {})?.move ?? 0;
 }
 
-function otherEpochs(statements: ExchangeStatements, peer: Uint8Array, mostMoves: number): OtherEpochs {
+function otherEpochs(statements: NamedStatements, peer: Uint8Array, mostMoves: number): OtherEpochs {
   const last = lastMove(statements);
   const asked = statements.get<{ ownMove: number }>("place", { peer })?.ownMove ?? 0;
   const after = asked > last ? 0 : asked;

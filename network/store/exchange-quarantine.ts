@@ -1,6 +1,7 @@
 import type { SqliteDatabase } from "../../runtime/database.ts";
 import { type Approval, DAY_MS, type Quarantine, type QuarantineArchive } from "../quarantine/quarantine.ts";
-import { ExchangeStatements } from "./exchange-statements.ts";
+import { EXCHANGE_SQL } from "./exchange-sql.ts";
+import { NamedStatements } from "./named-statements.ts";
 import { plain } from "./sqlite-proof-source.ts";
 
 interface ApprovalRow {
@@ -12,7 +13,7 @@ interface ApprovalRow {
 
 /** Quarantined keys in the node's own SQLite file, which this process alone writes. */
 export function sqliteQuarantine(database: SqliteDatabase): QuarantineArchive {
-  const statements = new ExchangeStatements(database);
+  const statements = new NamedStatements(database, EXCHANGE_SQL);
   const quarantineOf = (deviceKey: Uint8Array): Quarantine | undefined =>
     statements.get<Quarantine>("quarantine", { deviceKey });
   return {

@@ -2,18 +2,17 @@ import type Database from "better-sqlite3";
 import type { SqliteDatabase } from "../../runtime/database.ts";
 import { readStatements } from "../../runtime/sql.ts";
 
-type Value = number | string | Uint8Array | null;
-type Values = Readonly<Record<string, Value>>;
+export type Values = Readonly<Record<string, number | string | Uint8Array | null>>;
 
-/** The statements of `exchange.sql`, each under the name in the line above it, prepared once. */
-export class ExchangeStatements {
+/** The statements of one file of SQL, each under the name in the line above it, prepared once. */
+export class NamedStatements {
   readonly #database: SqliteDatabase;
   readonly #text: (name: string) => string;
   readonly #prepared = new Map<string, Database.Statement>();
 
-  constructor(database: SqliteDatabase) {
+  constructor(database: SqliteDatabase, file: URL) {
     this.#database = database;
-    this.#text = readStatements(new URL("exchange.sql", import.meta.url));
+    this.#text = readStatements(file);
   }
 
   /** The first row, or undefined. `Row` is what the statement's columns are; byte strings come as Buffer. */
@@ -21,12 +20,13 @@ export class ExchangeStatements {
     return this.#statement<Row>(name).get(values);
   }
 
-  all<Row>(name: string, values: Values): Row[] {
+  all<Row>(name: string, values: Values = {}): Row[] {
     return this.#statement<Row>(name).all(values);
   }
 
-  run(name: string, values: Values): void {
-    this.#statement(name).run(values);
+  /** Number of rows that changed. */
+  run(name: string, values: Values): number {
+    return this.#statement(name).run(values).changes;
   }
 
   /** All of `run` or nothing of it, before anybody else writes. */
@@ -43,4 +43,9 @@ export class ExchangeStatements {
     // The schema is STRICT, and each caller names the columns of the statement it asks for.
     return statement as Database.Statement<[Values], Row>;
   }
+}
+
+/** SQLite hands out Buffers; everything else sees plain byte arrays. */
+export function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

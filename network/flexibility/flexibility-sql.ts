@@ -1,0 +1,2 @@
+/** The statements of this folder. */
+export const FLEXIBILITY_SQL: URL = new URL("flexibility.sql", import.meta.url);
