@@ -119,7 +119,8 @@ function energiesOf(reading: FlexibilityReading, known: KnownFlexibility): Energ
       reading.reserveEnergyMwh,
       reservePpm === 0 ? undefined : share(capacityMwh, reservePpm),
     ),
-    reduceEnergyMwh: least(reading.reduceEnergyMwh, usableEnergyMwh),
+    reduceEnergyMwh:
+      reservePpm > 0 && chargePpm === undefined ? undefined : least(reading.reduceEnergyMwh, usableEnergyMwh),
     increaseEnergyMwh: least(reading.increaseEnergyMwh, roomMwh),
   });
 }
@@ -129,7 +130,9 @@ function aboveReserve(
   { capacityMwh, stateOfChargePpm: chargePpm }: FlexibilityReading,
   reservePpm: number,
 ): number | undefined {
-  if (chargePpm === undefined || (reservePpm === 0 && usableMwh !== undefined)) return usableMwh;
+  if (reservePpm === 0 && (chargePpm === undefined || usableMwh !== undefined)) return usableMwh;
+  // What of it is the owner's reserve is not known then.
+  if (chargePpm === undefined) return undefined;
   if (chargePpm <= reservePpm) return 0;
   const abovePpm = chargePpm - reservePpm;
   if (capacityMwh !== undefined) return least(usableMwh, share(capacityMwh, abovePpm));
