@@ -10,11 +10,11 @@ describe("a challenge", () => {
     const order = challenge(bench);
     await sendChallenge(bench, order);
     expect(bench.lastAnswers).toEqual(["accepted", "started"]);
-    await bench.pass(80_000);
+    await bench.pass(140_000);
     expect(bench.lastAnswers).toEqual(["accepted", "started", "succeeded"]);
     const powers = challengeSteps(nativeSuite, order);
     expect(bench.control.told).toEqual([
-      ...powers.map((powerMw, at) => `commitment powerSetpoint ${powerMw} for ${80 - 10 * at} s`),
+      ...powers.map((powerMw, at) => `commitment powerSetpoint ${powerMw} for ${140 - 10 * at} s`),
       "commitment released: over",
     ]);
   });
@@ -25,7 +25,7 @@ describe("a challenge", () => {
       if (bench.control.told.length > 1) bench.desk.superseded(hold, hold);
     };
     await sendChallenge(bench, challenge(bench));
-    await bench.pass(80_000);
+    await bench.pass(140_000);
     expect(bench.lastAnswers).toEqual(["accepted", "started", "succeeded"]);
   });
 
@@ -59,7 +59,7 @@ describe("a challenge", () => {
     await bench.pass(2000);
     expect(bench.lastAnswers).toEqual(["accepted", "started"]);
     expect(bench.of("acknowledgement").at(-1)?.timeMs).toBe(START + 2000);
-    await bench.pass(80_000);
+    await bench.pass(140_000);
     expect(bench.lastAnswers.at(-1)).toBe("succeeded");
   });
 

@@ -265,13 +265,13 @@ export function dispatch(bench: Bench, changes: Partial<DispatchOrder> = {}): Di
   };
 }
 
-/** Eight steps of ten seconds. */
+/** Fourteen steps of ten seconds. */
 export function challenge(bench: Bench, changes: Partial<ChallengeOrder> = {}): ChallengeOrder {
   const startByMs = bench.log.timeMs + 30_000;
   return {
     ...common(bench, BATTERY),
     ...{ siteChannel: METER, nonce: new Uint8Array(32).fill(5), startByMs, expiresMs: startByMs },
-    ...{ stepMs: 10_000, steps: 8, midMw: 0, halfSwingMw: 1_000_000 },
+    ...{ stepMs: 10_000, steps: 14, midMw: 0, halfSwingMw: 1_000_000 },
     ...changes,
   };
 }
