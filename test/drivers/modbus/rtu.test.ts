@@ -205,11 +205,11 @@ describe("turns on a serial line", () => {
 
   it("a dead unit of three leaves the others their schedule", async () => {
     const { bus } = await scene(
-      { timeoutMs: 25, settleMs: 0 },
+      { timeoutMs: 75, settleMs: 0 },
       { fault: ({ unit }) => (unit === 3 ? { kind: "lost" } : undefined) },
     );
-    const everyMs = 80;
-    const polls = 30;
+    const everyMs = 250;
+    const polls = 12;
     const served = new Map<number, number>();
     const poll = async (unit: number): Promise<void> => {
       const asked = Array.from({ length: polls }, async (_, at) => {
@@ -223,8 +223,8 @@ describe("turns on a serial line", () => {
       await Promise.all(asked);
     };
     await Promise.all([1, 2, 3].map(poll));
-    expect(served.get(1)).toBeGreaterThanOrEqual(0.95 * polls);
-    expect(served.get(2)).toBeGreaterThanOrEqual(0.95 * polls);
+    expect(served.get(1)).toBeGreaterThanOrEqual(0.8 * polls);
+    expect(served.get(2)).toBeGreaterThanOrEqual(0.8 * polls);
     expect(served.get(3)).toBeUndefined();
   });
 
