@@ -273,7 +273,8 @@ function countedInto(chain: Chain | undefined, leaf: ReadingLeaf): { readonly ch
   return chain === undefined ? {} : { chain: counted(chain, leaf) };
 }
 
-function sameMeter(a: ChannelManifest, b: ChannelManifest): boolean {
+/** Whether what one manifest's readings count goes on with the other's. */
+export function sameMeter(a: ChannelManifest, b: ChannelManifest): boolean {
   const ratio = (list?: readonly number[]): string => (list ?? []).join("/");
   return (
     a.make === b.make &&

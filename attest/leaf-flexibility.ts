@@ -145,11 +145,11 @@ export interface Challenge extends LeafCommon {
   readonly order: Uint8Array;
 }
 
-/** What the device answers to a dispatch or a challenge. */
+/** What the device answers to a dispatch or a challenge; to a commitment only that its owner opted out of it. */
 export interface Acknowledgement extends LeafCommon {
   readonly kind: "acknowledgement";
   readonly channel: number;
-  /** The dispatch or challenge leaf. */
+  /** The dispatch, challenge or commitment leaf. */
   readonly orderSeq: number;
   /** A number of {@link ACKNOWLEDGEMENT}. */
   readonly state: number;

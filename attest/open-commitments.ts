@@ -13,9 +13,18 @@ export interface OpenCommitment {
 /** Most commitments that may be open at one time. */
 const MAX_OPEN = 64;
 
-/** Those that end after `nowMs`. They are let go only by the next one, so that who read them back judges alike. */
+/**
+ * Those that end after `nowMs`, and one in place of all the others, over the whole boundary and all time to the last of
+ * their ends: a leaf whose clock was ahead must not make room for what was committed already. They are let go only by the
+ * next one, so that who read them back judges alike.
+ */
 function openAt(commitments: readonly OpenCommitment[], nowMs: number): readonly OpenCommitment[] {
-  return commitments.filter(({ toMs }) => toMs > nowMs);
+  const over = commitments.filter(({ toMs }) => toMs <= nowMs);
+  const [first] = over;
+  if (first === undefined) return commitments;
+  const last = over.reduce((latest, each) => (each.toMs > latest.toMs ? each : latest), first);
+  const past = { ...last, boundary: BOUNDARY.site, fromMs: 0 };
+  return [past, ...commitments.filter(({ toMs }) => toMs > nowMs)];
 }
 
 /**
@@ -41,7 +50,7 @@ export function withCommitment(
       expected: `nothing between ${other.fromMs} and ${other.toMs}, which leaf ${other.seq} commits`,
       got: `${next.fromMs} to ${next.toMs}`,
     });
-  if (open.length >= MAX_OPEN)
+  if (open.filter(({ toMs }) => toMs > timeMs).length >= MAX_OPEN)
     throw new Problem("commitments", "too many commitments are open", { expected: `at most ${MAX_OPEN}` });
   return [...open, next];
 }

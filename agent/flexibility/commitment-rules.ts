@@ -1,5 +1,6 @@
+import { checkInterval } from "../../attest/baseline/history.ts";
 import { type Method, methodNamed } from "../../attest/baseline/methods.ts";
-import { openZone } from "../../attest/baseline/zone.ts";
+import { dayText, openZone } from "../../attest/baseline/zone.ts";
 import type { CommitmentOrder } from "../../attest/flexibility/orders.ts";
 import { decodeTerms, type FlexTerms } from "../../attest/flexibility/terms.ts";
 import type { Offer } from "../../attest/leaf-flexibility.ts";
@@ -7,6 +8,7 @@ import { isSharedWith } from "../../attest/open-commitments.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { FlexChannel, OfferSettings } from "./host.ts";
 import { endOf, type KeptCommitment } from "./kept-commitment.ts";
+import type { OfferCalendar } from "./offered-terms.ts";
 
 /** What a commitment is judged against. */
 export interface CommitmentContext {
@@ -18,13 +20,15 @@ export interface CommitmentContext {
   /** Offer leaves of this epoch. */
   readonly offers: ReadonlyMap<number, Offer>;
   readonly commitments: readonly KeptCommitment[];
+  /** Days that the owner agrees to count as a Sunday, and to leave out: those of the configuration, and of events. */
+  readonly calendar: OfferCalendar;
 }
 
 const HOUR_MS = 3_600_000n;
 
 /**
  * Throws unless the device may be bound by the order: `order-interval`, `order-terms`, `order-time-zone`,
- * `baseline-method`, `baseline-zone`, `order-not-offered`, `order-offer`,
+ * `baseline-method`, `baseline-zone`, `baseline-interval`, `order-calendar`, `order-not-offered`, `order-offer`,
  * `commitment-overlap`.
  */
 export function requireTakeable(order: CommitmentOrder, context: CommitmentContext): void {
@@ -34,8 +38,10 @@ export function requireTakeable(order: CommitmentOrder, context: CommitmentConte
       expected: `${intervalMs} ms`,
       got: String(order.intervalMs),
     });
+  checkInterval(intervalMs);
   const terms = decodeTerms(order.terms);
   requireTerms(terms, context.timeZone);
+  requireCalendar(terms, context.calendar);
   requireOffered(order, terms, context);
   if (order.offerSeq !== undefined) requireWithinOffer(order, terms, context.offers.get(order.offerSeq));
   requireAlone(order, context);
@@ -53,7 +59,7 @@ export function requireNotice({ fromMs, terms }: CommitmentOrder, nowMs: number)
 
 function requireTerms(terms: FlexTerms, timeZone: string | undefined): void {
   const method: Method = methodNamed(terms.baselineMethod);
-  if (method.kind === "telemetry")
+  if (method.kind !== "history")
     throw refused("order-terms", "by this method nothing is settled", { got: terms.baselineMethod });
   if (timeZone !== undefined && openZone(terms.timeZone).name !== openZone(timeZone).name)
     throw refused("order-time-zone", "the terms count the days of another place", {
@@ -62,10 +68,26 @@ function requireTerms(terms: FlexTerms, timeZone: string | undefined): void {
     });
 }
 
+/** Who leaves out the days on which a device does much, or calls them Sundays, has lowered its baseline. */
+function requireCalendar(terms: FlexTerms, calendar: OfferCalendar): void {
+  for (const name of ["holidays", "excludedDays"] as const) {
+    const stray = terms[name]?.find((day) => !calendar[name].includes(day));
+    if (stray !== undefined)
+      throw refused(
+        "order-calendar",
+        "the terms treat a day otherwise than the configuration and the log do",
+        {
+          where: `${name} ${dayText(stray)}`,
+          hint: "the site's holidays and excludedDays are agreed on in its configuration",
+        },
+      );
+  }
+}
+
 /** The owner's word: what the configuration does not offer is not taken, whoever asks. */
 function requireOffered(
   order: CommitmentOrder,
-  { direction }: FlexTerms,
+  { direction, noticeMs, baselineMethod }: FlexTerms,
   { channel, offered }: CommitmentContext,
 ): void {
   const alike = offered.filter(
@@ -79,6 +101,12 @@ function requireOffered(
   if (mostMw < 0)
     throw refused("order-not-offered", "the channel is not offered in that direction at that boundary", {
       where: `${channel.device}/${channel.channel}`,
+    });
+  const isNoted = alike.some((each) => each.noticeMs <= noticeMs && each.baselineMethod === baselineMethod);
+  if (order.offerSeq === undefined && !isNoted)
+    throw refused("order-not-offered", "the channel is not offered at so short a notice by that method", {
+      expected: alike.map((each) => `${each.baselineMethod}, ${each.noticeMs} ms`).join("; "),
+      got: `${baselineMethod}, ${noticeMs} ms`,
     });
   if (isWithin(order, mostMw)) return;
   throw refused("order-not-offered", "more than is offered of the channel", {

@@ -8,6 +8,7 @@ import { Guard } from "../guard.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { actuationBody } from "./actuation.ts";
 import type { FlexHost, FlexSettings } from "./host.ts";
+import type { KeptCommitment } from "./kept-commitment.ts";
 import { Offers } from "./offers.ts";
 import { OrderBook } from "./order-book.ts";
 import { OrderTaker } from "./order-taker.ts";
@@ -29,6 +30,8 @@ export interface FlexStatus {
     readonly fromMs: number;
     readonly toMs: number;
     readonly called: boolean;
+    /** The owner does not want it. */
+    readonly optedOut: boolean;
   }[];
   /** Dispatches and challenges that have not ended. */
   readonly orders: readonly {
@@ -178,12 +181,18 @@ export class FlexDesk {
    * false where `seq` is none of these, or over.
    */
   optOut(seq: number): boolean {
-    const commitment = this.#book.bySeq(seq);
-    if (commitment !== undefined) commitment.optedOut = true;
+    const kept = this.#book.bySeq(seq);
+    const commitment = kept !== undefined && this.#isOver(kept) ? undefined : kept;
     const runs = this.#runs.open.filter((run) => run.seq === seq || run.commitmentSeq === seq);
+    if (commitment === undefined && runs.length === 0) return false;
+    if (commitment?.optedOut === false) {
+      commitment.optedOut = true;
+      // The answer by which a later start of the agent knows it, whether it was called or not.
+      this.#acknowledgements.answer({ seq, channel: commitment.order.channel }, "optedOut", "owner");
+    }
     for (const run of runs) this.#runs.end(run, "optedOut", "owner");
-    if (runs.length > 0) this.#runs.commit();
-    return commitment !== undefined || runs.length > 0;
+    this.#runs.commit();
+    return true;
   }
 
   status(): FlexStatus {
@@ -191,7 +200,9 @@ export class FlexDesk {
     return {
       commitments: this.#book.commitments
         .filter(({ toMs }) => toMs > nowMs)
-        .map(({ seq, order: { channel, fromMs }, toMs, called }) => ({ seq, channel, fromMs, toMs, called })),
+        .map(({ seq, order: { channel, fromMs }, toMs, called, optedOut }) => ({
+          ...{ seq, channel, fromMs, toMs, called, optedOut },
+        })),
       orders: this.#runs.open.map(({ seq, device, plan: { kind, fromMs, toMs }, startedMs }) => ({
         ...{ seq, device, kind, fromMs, toMs },
         state: startedMs === undefined ? "waiting" : "started",
@@ -215,6 +226,10 @@ export class FlexDesk {
     return this.#book.commitments.find(
       ({ order, toMs }) => order.channel === channel && order.fromMs <= nowMs && nowMs < toMs,
     )?.seq;
+  }
+
+  #isOver({ toMs }: Pick<KeptCommitment, "toMs">): boolean {
+    return this.#host.clockKnown() && toMs <= this.#host.nowMs();
   }
 
   #over(run: Run, state: "superseded" | "aborted", reason: string): void {

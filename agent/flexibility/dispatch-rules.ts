@@ -33,13 +33,19 @@ export function dispatchRejection(
   if (!isControllable(plan?.value.kind, context)) return "not-controllable";
   const withdrawn = withdrawnBy(order, context.open);
   if (order.withdraws !== undefined && withdrawn === undefined) return "withdraw-unknown";
-  if (withdrawn !== undefined && !equalBytes(withdrawn.nodeKey, context.nodeKey)) return "withdraw-other";
+  if (withdrawn !== undefined && !mayWithdraw(withdrawn, commitment, context.nodeKey))
+    return "withdraw-other";
   if (order.commitmentId !== undefined) {
     const wrong = wrongCommitment(order, commitment);
     if (wrong !== undefined) return wrong;
   }
   const others = context.open.filter((run) => run !== withdrawn && run.device === channel.device);
   return plan !== undefined && others.some((run) => isConcurrent(run.plan, plan)) ? "busy" : undefined;
+}
+
+/** One under another commitment would end what is asked of the device and not what is counted against it. */
+function mayWithdraw(run: Run, commitment: KeptCommitment | undefined, nodeKey: Uint8Array): boolean {
+  return equalBytes(run.nodeKey, nodeKey) && run.commitmentSeq === commitment?.seq;
 }
 
 /** A value is about the boundary of the channel that it is a command of, and of no other one. */

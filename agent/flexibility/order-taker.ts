@@ -20,7 +20,13 @@ import {
   withdrawnBy,
 } from "./dispatch-rules.ts";
 import type { FlexChannel, FlexHost, FlexSettings } from "./host.ts";
-import { commitmentBody, type KeptCommitment, keptCommitment, noteDispatch } from "./kept-commitment.ts";
+import {
+  commitmentBody,
+  endOf,
+  type KeptCommitment,
+  keptCommitment,
+  noteDispatch,
+} from "./kept-commitment.ts";
 import { OrderRate } from "./known-orders.ts";
 import type { Offers } from "./offers.ts";
 import type { OrderBook } from "./order-book.ts";
@@ -120,7 +126,7 @@ export class OrderTaker {
   #requireTimely({ kind, order }: AnyOrder): void {
     const nowMs = this.#parts.host.nowMs();
     if (kind === "commitment") requireNotice(order, nowMs);
-    const endMs = kind === "dispatch" ? order.toMs : order.expiresMs;
+    const endMs = kind === "challenge" ? order.expiresMs : kind === "dispatch" ? order.toMs : endOf(order);
     const { issuedAtMs, expiresMs } = order;
     if (expiresMs <= nowMs)
       throw new Problem("order-expired", "the order has expired", {
@@ -142,11 +148,13 @@ export class OrderTaker {
 
   #commit({ order, bytes, nodeKey, channel }: Taken<CommitmentOrder>): void {
     const { host, settings, book, offers } = this.#parts;
+    const { holidays, excludedDays } = settings;
     const nowMs = host.nowMs();
     this.#requireRoom(book.commitments.filter(({ toMs }) => toMs > nowMs).length);
     requireTakeable(order, {
       ...{ nowMs, channel, intervalMs: host.intervalMs(), timeZone: host.timeZone },
       ...{ offered: settings.offers, offers: offers.sealed, commitments: book.commitments },
+      calendar: { holidays, excludedDays: [...excludedDays, ...book.eventDays] },
     });
     const sealed = host.seal(commitmentBody(order, bytes));
     book.addCommitment(keptCommitment(sealed, order, nodeKey), nowMs);

@@ -78,12 +78,14 @@ function read(reading: Reading, leaf: Leaf): void {
   }
 }
 
-function readCommitment({ host, into }: Reading, leaf: Commitment): void {
+function readCommitment({ host, states, into }: Reading, leaf: Commitment): void {
   const nodeKey = parseObject(leaf.counterparty).kid;
   const order = openCommitment(nativeSuite, leaf.counterparty, nodeKey);
   if (!equalBytes(order.logId, host.logId())) return;
   into.ids.push(order);
-  into.commitments.push(keptCommitment(leaf, order, nodeKey));
+  const kept = keptCommitment(leaf, order, nodeKey);
+  kept.optedOut = states.get(leaf.seq)?.has(ACKNOWLEDGEMENT.optedOut) === true;
+  into.commitments.push(kept);
 }
 
 function readDispatch(reading: Reading, leaf: Dispatch): void {
@@ -96,7 +98,6 @@ function readDispatch(reading: Reading, leaf: Dispatch): void {
   into.orders.set(leaf.seq, leaf.channel);
   const commitment = into.commitments.find(({ seq }) => seq === leaf.commitmentSeq);
   if (commitment !== undefined) noteDispatch(commitment, order);
-  if (commitment !== undefined && states.has(ACKNOWLEDGEMENT.optedOut)) commitment.optedOut = true;
   const plan = dispatchPlan(order);
   const device = channels.find(({ number }) => number === leaf.channel)?.device;
   const isWaiting = states.has(ACKNOWLEDGEMENT.accepted) && states.size === 1;

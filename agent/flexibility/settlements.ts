@@ -2,7 +2,7 @@ import { DAY_MS } from "../../attest/baseline/zone.ts";
 import { openDispatch } from "../../attest/flexibility/orders.ts";
 import { settle, settlementBody } from "../../attest/flexibility/settle.ts";
 import type { Call, SettlementEvidence } from "../../attest/flexibility/settle-types.ts";
-import type { Discontinuity, IntervalClose, Leaf } from "../../attest/leaf.ts";
+import type { ChannelManifest, Discontinuity, IntervalClose, Leaf } from "../../attest/leaf.ts";
 import type { Dispatch } from "../../attest/leaf-flexibility.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import type { FlexHost } from "./host.ts";
@@ -57,6 +57,7 @@ export class Settlements {
     const closes = this.#unbroken(order.channel, order.fromMs - HISTORY_MS);
     return {
       ...{ commitment, order, terms, closes, discontinuities: this.#breaks(closes) },
+      meters: this.#meters(closes),
       calls: callsOf(kept, this.#host.lifecycle(takenMs)),
     };
   }
@@ -82,6 +83,16 @@ export class Settlements {
   #close(seq: number): IntervalClose | undefined {
     const leaf = this.#host.leaf(seq);
     return leaf?.kind === "intervalClose" ? leaf : undefined;
+  }
+
+  /** The manifests that the closes name. */
+  #meters(closes: readonly IntervalClose[]): ReadonlyMap<number, ChannelManifest> {
+    const found = new Map<number, ChannelManifest>();
+    for (const seq of new Set(closes.map(({ manifestSeq }) => manifestSeq))) {
+      const leaf = this.#host.leaf(seq);
+      if (leaf?.kind === "channelManifest") found.set(seq, leaf);
+    }
+    return found;
   }
 
   /** Every discontinuity that the closes name, and those between them. */

@@ -23,6 +23,8 @@ export interface TimeOfDay {
 
 export const DAY_MS = 86_400_000;
 const REMEMBERED = 20_000;
+/** What a calendar knows: ECMA-262, 21.4.1.1. */
+const FURTHEST_MS = 8_640_000_000_000_000;
 const OFFSET = /GMT(?:([+-])(\d{2}):(\d{2})(?::(\d{2}))?)?$/;
 
 /** Throws Problem `baseline-zone` for a name that the runtime does not know, and for a bare offset such as "+01:00". */
@@ -34,6 +36,8 @@ export function openZone(name: string): Zone {
     offsetMs: (atMs) => {
       const before = known.get(atMs);
       if (before !== undefined) return before;
+      if (Math.abs(atMs) > FURTHEST_MS)
+        throw new Problem("baseline-day", "not a time that a calendar has", { got: `${atMs} ms` });
       if (known.size >= REMEMBERED) known.clear();
       const offset = parseOffset(format.format(atMs));
       known.set(atMs, offset);

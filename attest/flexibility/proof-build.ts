@@ -1,14 +1,12 @@
-import { equalBytes } from "../bytes.ts";
-import { parseObject } from "../cose.ts";
 import { logIdOf } from "../identity.ts";
 import { isoTime } from "../iso-time.ts";
-import type { Discontinuity, IntervalClose, Leaf } from "../leaf.ts";
+import type { ChannelManifest, Discontinuity, IntervalClose, Leaf } from "../leaf.ts";
 import { decodeLeaf } from "../leaf-codec.ts";
-import type { Commitment } from "../leaf-flexibility.ts";
 import { Problem } from "../problem.ts";
 import type { ProofSource } from "../proof-source.ts";
 import { endOf, evidenceOf, spanOf } from "./proof-evidence.ts";
 import { encodeSettlementProof, MAX_SETTLEMENT_BYTES } from "./proof-file.ts";
+import { followersOf } from "./proof-followers.ts";
 import { type ShownLife, shownLife, sortByKind } from "./proof-life.ts";
 import { settlementPart } from "./proof-part.ts";
 import { settle } from "./settle.ts";
@@ -30,12 +28,8 @@ export interface SettlementRequest {
 const DAY_MS = 86_400_000;
 /** No method looks back further than 60 local days. */
 const LOOK_BACK_MS = 62 * DAY_MS;
-/** How long behind the event the device's answers and its own account are looked for. */
-const ANSWERED_WITHIN_MS = 8 * DAY_MS;
 /** How long behind the event a close may end that was the first one since. */
 const CLOSED_WITHIN_MS = 31 * DAY_MS;
-/** Key of a dispatch's commitmentId. */
-const COMMITMENT_ID = 6;
 
 /**
  * Builds the settlement proof of a commitment. Throws `commitment-missing` when the leaf is none, `settlement-open`
@@ -69,33 +63,10 @@ function lifeOf(source: SettlementSource, commitmentSeq: number, list: Uint8Arra
   const { suite } = source.tree();
   const log = { identity: source.identity, logId: logIdOf(suite, source.identity), logManifest: first };
   const offer = commitment.offerSeq === undefined ? [] : [leafAt(source, commitment.offerSeq)];
-  const leaves = sortByKind([...offer, commitment, ...followers(source, commitment)]);
+  const under = shownLife(suite, log, { leaves: sortByKind([...offer, commitment]), list });
+  const followers = followersOf(source, { ...under, logId: log.logId });
+  const leaves = sortByKind([...offer, commitment, ...followers]);
   return shownLife(suite, log, { leaves, list });
-}
-
-function followers(source: SettlementSource, commitment: Commitment): Leaf[] {
-  const id = parseObject(commitment.counterparty).payload.get(2);
-  const found: Leaf[] = [];
-  const dispatches = new Set<number>();
-  let account: Leaf | undefined;
-  for (const seq of source.lifecycle(commitment.timeMs - DAY_MS, endOf(commitment) + ANSWERED_WITHIN_MS)) {
-    if (seq <= commitment.seq) continue;
-    const leaf = leafAt(source, seq);
-    if (leaf.kind === "dispatch" && isUnder(leaf.order, id)) dispatches.add(seq);
-    if (dispatches.has(seq) || answers(leaf, dispatches)) found.push(leaf);
-    if (leaf.kind === "settlement" && leaf.commitmentSeq === commitment.seq) account = leaf;
-  }
-  return account === undefined ? found : [...found, account];
-}
-
-function isUnder(dispatch: Uint8Array, id: unknown): boolean {
-  const named = parseObject(dispatch).payload.get(COMMITMENT_ID);
-  return named instanceof Uint8Array && id instanceof Uint8Array && equalBytes(named, id);
-}
-
-function answers(leaf: Leaf, dispatches: ReadonlySet<number>): boolean {
-  const isAnswer = leaf.kind === "acknowledgement" || leaf.kind === "actuation";
-  return isAnswer && leaf.orderSeq !== undefined && dispatches.has(leaf.orderSeq);
 }
 
 /** The closes that the settlement looks at, with none left out between them: settled once with all that there are. */
@@ -106,7 +77,10 @@ function closesOf(source: SettlementSource, life: ShownLife): IntervalClose[] {
     .closes(channel, fromMs - LOOK_BACK_MS, endOf(commitment) + CLOSED_WITHIN_MS)
     .toSorted((a, b) => a.seq - b.seq);
   const unbroken = runBack(source, all);
-  const evidence = evidenceOf(life, { closes: unbroken, discontinuities: breaksOf(source, unbroken) });
+  const evidence = evidenceOf(life, {
+    ...{ closes: unbroken, discontinuities: breaksOf(source, unbroken) },
+    meters: metersOf(source, unbroken),
+  });
   const span = spanOf(commitment, settle(evidence));
   const last = unbroken.find(({ seq, t1Ms }) => seq > commitment.seq && t1Ms >= span.toMs);
   if (last === undefined)
@@ -176,6 +150,16 @@ function breaksOf(source: SettlementSource, closes: readonly IntervalClose[]): D
     seq = leaf.previousDiscontinuitySeq;
   }
   return found.reverse();
+}
+
+/** What the closes name as in force. */
+function metersOf(
+  source: SettlementSource,
+  closes: readonly IntervalClose[],
+): ReadonlyMap<number, ChannelManifest> {
+  const seqs = [...new Set(closes.map(({ manifestSeq }) => manifestSeq))];
+  const found = seqs.map((seq) => leafAt(source, seq));
+  return new Map(found.flatMap((leaf) => (leaf.kind === "channelManifest" ? [[leaf.seq, leaf]] : [])));
 }
 
 function leafAt(source: SettlementSource, seq: number): Leaf {

@@ -1,4 +1,4 @@
-import type { Discontinuity, IntervalClose } from "../leaf.ts";
+import type { ChannelManifest, Discontinuity, IntervalClose } from "../leaf.ts";
 import type { Commitment } from "../leaf-flexibility.ts";
 import { Problem } from "../problem.ts";
 import type { ShownLife } from "./proof-life.ts";
@@ -7,7 +7,11 @@ import type { Settled, SettlementEvidence } from "./settle-types.ts";
 /** What a settlement is computed from, out of what a proof shows. */
 export function evidenceOf(
   { commitment, order, terms, dispatches, acknowledgements }: ShownLife,
-  metered: { readonly closes: readonly IntervalClose[]; readonly discontinuities: readonly Discontinuity[] },
+  metered: {
+    readonly closes: readonly IntervalClose[];
+    readonly discontinuities: readonly Discontinuity[];
+    readonly meters?: ReadonlyMap<number, ChannelManifest>;
+  },
 ): SettlementEvidence {
   const calls = dispatches.map((dispatch) => ({
     // The node's word says which commitment it is under, whether or not the device says so, too.

@@ -109,7 +109,7 @@ export function shownLife(
     throw new Problem("commitment-own", "the commitment is signed by the device itself", at(commitment));
   const order = openCommitment(suite, commitment.counterparty, nodeKey);
   requireLog(order, log.logId, commitment);
-  requireLike(suite, commitment, order);
+  requireAsOrdered(suite, commitment, order);
   const terms = decodeTerms(order.terms);
   const under = { commitment, order, terms, nodeKey };
   const offer = theOffer(leaves.offers, under);
@@ -151,8 +151,11 @@ function spanOf(leaf: Commitment): Parameters<typeof isSharedWith>[0] {
   return { channel, boundary, fromMs, toMs: fromMs + intervalMs * deltaMwh.length };
 }
 
-/** The leaf says what its order says, and was written before the order expired. */
-function requireLike(suite: Suite, leaf: Commitment, order: CommitmentOrder): void {
+/**
+ * The leaf says what its order says, and was written before the order expired. Throws `commitment-order`, `-terms` or
+ * `-expired`.
+ */
+export function requireAsOrdered(suite: Suite, leaf: Commitment, order: CommitmentOrder): void {
   const isSame =
     leaf.channel === order.channel &&
     leaf.boundary === order.boundary &&
@@ -170,7 +173,8 @@ function requireLike(suite: Suite, leaf: Commitment, order: CommitmentOrder): vo
     });
 }
 
-interface Under extends Pick<ShownLife, "commitment" | "order" | "terms" | "nodeKey"> {
+/** What dispatches and the list are held against. */
+export interface Under extends Pick<ShownLife, "commitment" | "order" | "terms" | "nodeKey"> {
   readonly logId: Uint8Array;
 }
 
@@ -214,7 +218,8 @@ function theDispatches(suite: Suite, leaves: readonly Dispatch[], under: Under):
   });
 }
 
-function theDispatch(
+/** What a dispatch under the commitment says. Throws `order-…`, `dispatch-order`, and what opening it does. */
+export function theDispatch(
   suite: Suite,
   leaf: Dispatch,
   { commitment, order, nodeKey, logId }: Under,

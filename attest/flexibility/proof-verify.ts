@@ -44,7 +44,8 @@ export function verifySettlement(suite: Suite, bytes: Uint8Array): ProvenSettlem
     ...{ discontinuities: sorted.discontinuities, manifests: open.channelManifests },
   });
   const { discontinuities } = sorted;
-  const settled = settle(evidenceOf(life, { closes: metered.closes, discontinuities }));
+  const { closes, manifests: meters } = metered;
+  const settled = settle(evidenceOf(life, { closes, discontinuities, meters }));
   const span = spanOf(commitment, settled);
   requireSpan(metered.closes, commitment, span);
   const anchors = shownAnchors(suite, part, { ...open, anchors: sorted.anchors });

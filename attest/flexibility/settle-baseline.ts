@@ -8,7 +8,7 @@ import { compare, roundHalfUp } from "../baseline/rational.ts";
 import { dayStart, dayText, localDay, openZone } from "../baseline/zone.ts";
 import { DIRECTION } from "../leaf-flexibility.ts";
 import { describeProblem, Problem } from "../problem.ts";
-import { gapOf, type Span } from "./settle-metered.ts";
+import { gapsOf, type Span } from "./settle-metered.ts";
 import type { Remark, SettledDay, SettlementEvidence } from "./settle-types.ts";
 
 /** The baseline of a whole commitment, over however many local days, and of what comes after it. */
@@ -49,9 +49,10 @@ export function settledBaseline(
   called: Span,
 ): SettledBaseline | NoBaseline {
   const { order, commitment } = evidence;
+  const gapAt = gapsOf(evidence);
   const asIfNeverDark: EnergyAt = (startMs) => {
     const isSince = startMs + commitment.intervalMs > order.issuedAtMs;
-    return energyAt(startMs) ?? (isSince && gapOf(evidence, startMs) === "gap" ? 0 : undefined);
+    return energyAt(startMs) ?? (isSince && gapAt(startMs) === "gap" ? 0 : undefined);
   };
   const tried = tryBaseline(() => baselineFrom(evidence, energyAt, called));
   if (!("refusal" in tried)) return tried;
@@ -162,6 +163,14 @@ function remarksOn(baseline: Baseline, { calendar }: History, issuedAtMs: number
           },
         ]
       : []),
+    ...(incomplete.length === 0
+      ? []
+      : [
+          {
+            code: "days-incomplete",
+            message: `${incomplete.length} days like ${dayText(day)} do not count because an interval is missing: ${incomplete.map(dayText).join(", ")}`,
+          },
+        ]),
     ...(later.length === 0
       ? []
       : [

@@ -2,7 +2,13 @@ import { SETTLEMENT } from "../leaf-flexibility.ts";
 import type { NoBaseline, SettledBaseline } from "./settle-baseline.ts";
 import type { Called } from "./settle-called.ts";
 import { completenessPpm, isComplete, type MeteredInterval } from "./settle-counted.ts";
-import { type AskedEnergies, isClockStepped, meterChange, type Span } from "./settle-metered.ts";
+import {
+  type AskedEnergies,
+  energyBetween,
+  isClockStepped,
+  meterChange,
+  type Span,
+} from "./settle-metered.ts";
 import type { Remark, SettlementEvidence } from "./settle-types.ts";
 
 /** What has been found out before anything is counted. */
@@ -52,7 +58,7 @@ export function invalidity(
       : undefined;
   const change = meterChange(evidence, span);
   if (change !== undefined)
-    return { code: "meter-changed", message: `leaf ${change.seq} states another meter, register or setting` };
+    return { code: "meter-changed", message: `leaf ${change.seq} is of another meter, register or setting` };
   if (isComplete(metered)) return undefined;
   const message = `${completenessPpm(metered)} ppm of the intervals are there, at least 990000 must be`;
   return { code: "incomplete", message };
@@ -71,10 +77,16 @@ export function remarksOn(evidence: SettlementEvidence, { span, metered, baselin
             message: `no dispatch asked for ${uncalled} of ${metered.length} intervals, which owe nothing`,
           },
         ]),
+    ...gapEnergy(energyBetween(evidence, span)),
     ...(isClockStepped(evidence, span)
       ? [{ code: "clock-stepped", message: "the clock was set or lost during the event" }]
       : []),
   ];
+}
+
+function gapEnergy(mwh: bigint): Remark[] {
+  const message = `${mwh} mWh flowed during the event in gaps between the closes, and are in no interval`;
+  return mwh === 0n ? [] : [{ code: "energy-in-gaps", message }];
 }
 
 function reboundRemarks({ rebound }: SettledBaseline, metered: readonly MeteredInterval[]): Remark[] {

@@ -1,6 +1,6 @@
 import type { Adjustment } from "../baseline/adjustment.ts";
 import type { ExcludedDay } from "../baseline/like-days.ts";
-import type { Discontinuity, IntervalClose } from "../leaf.ts";
+import type { ChannelManifest, Discontinuity, IntervalClose } from "../leaf.ts";
 import type { Acknowledgement, Commitment, Dispatch } from "../leaf-flexibility.ts";
 import type { CommitmentOrder, DispatchOrder } from "./orders.ts";
 import type { FlexTerms } from "./terms.ts";
@@ -28,6 +28,8 @@ export interface SettlementEvidence {
   readonly closes: readonly IntervalClose[];
   /** Of the same channel, by seq: every one that happened during the event, or that a gap into it rests on. */
   readonly discontinuities: readonly Discontinuity[];
+  /** Those that the closes name, by the seq under which they do. */
+  readonly meters?: ReadonlyMap<number, ChannelManifest>;
   readonly calls: readonly Call[];
 }
 

@@ -13,7 +13,7 @@ import {
 } from "./settle-counted.ts";
 import { decidedBy, type Findings, invalidity, remarksOn } from "./settle-decided.ts";
 import { checkCommitment, checkShown } from "./settle-evidence.ts";
-import { type AskedEnergies, askedEnergies, gapOf, type Span } from "./settle-metered.ts";
+import { type AskedEnergies, askedEnergies, gapsOf, type Span } from "./settle-metered.ts";
 import type { Settled, SettledInterval, SettlementEvidence } from "./settle-types.ts";
 
 /** A settlement leaf without its place and time. */
@@ -95,13 +95,14 @@ function meteredIntervals(
   { energyAt }: AskedEnergies,
 ): MeteredInterval[] {
   const { intervalMs, deltaMwh } = evidence.commitment;
+  const gapAt = gapsOf(evidence);
   return startsOf(evidence).map((startMs, at) => {
     const actualMwh = energyAt(startMs);
     return {
       startMs,
       called: called.covers(startMs, startMs + intervalMs),
       committedMwh: Math.abs(deltaMwh[at] ?? 0),
-      ...(actualMwh === undefined ? { missing: gapOf(evidence, startMs) } : { actualMwh }),
+      ...(actualMwh === undefined ? { missing: gapAt(startMs) } : { actualMwh }),
     };
   });
 }

@@ -1,7 +1,10 @@
 import { equalBytes, toHex } from "../bytes.ts";
+import { sameMeter } from "../channel-rules.ts";
 import { isoTime } from "../iso-time.ts";
+import type { ChannelManifest } from "../leaf.ts";
 import type { Settlement } from "../leaf-flexibility.ts";
 import type { Standing } from "../verdict.ts";
+import { CLOCK_TOLERANCE_MS } from "../verdict-bounds.ts";
 import { endOf } from "./proof-evidence.ts";
 import type { ShownLife } from "./proof-life.ts";
 import type { ProvenSettlement } from "./proof-verify.ts";
@@ -59,8 +62,7 @@ export function faultsOf(
         "settlement-unreceipted",
         "no node that you trust has a receipt over what was metered and answered",
       ),
-    // A device that shows no dispatch at all must show that none was given.
-    !settled.called && life.list === undefined && LIST_MISSING,
+    ...unlistedFaults(life, settled),
     hidden.length > 0 &&
       fault(
         "dispatch-hidden",
@@ -68,6 +70,22 @@ export function faultsOf(
       ),
   ];
   return faults.filter((each) => each !== false);
+}
+
+/** A device that says of an interval that nobody asked for it must show that none did, until it was over. */
+function unlistedFaults(
+  { commitment, list }: ShownLife,
+  { called, intervals }: ProvenSettlement["settled"],
+): Remark[] {
+  const isWhole = called && intervals.every((each) => each.called);
+  if (isWhole) return [];
+  if (list === undefined) return [LIST_MISSING];
+  return list.issuedAtMs < endOf(commitment) ? [listEarly(list.issuedAtMs)] : [];
+}
+
+function listEarly(issuedAtMs: number): Remark {
+  const message = `the node's list is of ${isoTime(issuedAtMs)}, before the end of the event`;
+  return fault("dispatch-list-early", message);
 }
 
 /** What the list names and the log does not show. */
@@ -83,6 +101,7 @@ export function remarksOf(proven: ProvenSettlement, account: AccountVerdict | un
     ...settled.remarks,
     ...listRemarks(life),
     ...answerRemarks(life),
+    ...takenLate(life),
     ...gapRemarks(proven),
     ...historyRemarks(proven),
     ...accountRemarks(proven, account),
@@ -104,14 +123,7 @@ function listRemarks({ commitment, dispatches, list }: ShownLife): Remark[] {
     ...unlisted.map(({ leaf }) =>
       fault("dispatch-unlisted", `the dispatch in leaf ${leaf.seq} is not on the node's list`),
     ),
-    ...(isEarly
-      ? [
-          fault(
-            "dispatch-list-early",
-            `the node's list is of ${isoTime(list.issuedAtMs)}, before the end of the event`,
-          ),
-        ]
-      : []),
+    ...(isEarly ? [listEarly(list.issuedAtMs)] : []),
   ];
 }
 
@@ -122,6 +134,17 @@ function answerRemarks({ dispatches, acknowledgements }: ShownLife): Remark[] {
   );
   return unanswered.map(({ leaf }) =>
     fault("acknowledgement-missing", `nothing answers the dispatch in leaf ${leaf.seq} within its window`),
+  );
+}
+
+/** Which of the two clocks, or of the two sides, is behind this cannot be told from the file. */
+function takenLate({ dispatches }: ShownLife): Remark[] {
+  const late = dispatches.filter(({ leaf, order }) => leaf.timeMs > order.issuedAtMs + CLOCK_TOLERANCE_MS);
+  return late.map(({ leaf, order: { issuedAtMs } }) =>
+    fault(
+      "dispatch-taken-late",
+      `the dispatch in leaf ${leaf.seq} was issued ${isoTime(issuedAtMs)}, by the node's word, and taken ${isoTime(leaf.timeMs)}, by the device's`,
+    ),
   );
 }
 
@@ -140,12 +163,19 @@ function gapRemarks({ settled }: ProvenSettlement): Remark[] {
 
 /** Over all that is shown, the days of the baseline included. */
 function historyRemarks({ manifests, closes, life }: ProvenSettlement): Remark[] {
-  const meters = new Set([...manifests.values()].map(({ make, serial }) => JSON.stringify([make, serial])));
+  const meters: ChannelManifest[] = [];
+  for (const manifest of manifests.values())
+    if (!meters.some((known) => sameMeter(known, manifest))) meters.push(manifest);
   const since = closes.filter(({ seq }) => seq > life.commitment.seq);
   const steps = new Set(since.map(({ lastClockStepSeq }) => lastClockStepSeq));
   return [
-    ...(meters.size > 1
-      ? [fault("meter-differs", `${meters.size} meters were read between the first day shown and the end`)]
+    ...(meters.length > 1
+      ? [
+          fault(
+            "meter-differs",
+            `${meters.length} meters, or settings of one, were read between the first day shown and the end`,
+          ),
+        ]
       : []),
     ...(steps.size > 1
       ? [fault("clock-set", "the device's clock was set between the commitment and the end")]

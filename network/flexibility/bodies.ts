@@ -3,7 +3,7 @@ import { dayNumber } from "../../attest/baseline/zone.ts";
 import { fromHex } from "../../attest/bytes.ts";
 import { LEAST_JUDGED_STEPS } from "../../attest/flexibility/challenge.ts";
 import { MOST_STEPS } from "../../attest/flexibility/orders.ts";
-import { describeProblem, Problem } from "../../attest/problem.ts";
+import { describeProblem } from "../../attest/problem.ts";
 import { requiredTime } from "../http/query.ts";
 
 /** A day of intervals with their energies, and two lists of days, take some 4 KB. */
@@ -153,22 +153,3 @@ export const challengeBody: z.ZodType<ChallengeBody> = z.strictObject({
   halfSwingMw: z.int().min(1).exactOptional(),
   startBy: time.exactOptional(),
 });
-
-/** What a request's body says. Throws `body`, with the first value that is wrong. */
-export function bodyOf<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
-  const result = schema.safeParse(jsonOf(text));
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new Problem("body", "the request's body is wrong", {
-    where: issue?.path.join(".") || "body",
-    got: issue?.message ?? "another shape",
-  });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Problem("body", "the request's body is no JSON", { cause });
-  }
-}

@@ -1,3 +1,4 @@
+import { checkInterval } from "../../attest/baseline/history.ts";
 import { methodNamed } from "../../attest/baseline/methods.ts";
 import { openZone } from "../../attest/baseline/zone.ts";
 import type { ChannelState } from "../../attest/channel-state.ts";
@@ -31,14 +32,18 @@ export function channelNumber({ channels }: DeviceLog, asked: string | number): 
   });
 }
 
-/** Throws `order-boundary` where a site's boundary is not the meter that stands there, or a device's is. */
+/**
+ * Throws `order-boundary` where a site's boundary is not the meter that stands there, or a device's is: the grid meter sold
+ * as a device's would be sold a second time beside each of its devices.
+ */
 export function requireBoundary(log: DeviceLog, channel: number, boundary: number): void {
   const state = log.channels.get(channel);
-  if (boundary !== BOUNDARY.site || isGrid(state)) return;
-  throw new Problem("order-boundary", "the boundary of a site is its grid meter", {
+  const isSite = boundary === BOUNDARY.site;
+  if (isSite === isGrid(state)) return;
+  throw new Problem("order-boundary", "the boundary of a site is its grid meter, and of nothing else", {
     where: state?.manifest.name ?? `channel ${channel}`,
-    expected: "a channel of the role grid",
-    hint: 'name that channel, or take "boundary": "device"',
+    expected: `a channel of ${isSite ? "the role grid" : "another role than grid"}`,
+    hint: `name that channel, or take "boundary": "${isSite ? "device" : "site"}"`,
   });
 }
 
@@ -52,19 +57,23 @@ export function isGrid(state: ChannelState | undefined): boolean {
  */
 export function requireTerms({ baselineMethod, timeZone }: FlexTerms): void {
   openZone(timeZone);
-  if (methodNamed(baselineMethod).kind !== "telemetry") return;
+  if (methodNamed(baselineMethod).kind === "history") return;
   throw new Problem("order-terms", "the method shows what changed, and settles nothing", {
     where: "baselineMethod",
     got: baselineMethod,
   });
 }
 
-/** Whole intervals of the log, late enough for the notice. Throws `order-interval` or `order-notice`. */
+/**
+ * Whole intervals of the log, of a length that baselines know, late enough for the notice. Throws `baseline-interval`,
+ * `order-interval` or `order-notice`.
+ */
 export function requireCommitmentTimes(
   order: CommitmentOrder,
   { log, terms }: { readonly log: DeviceLog; readonly terms: FlexTerms },
 ): void {
   const { fromMs, issuedAtMs } = order;
+  checkInterval(log.intervalMs);
   if (fromMs % log.intervalMs !== 0)
     throw new Problem("order-interval", "a commitment is of whole intervals of the log", {
       expected: `a begin at a multiple of ${log.intervalMs / 1000} s`,
@@ -104,12 +113,16 @@ export function requireOffered(
   const most = Math.floor((offer.powerMw * intervalMs) / HOUR_MS);
   const largest = Math.max(...deltaMwh.map(Math.abs));
   if (largest > most)
-    throw wrong("more is asked than is offered", `${most} mWh in an interval`, `${largest} mWh`);
+    throw wrong("more is asked than is offered", `at most ${most} mWh in an interval`, `${largest} mWh`);
   const total = deltaMwh.reduce((sum, delta) => sum + Math.abs(delta), 0);
   if (offer.energyMwh !== undefined && total > offer.energyMwh)
-    throw wrong("more is asked than is offered", `${offer.energyMwh} mWh in all`, `${total} mWh`);
+    throw wrong("more is asked than is offered", `at most ${offer.energyMwh} mWh in all`, `${total} mWh`);
   if (terms.noticeMs < offer.noticeMs)
-    throw wrong("the notice is too short", `${offer.noticeMs / 1000} s`, `${terms.noticeMs / 1000} s`);
+    throw wrong(
+      "the notice is too short",
+      `at least ${offer.noticeMs / 1000} s`,
+      `${terms.noticeMs / 1000} s`,
+    );
   if (terms.baselineMethod !== offer.baselineMethod)
     throw wrong("the offer is by another baseline", offer.baselineMethod, terms.baselineMethod);
 }

@@ -21,6 +21,7 @@ import type { KeptOrder } from "./order-record.ts";
 /** One order with all that is known of it. */
 export function describeOrder({ suite, orders }: Pick<Desk, "suite" | "orders">, kept: KeptOrder): object {
   const { kind, state, code, message, epoch, seq, result, random } = kept;
+  const said = acknowledgements(orders, kept);
   return {
     ...{ id: toHex(kept.objectId), digest: toHex(kept.digest), kind, state },
     ...(code === null ? {} : { code, message: message ?? "" }),
@@ -28,7 +29,8 @@ export function describeOrder({ suite, orders }: Pick<Desk, "suite" | "orders">,
     ...(kept.sentMs === null ? {} : { sent: isoTime(kept.sentMs) }),
     ...(seq === null ? {} : { seq }),
     ...asked(openOrder(suite, kept.bytes, parseObject(kept.bytes).kid)),
-    ...(kind === "commitment" ? {} : { acknowledgements: acknowledgements(orders, kept) }),
+    // A commitment is answered by being sealed; later only if its owner opts out of it.
+    ...(kind === "commitment" && said.length === 0 ? {} : { acknowledgements: said }),
     ...(kept.settlementSeq === null ? {} : { settlementSeq: kept.settlementSeq }),
     ...(result === null ? {} : { result: { ...result.value, computed: isoTime(result.computedMs) } }),
   };

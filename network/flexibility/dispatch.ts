@@ -25,6 +25,8 @@ const COMMAND = { powerMw: 1, importLimitMw: 2, exportLimitMw: 3 } as const;
 /** Of one commitment: their digests must fit one message of 8 KiB to the device. */
 const MOST_DISPATCHES = 200;
 
+const MOST_MS = 86_400_000;
+
 /** A dispatch that is asked for, before it has a place in a log. */
 interface Asked {
   readonly channel: string | number | undefined;
@@ -188,6 +190,10 @@ function requirePossible(
 ): void {
   const { fromMs, toMs, issuedAtMs, commitmentId, withdraws } = order;
   const got = `${isoTime(fromMs)} to ${isoTime(toMs)}`;
+  if (toMs <= fromMs || toMs - fromMs > MOST_MS)
+    throw new Problem("order-field", "a dispatch has no such window", {
+      ...{ where: "to", expected: "an end after the begin, by a day at most", got },
+    });
   if (toMs <= issuedAtMs) throw new Problem("order-window", "the window is over", { got });
   const commitment = commitmentId && keptOrder(desk, deviceKey, commitmentId, "commitment");
   if (commitment !== undefined && (fromMs < commitment.fromMs || toMs > commitment.toMs))

@@ -1,7 +1,7 @@
 import { baselineOf } from "../../attest/baseline/baseline.ts";
-import { closedEnergies, energiesOf } from "../../attest/baseline/energies.ts";
 import { DAY_MS, localDay, openZone, type Zone } from "../../attest/baseline/zone.ts";
 import type { CommitmentOrder } from "../../attest/flexibility/orders.ts";
+import { askedEnergies } from "../../attest/flexibility/settle-metered.ts";
 import { decodeTerms } from "../../attest/flexibility/terms.ts";
 import type { IntervalClose } from "../../attest/leaf.ts";
 import { BOUNDARY, DIRECTION } from "../../attest/leaf-flexibility.ts";
@@ -35,7 +35,7 @@ export function followedPowers(order: CommitmentOrder, closes: readonly Interval
   const history = {
     ...{ method: terms.baselineMethod, intervalMs, noticeMs: issuedAtMs },
     direction: terms.direction === DIRECTION.reduce ? ("reduce" as const) : ("increase" as const),
-    energyAt: energiesOf(closedEnergies(closes, intervalMs), intervalMs),
+    energyAt: askedEnergies(closes, intervalMs).energyAt,
     calendar: { zone, holidays: new Set(holidays), excluded: new Set(excludedDays) },
   };
   const windows = windowsByDay(order, zone);

@@ -1,8 +1,7 @@
 import type { Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { Problem } from "../../attest/problem.ts";
 import type { FailureStatus } from "../http/failure.ts";
 import { deviceKeyOf, requireKnown } from "../http/query.ts";
+import { bodyOf, requestText } from "../http/request-body.ts";
 import {
   describeChallenge,
   describeCommitment,
@@ -13,7 +12,7 @@ import {
   orderIdOf,
   proveCommitment,
 } from "./answers.ts";
-import { bodyOf, callBody, challengeBody, commitmentBody, dispatchBody, MAX_BODY_BYTES } from "./bodies.ts";
+import { callBody, challengeBody, commitmentBody, dispatchBody, MAX_BODY_BYTES } from "./bodies.ts";
 import { challenge } from "./challenge.ts";
 import { commit } from "./commit.ts";
 import { describeOrder } from "./describe.ts";
@@ -91,11 +90,11 @@ function addQuestions(app: Hono, parts: FlexAnswers): void {
 }
 
 function addOrders(app: Hono, { desk }: FlexAnswers): void {
-  const limited = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge });
   const order = (path: string, give: (asked: Asked) => Promise<object>): void => {
-    app.post(`/devices/:key/${path}`, limited, async (context) => {
+    app.post(`/devices/:key/${path}`, async (context) => {
       const key = context.req.param("key");
-      const asked = { key: deviceKeyOf(key), id: context.req.param("id"), text: await context.req.text() };
+      const text = await requestText(context, MAX_BODY_BYTES);
+      const asked = { key: deviceKeyOf(key), id: context.req.param("id"), text };
       return context.json(await desk.orders.turns.take(key, () => give(asked)), 201);
     });
   };
@@ -120,10 +119,4 @@ interface Asked {
 function cbor(context: Context, bytes: Uint8Array, name: string): Response {
   context.header("content-disposition", `attachment; filename="${name}"`);
   return context.body(new Uint8Array(bytes), 200, { "content-type": "application/cbor" });
-}
-
-function tooLarge(): never {
-  throw new Problem("body", "the request's body is too large", {
-    expected: `at most ${MAX_BODY_BYTES} bytes`,
-  });
 }

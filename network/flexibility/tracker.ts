@@ -1,5 +1,9 @@
 import { toHex } from "../../attest/bytes.ts";
+import { parseObject } from "../../attest/cose.ts";
+import { openCommitment } from "../../attest/flexibility/orders.ts";
+import { requireAsOrdered } from "../../attest/flexibility/proof-life.ts";
 import type { Leaf } from "../../attest/leaf.ts";
+import { Problem } from "../../attest/problem.ts";
 import type { Suite } from "../../attest/suite.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { DeviceLogs } from "./device-log.ts";
@@ -17,6 +21,8 @@ export interface TrackerParts {
 
 /** Leaves taken over in one transaction. */
 const MOST_AT_ONCE = 256;
+/** Key of an order's channel. */
+const CHANNEL = 3;
 
 /**
  * Learns from the devices' own leaves what has become of orders. A log only grows while its device is connected; whoever
@@ -59,8 +65,10 @@ export class Tracker {
   }
 
   #withDigest(leaf: Leaf): { readonly leaf: Leaf; readonly orderDigest: Uint8Array | undefined } {
+    const { suite } = this.#parts;
     const order = orderIn(leaf);
-    return { leaf, orderDigest: order && this.#parts.suite.sha256(order) };
+    const isHeld = order !== undefined && saysWhatWasOrdered(suite, leaf);
+    return { leaf, orderDigest: isHeld ? suite.sha256(order) : undefined };
   }
 
   #note(digest: Uint8Array, seq: number): void {
@@ -70,6 +78,27 @@ export class Tracker {
     const { kind, objectId, deviceKey, epoch } = order;
     counters.count(kind, "sealed");
     logger.info("order-sealed", { device: toHex(deviceKey), order: toHex(objectId), kind, epoch, seq });
+  }
+}
+
+/**
+ * Whether a leaf says what the order in it does: a device that seals an order under other words of its own is not bound
+ * by it, and every proof of it is refused.
+ */
+function saysWhatWasOrdered(suite: Suite, leaf: Leaf): boolean {
+  try {
+    if (leaf.kind === "commitment")
+      requireAsOrdered(
+        suite,
+        leaf,
+        openCommitment(suite, leaf.counterparty, parseObject(leaf.counterparty).kid),
+      );
+    else if (leaf.kind === "dispatch" || leaf.kind === "challenge")
+      return parseObject(leaf.order).payload.get(CHANNEL) === leaf.channel;
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof Problem) return false;
+    throw thrown;
   }
 }
 

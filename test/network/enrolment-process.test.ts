@@ -164,12 +164,14 @@ describe("kilowitness admit", () => {
   it("says what is missing where there is no token that may operate, and takes another file", async () => {
     const folder = temporaryFolder();
     const without = await configured(folder, {});
-    expect((await admit(without, "list")).err).toContain("name it as http.tokens");
+    expect((await admit(without, "codes")).err).toContain("name it as http.tokens");
+    expect((await admit(without, "list")).err).toContain("no node answers there");
     const reading = await configured(folder, { tokens: tokenFile(folder, `read ${READ_TOKEN}\n`) });
-    expect((await admit(reading, "list")).err).toContain("no token that may operate");
+    expect((await admit(reading, "codes")).err).toContain("no token that may operate");
+    expect((await admit(reading, "list")).err).toContain("no node answers there");
     const file = join(folder, "mine");
     writeFileSync(file, `operate ${OPERATE_TOKEN}\n`);
     chmodSync(file, 0o600);
-    expect((await admit(reading, "list", "--tokens", file)).err).toContain("no node answers there");
+    expect((await admit(reading, "codes", "--tokens", file)).err).toContain("no node answers there");
   });
 });

@@ -242,7 +242,16 @@ describe("a token file", () => {
     expect(tokens.rightOf(READ_TOKEN)).toBe("read");
     expect(tokens.rightOf(`sha256:${digest}`)).toBeUndefined();
     expect(tokens.rightOf("")).toBeUndefined();
-    expect(tokens.operating).toBeUndefined();
+    expect(tokens.plain("operate")).toBeUndefined();
+    expect(tokens.plain("read")).toBe(READ_TOKEN);
+    expect(tokens.plain("peer")).toBe(READ_TOKEN);
+  });
+
+  it("gives the program beside the node the token with the least right that is enough", () => {
+    const of = (text: string): string | undefined =>
+      readTokens(tokenFile(temporaryFolder(), text)).plain("read");
+    expect(of(`operate ${OPERATE_TOKEN}\nread ${READ_TOKEN}\n`)).toBe(READ_TOKEN);
+    expect(of(`peer ${READ_TOKEN}\noperate ${OPERATE_TOKEN}\n`)).toBe(OPERATE_TOKEN);
   });
 
   it("gives the greater right to a token that has both", () => {

@@ -169,7 +169,7 @@ describe("commitments", () => {
   });
 
   it("is late when its notice has begun", async () => {
-    const bench = new Bench();
+    const bench = new Bench({ offers: [{ ...OFFER, noticeMs: QUARTER }] });
     const fromMs = START + 2 * QUARTER;
     const terms = encodeTerms({ ...TERMS, noticeMs: QUARTER });
     const order = commitment(bench, { fromMs, terms, expiresMs: fromMs - QUARTER });

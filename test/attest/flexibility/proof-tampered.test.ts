@@ -180,21 +180,26 @@ describe("orders that are not the node's to this log under this commitment", () 
   it("are refused with a code each", async () => {
     expect(await refused({ node: quickSigner(1) })).toBe("commitment-own");
     expect(await refused({ order: { logId: new Uint8Array(32) } })).toBe("order-log");
-    expect(await refused({ dispatches: [{ logId: new Uint8Array(32) }] })).toBe("order-log");
-    expect(await refused({ dispatches: [{}, { objectId: id(2) }] })).toBe("dispatch-twice");
     expect(await refused({ dispatches: Array.from({ length: 251 }, () => ({})), acknowledge: false })).toBe(
       "dispatch-count",
     );
   });
 
-  it("by another node are refused", async () => {
+  it.each<[what: string, code: string, second: Parameters<World["dispatch"]>]>([
+    ["another node's", "order-key", [{ objectId: id(7) }, nodeC]],
+    ["to another log", "order-log", [{ objectId: id(7), logId: new Uint8Array(32) }]],
+    ["the same once more", "dispatch-twice", [{ objectId: id(2) }]],
+  ])("a dispatch that is %s is left out, and refused when shown", async (_, code, second) => {
     const world = await lived({
       also: async (within, hourMs) => {
-        if (hourMs === EVENT_MS) await within.dispatch({ objectId: id(7) }, nodeC);
+        if (hourMs === EVENT_MS) await within.dispatch(...second);
       },
     });
-    const { commitmentSeq } = world;
-    expect(problemOf(() => buildSettlementProof(world.source(), { commitmentSeq })).code).toBe("order-key");
+    const seqs = seqsOf(world);
+    const other = world.dispatches[1]?.seq ?? 0;
+    expect(seqs).not.toContain(other);
+    const shown = [...seqs, other].sort((a, b) => a - b);
+    expect(refusalOf(fileShowing(world, { seqs: shown, manifests: [0, 1] }))).toBe(code);
   });
 
   it("under another commitment are not needed, and refused when shown", async () => {

@@ -148,9 +148,9 @@ describe("an answer", () => {
 
   it("of opting out comes before one of unavailable, and both before the data", () => {
     const dark = [{ fromMs: START + 1, toMs: START + 2 }];
-    const results = [[[2, "unavailable"], [6]] as const, [[2, "unavailable"]] as const, [[1]] as const].map(
-      (answers) => settle(evidenceOf({ dark, calls: [callOf({ ...whole, answers })] })),
-    );
+    const unavailable = { ...whole, answers: [[2, "unavailable"]] } as const;
+    const rows = [[unavailable, { ...whole, answers: [[6]] } as const], [unavailable], [whole]];
+    const results = rows.map((scenes) => settle(evidenceOf({ dark, calls: scenes.map(callOf) })));
     expect(results.map(({ result }) => result)).toEqual([
       ...[SETTLEMENT.optedOut, SETTLEMENT.unavailable, SETTLEMENT.dataInvalid],
     ]);

@@ -11,6 +11,7 @@ export const QUARTER = 900_000;
 export const HOUR = 3_600_000;
 const CHANNEL = 3;
 export const COMMITMENT_SEQ = 1_000_000;
+const BEHIND_SEQ = 1_000_000_000;
 export const COMMITMENT_ID: Uint8Array = new Uint8Array(16).fill(7);
 
 export const BERLIN: Zone = openZone("Europe/Berlin");
@@ -151,7 +152,7 @@ class MeterLog implements Metered {
   ): void {
     const previous = this.closes.at(-1);
     const broken = this.discontinuities.at(-1);
-    const seq = this.#nextSeq();
+    const seq = this.#nextSeq(span.toMs);
     this.closes.push({
       ...{ ...COMMON, kind: "intervalClose", seq, timeMs: span.toMs, t0Ms: span.fromMs, t1Ms: span.toMs },
       ...{ openingImportMwh: opening.importMwh, closingImportMwh: this.#importMwh },
@@ -163,14 +164,15 @@ class MeterLog implements Metered {
     });
   }
 
-  #nextSeq(): number {
-    this.#seq += 10;
+  /** What comes after the notice stands behind the dispatches and what answers them at once. */
+  #nextSeq(atMs: number): number {
+    this.#seq = Math.max(this.#seq, atMs > NOTICE ? BEHIND_SEQ : 0) + 10;
     return this.#seq;
   }
 
   #gap({ fromMs, toMs }: Stretch): void {
     const previous = this.discontinuities.at(-1);
-    const seq = this.#nextSeq();
+    const seq = this.#nextSeq(toMs);
     this.discontinuities.push({
       ...{ ...COMMON, kind: "discontinuity", seq, timeMs: toMs, gapFromMs: fromMs, gapToMs: toMs },
       classification: DISCONTINUITY.gap,

@@ -126,8 +126,8 @@ describeVectors("settlements of a real building", () => {
       3.35, 9.18,
     ]);
     expect([honest, gamed].map(({ remarks }) => remarks.map(({ code }) => code))).toEqual([
-      [],
-      ["adjustment-at-limit"],
+      ["days-incomplete"],
+      ["adjustment-at-limit", "days-incomplete"],
     ]);
   });
 });

@@ -32,6 +32,7 @@ const STREAM = "a message of the stream, which docs/stream-protocol.md describes
 /** Codes without a vector, and why. */
 export const NOT_HERE: Readonly<Record<string, string>> = {
   "account-missing": VERDICT,
+  "dispatch-taken-late": VERDICT,
   "acknowledgement-missing": VERDICT,
   "batch-size": LARGE,
   "bytes-ascii": NOT_VERIFYING,
