@@ -8,6 +8,7 @@ import type { Logger } from "../runtime/log.ts";
 import { VERSION } from "../runtime/version.ts";
 import { TimeKeeper } from "./clock/time-keeper.ts";
 import type { AgentConfig } from "./config/config.ts";
+import { namedChannels } from "./config/named-channels.ts";
 import { ControlRoom } from "./control-room.ts";
 import { Guard } from "./guard.ts";
 import { Enroller } from "./identity/enroller.ts";
@@ -92,14 +93,17 @@ export class Agent {
     takeUpReplacement(config.journal, { sealer: this.#sealer, logger });
     this.#signing = this.#openSigning();
     this.#intake = new Intake(
-      { sealer: () => this.#settled(), accepted: (event) => this.#accepted(event), logger },
+      {
+        ...{ sealer: () => this.#settled(), accepted: (event) => this.#accepted(event), logger },
+        named: namedChannels(config),
+      },
       config.devices,
     );
     this.#uplinks = this.#openUplinks();
     this.#room = this.#openRoom(logger);
     const sink = new JournalSink(this.#intake, this.#ledger, config.devices);
     const agent = { status: () => this.status(), vitals: () => this.#vitals() };
-    this.#operations = new Operations({ config, agent, memory: logger, sink });
+    this.#operations = new Operations({ config, agent, memory: logger, sink, owner: this.#room });
   }
 
   get #log(): OpenedLog {

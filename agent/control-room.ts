@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromHex } from "../attest/bytes.ts";
+import { Problem } from "../attest/problem.ts";
 import { READING_STATUS } from "../attest/reading.ts";
-import type { Controllable } from "../drivers/control.ts";
+import type { Controllable, ControlResult, ControlValue } from "../drivers/control.ts";
 import type { Snapshot } from "../drivers/driver.ts";
 import type { Logger } from "../runtime/log.ts";
 import { monotonicMs } from "../runtime/monotonic.ts";
 import type { AgentConfig } from "./config/config.ts";
+import type { DeviceControlStatus } from "./control/control-status.ts";
 import { ControlDesk } from "./control/desk.ts";
 import { type LeaseRegister, openLeaseRegister } from "./control/lease-register.ts";
 import type { ControlSettings } from "./control/settings.ts";
@@ -15,6 +17,7 @@ import { FlexDesk } from "./flexibility/desk.ts";
 import { FlexibilityReadings } from "./flexibility/readings.ts";
 import type { Guard } from "./guard.ts";
 import type { Intake } from "./intake.ts";
+import type { OwnerPort, OwnerReleased } from "./outlet/owner-orders.ts";
 import type { SampleSink } from "./sampling/sampler.ts";
 import type { Ledger } from "./sealing/ledger.ts";
 import type { Sealer } from "./sealing/sealer.ts";
@@ -42,7 +45,7 @@ const TICK_MS = 1000;
 const LAST_REVERT_MS = 8000;
 
 /** Everything by which devices are told what to do: leases, orders of nodes, and what the meters say meanwhile. */
-export class ControlRoom {
+export class ControlRoom implements OwnerPort {
   readonly #host: ControlRoomHost;
   readonly #settings: ControlSettings;
   readonly #controls = new Map<string, Controllable>();
@@ -116,6 +119,21 @@ export class ControlRoom {
     };
   }
 
+  optOut(entry: number): boolean {
+    return this.#flex.optOut(entry);
+  }
+
+  async hold(device: string, value: ControlValue, forMs: number): Promise<ControlResult> {
+    const untilMonotonicMs = monotonicMs() + forMs;
+    return await this.#desk.hold({ device, authority: "manual", value, untilMonotonicMs });
+  }
+
+  async release(device: string): Promise<OwnerReleased> {
+    const released = this.#standing(device).hold?.authority === "manual";
+    await this.#desk.release(device, "manual", "owner");
+    return { released, confirmed: this.#standing(device).reverting.length === 0 };
+  }
+
   clockStepped(): void {
     this.#desk.clockStepped();
     this.#flex.clockStepped();
@@ -165,6 +183,15 @@ export class ControlRoom {
         return number === undefined ? undefined : this.#flex.commitmentOn(number);
       },
       failed: (device, cause) => guard.failed("control-ratings-failed", cause, { device }),
+    });
+  }
+
+  #standing(id: string): DeviceControlStatus {
+    const isOurs = this.#settings.resources.some(({ device }) => device === id);
+    const found = this.#desk.status().devices.find(({ device }) => device === id);
+    if (isOurs && found !== undefined) return found;
+    throw new Problem("control-unknown", "the configuration does not let this device be controlled", {
+      where: id,
     });
   }
 

@@ -4,6 +4,7 @@ import { type ChannelRole, type MeterReading, READING_STATUS } from "../attest/r
 import type { ChannelDescription, Doubt, MeterIdentity, Snapshot } from "../drivers/driver.ts";
 import type { Logger } from "../runtime/log.ts";
 import { type DeviceConfig, requireKnownChannels } from "./config/config.ts";
+import type { NamedChannel } from "./config/named-channels.ts";
 import { Guard } from "./guard.ts";
 import { gateChannel, restoredFrom } from "./quality/channel.ts";
 import { QualityGate, type Verdict } from "./quality/gate.ts";
@@ -19,6 +20,8 @@ export interface IntakeHost {
   /** Called for every accepted reading, after it was handed to the sealer. */
   accepted(event: AcceptedEvent): void;
   readonly logger: Logger;
+  /** Channels that the configuration names outside of its devices. */
+  readonly named?: readonly NamedChannel[];
 }
 
 interface Channel {
@@ -90,9 +93,13 @@ export class Intake implements SampleSink {
     device.online = true;
     delete device.problem;
     // A misspelt channel in the configuration is said, and the rest goes on.
-    this.#guard.run("channel-not-found", () => requireKnownChannels(device.config, channels), {
-      device: deviceId,
-    });
+    this.#guard.run(
+      "channel-not-found",
+      () => requireKnownChannels(device.config, channels, this.#host.named),
+      {
+        device: deviceId,
+      },
+    );
     this.#declareAll(device);
   }
 

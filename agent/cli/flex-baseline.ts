@@ -15,9 +15,9 @@ interface BaselineOptions {
   readonly load: string;
   readonly event: readonly string[];
   readonly method: string;
-  readonly zone: Zone;
-  readonly holiday: readonly number[];
-  readonly exclude: readonly number[];
+  readonly zone?: Zone;
+  readonly holiday?: readonly number[];
+  readonly exclude?: readonly number[];
   readonly direction: Direction;
   readonly interval: number;
   readonly notice?: string;
@@ -42,9 +42,9 @@ export function flexBaselineCommand(): Command {
     .requiredOption("--load <file>", "load curve, CSV")
     .requiredOption("--event <window>", "local time, 2013-09-21T16:00/18:00; may be repeated", collected)
     .addOption(new Option("--method <name>", "baseline method").choices(METHOD_NAMES).makeOptionMandatory())
-    .option("--zone <name>", "time zone of the site", zoneNamed, openZone("UTC"))
-    .option("--holiday <date>", "a day that counts as a Sunday; may be repeated", days, [])
-    .option("--exclude <date>", "a day that no baseline uses; may be repeated", days, [])
+    .option("--zone <name>", "time zone of the site; left out: UTC", zoneNamed)
+    .option("--holiday <date>", "a day that counts as a Sunday; may be repeated", days)
+    .option("--exclude <date>", "a day that no baseline uses; may be repeated", days)
     .addOption(
       new Option("--direction <name>", "what was asked for")
         .choices(["reduce", "increase"])
@@ -78,7 +78,7 @@ function computedOf(request: BaselineRequest): Computed {
 
 /** Whatever the command line says is read before any file is. */
 function requestOf(options: BaselineOptions): BaselineRequest {
-  const { zone, method, direction, notice, nominations } = options;
+  const { zone = openZone("UTC"), method, direction, notice, nominations } = options;
   const terms: LoadTerms = { zone, intervalMs: options.interval * 60_000 };
   const windows = options.event.map((text) => parseEvent(text, zone)).sort((a, b) => a.fromMs - b.fromMs);
   const noticed = notice === undefined ? {} : { noticeMs: parseInstant(notice, zone, "--notice") };
@@ -101,7 +101,7 @@ function collected(text: string, before: readonly string[] = []): readonly strin
   return [...before, text];
 }
 
-function days(text: string, before: readonly number[]): readonly number[] {
+function days(text: string, before: readonly number[] = []): readonly number[] {
   return [...before, taken(() => dayNumber(text))];
 }
 

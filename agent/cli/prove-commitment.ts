@@ -1,3 +1,5 @@
+import { toHex } from "../../attest/bytes.ts";
+import { parseObject } from "../../attest/cose.ts";
 import { buildSettlementProof } from "../../attest/flexibility/proof-build.ts";
 import { verifySettlement } from "../../attest/flexibility/proof-verify.ts";
 import { isoTime } from "../../attest/iso-time.ts";
@@ -19,6 +21,8 @@ export interface ProvenCommitment {
   readonly bytes: Uint8Array;
   readonly words: readonly string[];
   readonly facts: object;
+  /** The node that ordered it: without it nothing in the file counts. */
+  readonly nodeKey: string;
 }
 
 const WHOLE_NUMBER = /^\d{1,16}$/;
@@ -31,8 +35,8 @@ export function commitmentLines(
 ): readonly string[] {
   return commitmentsOf(journal, epochs).map(({ leaf, held }) => {
     const { epoch } = held.identity;
-    const { seq, fromMs, intervalMs, deltaMwh } = leaf;
-    const toMs = fromMs + intervalMs * deltaMwh.length;
+    const { seq, fromMs, deltaMwh } = leaf;
+    const toMs = endOf(leaf);
     const channel = nameOf(held, leaf.channel);
     const totalMwh = deltaMwh.reduce((total, delta) => total + delta, 0);
     if (json) return JSON.stringify({ commitment: seq, epoch, channel, fromMs, toMs, deltaMwh });
@@ -63,11 +67,16 @@ export function proveCommitment(
   return {
     bytes,
     words: [
-      `it settles commitment ${leaf.seq} of ${channel}, from ${isoTime(leaf.fromMs)}`,
+      `it settles commitment ${leaf.seq} of ${channel}, ${isoTime(leaf.fromMs)} to ${isoTime(endOf(leaf))}`,
       ...(list === undefined ? [missing] : []),
     ],
     facts: { channel, commitment: leaf.seq, epochs: [identity.epoch], list: list !== undefined },
+    nodeKey: toHex(parseObject(leaf.counterparty).kid),
   };
+}
+
+function endOf({ fromMs, intervalMs, deltaMwh }: Commitment): number {
+  return fromMs + intervalMs * deltaMwh.length;
 }
 
 /** Of two epochs with a commitment at the same leaf, the newer one's. */

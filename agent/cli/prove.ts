@@ -95,6 +95,8 @@ interface Made {
   readonly bytes: Uint8Array;
   readonly words: readonly string[];
   readonly facts: object;
+  /** Of a settlement: the node that ordered it. */
+  readonly nodeKey?: string;
 }
 
 function prove(options: ProveOptions): void {
@@ -175,10 +177,10 @@ function checkedProof(bytes: Uint8Array, span: NamedSpan): ProvenFile {
   }
 }
 
-function write({ options }: Asked, { bytes, words, facts }: Made, publicKey: Uint8Array): void {
+function write({ options }: Asked, { bytes, words, facts, nodeKey }: Made, publicKey: Uint8Array): void {
   writeFileSync(options.out, bytes);
   const deviceKey = toHex(publicKey);
-  const check = `check it with: kilowitness verify ${options.out} --trust device:${deviceKey}`;
+  const check = `check it with: kilowitness verify ${options.out} --trust device:${deviceKey}${nodeKey === undefined ? "" : ` --trust node:${nodeKey}`}`;
   const lines = [`wrote ${options.out}, ${bytes.length} bytes`, ...words, check];
   const json = JSON.stringify({ proof: options.out, proofBytes: bytes.length, deviceKey, ...facts });
   process.stdout.write(`${options.json === true ? json : lines.join("\n")}\n`);

@@ -25,6 +25,8 @@ interface Way {
 }
 
 const PATIENCE_MS = 5000;
+/** The agent may have to wait for a device. */
+const ORDER_PATIENCE_MS = 120_000;
 /** Nobody listens there: no such file, nobody behind it, or a path that no socket can have. */
 const NOBODY: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "EINVAL", "ENOTDIR", "ENOTSOCK"]);
 
@@ -39,6 +41,24 @@ export async function askAgent(config: AskedAgent, path: string): Promise<AgentA
   } catch (cause) {
     if (!NOBODY.has(describeProblem(cause).code)) throw unreachable(config, cause);
     return await askOverHttp(config, path);
+  }
+}
+
+/**
+ * Has the agent that runs with this configuration do something. Only on the socket beside its journal: what is ordered
+ * there comes from its own user or from root.
+ *
+ * @throws Problem `agent-not-running`, `agent-unreachable`
+ */
+export async function orderAgent(
+  config: Pick<AgentConfig, "journal">,
+  path: string,
+  body: object,
+): Promise<AgentAnswer> {
+  try {
+    return await ask({ socketPath: socketPath(config.journal) }, path, JSON.stringify(body));
+  } catch (cause) {
+    throw NOBODY.has(describeProblem(cause).code) ? notRunning(config.journal) : unreachable(config, cause);
   }
 }
 
@@ -65,13 +85,21 @@ function bearer({ tokenFile }: HttpConfig, configPath: string): Readonly<Record<
   return { authorization: `Bearer ${readToken(fromConfig(configPath, tokenFile))}` };
 }
 
-function ask(way: Way, path: string): Promise<AgentAnswer> {
+/** A question, or an order where there is a body. */
+function ask(way: Way, path: string, body?: string): Promise<AgentAnswer> {
   return new Promise((resolve, reject) => {
-    const sent = request({ ...way, path, timeout: PATIENCE_MS });
-    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));
+    const timeout = body === undefined ? PATIENCE_MS : ORDER_PATIENCE_MS;
+    const sent = request({
+      ...way,
+      path,
+      timeout,
+      agent: false,
+      method: body === undefined ? "GET" : "POST",
+    });
+    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${timeout / 1000} s`)));
     sent.on("error", reject);
     sent.on("response", (response) => collect(response).then(resolve, reject));
-    sent.end();
+    sent.end(body);
   });
 }
 
@@ -88,7 +116,7 @@ function notRunning(journal: string, cause?: unknown): Problem {
   });
 }
 
-function unreachable({ journal }: AskedAgent, cause: unknown): Problem {
+function unreachable({ journal }: Pick<AskedAgent, "journal">, cause: unknown): Problem {
   const { code, message } = describeProblem(cause);
   const forbidden = code === "EACCES" || code === "EPERM";
   return new Problem("agent-unreachable", "the agent cannot be asked", {

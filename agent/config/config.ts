@@ -12,6 +12,7 @@ import { readConfigFile } from "../../runtime/config-file.ts";
 import { type ConfigIssue, configProblem, issuesOf } from "../../runtime/config-issues.ts";
 import { nearest } from "../../runtime/nearest.ts";
 import { controlIssues } from "./control-issues.ts";
+import type { NamedChannel } from "./named-channels.ts";
 import { withOwnDrivers } from "./own-drivers.ts";
 import { type ChannelConfig, configSchema, type RawConfig, type RawDevice } from "./schema.ts";
 
@@ -75,19 +76,28 @@ export function loadAgentConfig(path: string, drivers: DriverCatalogue = driverC
 }
 
 /**
- * Holds the configured channel names against those that the device really has.
+ * Holds the configured channel names against those that the device really has: its own, and `named` of it elsewhere.
  *
  * @throws Problem `config-channel`
  */
-export function requireKnownChannels(device: DeviceConfig, described: readonly ChannelDescription[]): void {
+export function requireKnownChannels(
+  device: DeviceConfig,
+  described: readonly ChannelDescription[],
+  named: readonly NamedChannel[] = [],
+): void {
   const known = described.map((channel) => channel.name);
-  const unknown = Object.keys(device.channels).find((name) => !known.includes(name));
+  const own = Object.keys(device.channels).map((channel) => ({
+    ...{ where: `device ${device.id}: channels.${channel}`, channel },
+  }));
+  const others = named.filter((one) => one.device === device.id);
+  const unknown = [...own, ...others].find(({ channel }) => !known.includes(channel));
   if (unknown === undefined) return;
-  const meant = nearest(unknown, known);
+  const meant = nearest(unknown.channel, known);
   throw new Problem("config-channel", "the device has no such channel", {
-    where: `device ${device.id}: channels.${unknown}`,
+    where: unknown.where,
     expected: `one of ${known.join(", ")}`,
-    hint: meant === undefined ? "remove it from the configuration" : `did you mean "${meant}"?`,
+    got: unknown.channel,
+    hint: meant === undefined ? "correct it, or remove it from the configuration" : `did you mean "${meant}"?`,
   });
 }
 

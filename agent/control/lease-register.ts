@@ -26,6 +26,8 @@ export class LeaseRegister {
   #phases: Readonly<Record<string, ControlPhase>>;
   #reverted: readonly KeptRevert[];
   #written: string | undefined;
+  /** Whether the last write failed: the next one is tried even where nothing has to change any more. */
+  #failed = false;
 
   /** Reads what is there; writes nothing. Damage is in {@link found}. */
   constructor(store: LeaseStore, bootId: string) {
@@ -104,8 +106,10 @@ export class LeaseRegister {
       ...{ version: 1, bootId: this.#bootId, leases: this.#leases },
       ...{ phases: this.#phases, reverted: this.#reverted },
     });
-    if (text === this.#written) return;
+    if (text === this.#written && !this.#failed) return;
+    this.#failed = true;
     this.#store.replace(text);
+    this.#failed = false;
     this.#written = text;
   }
 

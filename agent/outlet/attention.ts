@@ -37,6 +37,7 @@ const FAILURES: ReadonlyMap<string, readonly [what: string, failing: boolean]> =
   ["journal-upkeep-failed", ["old readings cannot be cleared away", false]],
   ["frames-failed", ["raw frames for audits cannot be kept", false]],
   ["anchor-failed", ["a node's receipt cannot be taken into the log", false]],
+  ["control-leases-failed", ["the file of leases cannot be written: no device is told anything", false]],
   ["journal-damaged", ["the journal was damaged; it was set aside and a new one begun", false]],
 ]);
 

@@ -16,13 +16,20 @@ const PHASES: Readonly<Record<ControlPhase, string>> = {
 /** How the devices that may be told something stand, and what is committed. */
 export function controlLines({ control, atMs }: Report): string[] {
   if (control === undefined) return [];
-  const { commitments } = control.flexibility;
+  const { commitments, orders } = control.flexibility;
   return [
     ...control.devices.map(deviceLine),
     ...commitments.map(
-      ({ seq, fromMs, toMs }) =>
-        `Committed (entry ${seq}): ${isoTime(fromMs)} to ${isoTime(toMs)}${fromMs <= atMs ? ", now" : ""}`,
+      ({ seq, fromMs, toMs, optedOut }) =>
+        `Committed (entry ${seq}): ${isoTime(fromMs)} to ${isoTime(toMs)}` +
+        `${fromMs <= atMs ? ", now" : ""}${optedOut ? ", opted out of" : ""}`,
     ),
+    ...orders
+      .filter(({ state }) => state === "waiting")
+      .map(
+        ({ seq, device, kind, fromMs, toMs }) =>
+          `Waiting for ${device} (${kind}, entry ${seq}): ${isoTime(fromMs)} to ${isoTime(toMs)}`,
+      ),
   ];
 }
 

@@ -30,6 +30,8 @@ const LIMITS = {
   connectionsCheckingInterval: 2000,
 };
 const MAX_CONNECTIONS = 16;
+/** Whoever opens the socket may order: its own user, and root. */
+const PRIVATE = 0o600;
 /** Nobody needs so long to take a few KB; one who does not read is not waited for. */
 const IDLE_MS = 30_000;
 /** sun_path of unix(7) has 108 bytes with the final zero. */
@@ -103,7 +105,7 @@ export class Door {
     // Such as when the process has no more file descriptors: whoever asks waits, the agent goes on.
     server.on("error", (error) => this.#options.logger.problem("http-error", error));
     // Behind a private folder anyway; this is for one that is not.
-    if ("path" in place) chmodSync(place.path, 0o600);
+    if ("path" in place) chmodSync(place.path, PRIVATE);
     else this.#address = addressOf(server, place);
     if (this.#stopped) await this.stop();
   }
@@ -112,11 +114,25 @@ export class Door {
 function listening(server: Server, place: Place): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(place, () => {
-      server.off("error", reject);
-      resolve();
-    });
+    const listen = (): void => {
+      server.listen(place, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    };
+    if ("path" in place) privately(listen);
+    else listen();
   });
+}
+
+/** What is made meanwhile is for this user alone: a chmod behind it would let others in for a moment. */
+function privately(make: () => void): void {
+  const before = process.umask(0o777 & ~PRIVATE);
+  try {
+    make();
+  } finally {
+    process.umask(before);
+  }
 }
 
 /** Only a socket is taken away: one that a killed agent left behind. Whoever opens it holds the journal's lock. */

@@ -13,6 +13,8 @@ export interface Questions {
   report(): JudgedReport;
   /** The last lines of the log; undefined where they are not for whoever asks. */
   log?(): readonly string[];
+  /** Does what is posted to a path; undefined where nothing may be ordered. */
+  order?(path: string, body: string): Promise<object>;
 }
 
 /** Who may ask. */
@@ -39,9 +41,19 @@ const STATUS: ReadonlyMap<string, number> = new Map([
   ["host", 403],
   ["not-found", 404],
   ["method", 405],
+  ["owner-body", 400],
+  ["owner-size", 413],
+  ["owner-entry", 404],
+  ["owner-socket", 403],
+  ["owner-no-control", 409],
+  ["control-unknown", 404],
 ]);
+/** Bytes of an order. */
+const MOST_BODY_BYTES = 4096;
+/** A device that hangs is given up after 30 s, at each of a few calls. */
+const ORDER_MS = 150_000;
 
-/** Answers one request. Only questions: nothing that is asked changes anything. */
+/** Answers one request. Only what is posted where orders are taken changes anything. */
 export async function answer(
   request: IncomingMessage,
   response: ServerResponse,
@@ -63,13 +75,34 @@ async function answerOf(request: IncomingMessage, questions: Questions, rules: A
   try {
     requireHost(request.headers.host, rules.hosts);
     requireToken(request.headers.authorization, rules.token);
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    if (request.method === "POST" && questions.order !== undefined) {
+      request.setTimeout(ORDER_MS);
+      return json(await questions.order(path, await bodyOf(request)));
+    }
     if (request.method !== "GET" && request.method !== "HEAD")
       throw new Problem("method", "questions only", { expected: "GET" });
-    return await found(questions, (request.url ?? "").split("?", 1)[0] ?? "");
+    return await found(questions, path);
   } catch (thrown) {
     const problem = describeProblem(thrown);
-    return json(problem, STATUS.get(problem.code) ?? 500);
+    return json(problem, STATUS.get(problem.code) ?? (problem.code.startsWith("control-") ? 409 : 500));
   }
+}
+
+/** Text of a request. The connection stays open behind one that is too long, so that it can be answered. */
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    const part = Buffer.from(chunk);
+    bytes += part.length;
+    if (bytes > MOST_BODY_BYTES)
+      throw new Problem("owner-size", "the order is too long", {
+        expected: `at most ${MOST_BODY_BYTES} bytes`,
+      });
+    chunks.push(part);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 async function found(questions: Questions, path: string): Promise<Answer> {

@@ -9,6 +9,7 @@ import { Door } from "./door.ts";
 import type { AccessRules } from "./http-answers.ts";
 import type { LogMemory } from "./log-memory.ts";
 import { MqttOutlet } from "./mqtt.ts";
+import { OwnerOrders, type OwnerPort } from "./owner-orders.ts";
 import type { AgentView, JudgedReport, Outlets } from "./report.ts";
 import { readToken } from "./secret-file.ts";
 import { fromConfig, type HttpConfig, type MqttConfig } from "./settings.ts";
@@ -19,6 +20,8 @@ export interface OperationsOptions {
   readonly memory: LogMemory;
   /** Where samples go on to. */
   readonly sink: SampleSink;
+  /** What the owner may order at the socket; undefined where no device may be told anything. */
+  readonly owner: OwnerPort | undefined;
 }
 
 /** Where a running agent with that journal can be asked without any configuration. */
@@ -29,8 +32,8 @@ export function socketPath(journal: string): string {
 const SAMPLE_WRITES_MS = 60_000;
 
 /**
- * Everything by which others see how the agent stands: the socket beside the journal, HTTP, MQTT. It only looks; nothing
- * that goes wrong in it keeps a reading from being sealed.
+ * Everything by which others see how the agent stands: the socket beside the journal, HTTP, MQTT. It only looks, but for
+ * what the owner orders at the socket; nothing that goes wrong in it keeps a reading from being sealed.
  */
 export class Operations {
   /** To be sampled into: looks at what comes, and hands it on. */
@@ -41,7 +44,7 @@ export class Operations {
   readonly #mqtt: MqttOutlet | undefined;
   #writes: NodeJS.Timeout | undefined;
 
-  constructor({ config, agent, memory, sink }: OperationsOptions) {
+  constructor({ config, agent, memory, sink, owner }: OperationsOptions) {
     const observer = new DeviceObserver(sink);
     this.sink = observer;
     const writes = new DiskWrites();
@@ -51,7 +54,12 @@ export class Operations {
     };
     const questions = { report: () => this.report() };
     const place = { path: socketPath(config.journal) };
-    const own = { ...questions, log: () => memory.lines() };
+    const orders = new OwnerOrders({ ...place, port: owner, logger: memory });
+    const own = {
+      ...questions,
+      log: () => memory.lines(),
+      order: (path: string, body: string) => orders.take(path, body),
+    };
     this.#socket = new Door({ name: "socket", place, rules: () => ({}), questions: own, logger: memory });
     const { http, mqtt } = config;
     if (http !== undefined)

@@ -7,13 +7,17 @@ import { Problem } from "../../attest/problem.ts";
 import { readAnswerBody } from "../../runtime/answer-body.ts";
 import { reachedAt } from "../../runtime/loopback.ts";
 import type { NodeConfig } from "../config.ts";
-import { readTokens } from "../http/tokens.ts";
+import { rightFor } from "../http/access.ts";
+import { type Right, readTokens, type Tokens } from "../http/tokens.ts";
 import { urlOf } from "../listen.ts";
 
-/** Where a running node is asked, and with which right. */
+/** Where a running node is asked, and with which tokens. */
 export interface NodeDoor {
   readonly url: string;
-  readonly token: string;
+  /** Undefined where the node has none: it answers questions without, and takes nothing else. */
+  readonly tokens: Tokens | undefined;
+  /** The file that they are of. */
+  readonly tokenFile: string | undefined;
   /** PEM of the certificate that the node shows; undefined without TLS. */
   readonly certificate?: string;
 }
@@ -27,38 +31,44 @@ export interface NodeQuestion {
 const PATIENCE_MS = 10_000;
 
 /**
- * How to reach the node that runs with this configuration, from its own machine. Throws `node-address`, `node-token` or
- * `config-…`.
+ * How to reach the node that runs with this configuration, from its own machine. Throws `node-address` or `config-…`.
  *
  * @param tokenFile a file of tokens in place of the node's own
  */
 export function doorOf(config: NodeConfig, tokenFile: string | undefined): NodeDoor {
-  const { host, port, tls } = config.http;
+  const { host, port, tls, tokens: own } = config.http;
   if (port === 0)
     throw new Problem("node-address", "the configuration says port 0, so only the node knows its port", {
       hint: "set http.port in the configuration",
     });
+  const file = tokenFile ?? own;
   const door = {
     url: urlOf("http", { ...config.http, host: reachedAt(host) }),
-    token: operateToken(tokenFile ?? config.http.tokens),
+    tokens: file === undefined ? undefined : readTokens(file),
+    tokenFile: file,
   };
   return tls === undefined ? door : { ...door, certificate: readFileSync(tls.certificate, "utf8") };
 }
 
-function operateToken(file: string | undefined): string {
-  if (file === undefined)
+/** A token with the right that the question needs; none where none is needed. */
+function authorizationOf(
+  { tokens, tokenFile }: NodeDoor,
+  needed: Right | "none",
+): { authorization?: string } {
+  if (needed === "none" || (tokens === undefined && needed !== "operate")) return {};
+  if (tokens === undefined)
     throw new Problem("node-token", "nobody may operate this node yet", {
       hint: "make a token file and name it as http.tokens; docs/node.md shows how",
     });
-  const token = readTokens(file).operating;
-  if (token !== undefined) return token;
-  throw new Problem("node-token", "no token that may operate stands in the file as it is", {
-    where: file,
+  const token = tokens.plain(needed);
+  if (token !== undefined) return { authorization: `Bearer ${token}` };
+  throw new Problem("node-token", `no token that may ${needed} stands in the file as it is`, {
+    ...(tokenFile === undefined ? {} : { where: tokenFile }),
     hint: "name a file that has one with --tokens",
   });
 }
 
-/** Asks, and returns the answer's JSON. Throws the node's own refusal by its code, or `node-unreachable`. */
+/** Asks, and returns the answer's JSON. Throws the node's own refusal by its code, `node-token` or `node-unreachable`. */
 export async function askNode(door: NodeDoor, question: NodeQuestion): Promise<unknown> {
   const { status, body } = await send(door, question, collect).catch(unreachable(door));
   const answer = jsonOf(body);
@@ -108,10 +118,11 @@ function send<T>(
   { method, path, body }: NodeQuestion,
   receive: (response: IncomingMessage) => Promise<T>,
 ): Promise<T> {
+  const address = new URL(path, door.url);
+  const authorization = authorizationOf(door, rightFor(method, address.pathname));
   return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${door.token}`, "content-type": "application/json" };
+    const headers = { ...authorization, "content-type": "application/json" };
     const options = { method, headers, timeout: PATIENCE_MS, ...pinned(door) };
-    const address = new URL(path, door.url);
     const sent =
       door.certificate === undefined ? httpRequest(address, options) : httpsRequest(address, options);
     sent.on("timeout", () => sent.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));

@@ -21,7 +21,38 @@ export interface ListedOffer {
   readonly baselineMethod: string;
 }
 
+const reading = z.object({
+  ...{ channel: z.number(), time: z.string(), available: z.boolean() },
+  ...{ reducePowerMw: z.number().optional(), increasePowerMw: z.number().optional() },
+  ...{ reduceEnergyMwh: z.number().optional(), increaseEnergyMwh: z.number().optional() },
+  ...{ minSetpointMw: z.number().optional(), maxSetpointMw: z.number().optional() },
+});
+export interface ListedReading {
+  readonly channel: number;
+  readonly time: string;
+  readonly available: boolean;
+  readonly reducePowerMw?: number | undefined;
+  readonly increasePowerMw?: number | undefined;
+  readonly reduceEnergyMwh?: number | undefined;
+  readonly increaseEnergyMwh?: number | undefined;
+  readonly minSetpointMw?: number | undefined;
+  readonly maxSetpointMw?: number | undefined;
+}
+
+const open = z.object({
+  ...{ seq: z.number(), channel: z.number(), boundary: z.string(), from: z.string(), to: z.string() },
+});
+export interface ListedOpen {
+  readonly seq: number;
+  readonly channel: number;
+  readonly boundary: string;
+  readonly from: string;
+  readonly to: string;
+}
+
 const said = z.object({ state: z.string(), time: z.string(), reason: z.string().optional() });
+const problem = z.object({ code: z.string(), message: z.string() });
+const judged = z.object({ answer: z.string(), codes: z.array(z.string()) });
 const result = z.object({
   result: z.string().optional(),
   counts: z.boolean().optional(),
@@ -30,8 +61,11 @@ const result = z.object({
   totals: z.record(z.string(), z.number()).optional(),
   verdict: z
     .object({
-      faults: z.array(z.object({ code: z.string(), message: z.string() })).optional(),
-      remarks: z.array(z.object({ code: z.string(), message: z.string() })).optional(),
+      faults: z.array(problem).optional(),
+      remarks: z.array(problem).optional(),
+      settled: z.object({ reason: problem.optional() }).optional(),
+      ...{ codes: z.array(z.string()).optional(), listening: judged.optional() },
+      ...{ flexible: judged.optional(), behindMeter: judged.optional() },
     })
     .optional(),
   code: z.string().optional(),
@@ -77,24 +111,44 @@ interface Said {
   readonly message: string;
 }
 
+/** An answer to one of the questions of a challenge. */
+export interface Judged {
+  readonly answer: string;
+  readonly codes: readonly string[];
+}
+
+/** Of a settlement the first three, of a challenge the others. */
+export interface ListedVerdict {
+  readonly faults?: readonly Said[] | undefined;
+  readonly remarks?: readonly Said[] | undefined;
+  readonly settled?: { readonly reason?: Said | undefined } | undefined;
+  readonly codes?: readonly string[] | undefined;
+  readonly listening?: Judged | undefined;
+  readonly flexible?: Judged | undefined;
+  readonly behindMeter?: Judged | undefined;
+}
+
 export interface ListedResult {
   readonly result?: string | undefined;
   readonly counts?: boolean | undefined;
   readonly passed?: boolean | undefined;
   readonly completenessPpm?: number | undefined;
   readonly totals?: Readonly<Record<string, number>> | undefined;
-  readonly verdict?:
-    | { readonly faults?: readonly Said[] | undefined; readonly remarks?: readonly Said[] | undefined }
-    | undefined;
+  readonly verdict?: ListedVerdict | undefined;
   readonly code?: string | undefined;
   readonly message?: string | undefined;
   readonly computed: string;
 }
 
-const flexibility = z.object({ offers: z.array(offer), orders: z.array(order), next: z.string().nullable() });
+const flexibility = z.object({
+  ...{ offers: z.array(offer), commitments: z.array(open), readings: z.array(reading) },
+  ...{ orders: z.array(order), next: z.string().nullable() },
+});
+const channels = z.object({ channels: z.array(z.object({ channel: z.number(), name: z.string() })) });
 const dispatches = z.object({ dispatches: z.array(order) });
 const trackRecord = z.object({
   ...{ epoch: z.number(), asOf: z.string(), delivered: z.number(), partial: z.number(), failed: z.number() },
+  unsettled: z.number(),
   ...{ optedOut: z.number(), unavailable: z.number(), notCalled: z.number(), open: z.number() },
   ...{ disagreements: z.number(), committedMwh: z.number(), deliveredMwh: z.number() },
   challenges: z.record(z.string(), z.number()),
@@ -105,6 +159,8 @@ export interface ListedRecord {
   readonly delivered: number;
   readonly partial: number;
   readonly failed: number;
+  /** Of the failed. */
+  readonly unsettled: number;
   readonly optedOut: number;
   readonly unavailable: number;
   readonly notCalled: number;
@@ -117,6 +173,8 @@ export interface ListedRecord {
 
 export interface ListedFlexibility {
   readonly offers: readonly ListedOffer[];
+  readonly commitments: readonly ListedOpen[];
+  readonly readings: readonly ListedReading[];
   readonly orders: readonly ListedOrder[];
   readonly next: string | null;
 }
@@ -124,6 +182,11 @@ export interface ListedFlexibility {
 /** Throws `node-answer` for an answer of another shape, as each of these. */
 export function flexibilityOf(answer: unknown): ListedFlexibility {
   return shaped(flexibility, answer);
+}
+
+/** Names of a device's channels, by number. */
+export function channelsOf(answer: unknown): ReadonlyMap<number, string> {
+  return new Map(shaped(channels, answer).channels.map(({ channel, name }) => [channel, name]));
 }
 
 export function orderOf(answer: unknown): ListedOrder {

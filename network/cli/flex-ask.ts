@@ -18,6 +18,9 @@ export interface FlexAnswer {
   readonly lines: readonly string[];
 }
 
+const EXIT_HELP = `
+Exit status: 0 done, 1 it could not be done, 2 the command line or the configuration is wrong. docs/flexibility.md explains it.`;
+
 /** A command that asks the running node about one device. */
 export function aboutDevice(name: string, description: string): Command {
   return new Command(name)
@@ -26,6 +29,7 @@ export function aboutDevice(name: string, description: string): Command {
     .requiredOption("--config <file>", "configuration of the node")
     .option("--tokens <file>", "file of tokens, in place of the node's own")
     .option("--json", "print the node's answer as JSON")
+    .addHelpText("after", EXIT_HELP)
     .showHelpAfterError("(add --help for what it takes)")
     .exitOverride();
 }

@@ -1,7 +1,14 @@
 import { type Command, Option } from "commander";
 import { Problem } from "../../attest/problem.ts";
 import { askNode, askNodeFile, type NodeDoor } from "./ask-node.ts";
-import { dispatchesOf, flexibilityOf, type ListedOrder, orderOf, trackRecordOf } from "./flex-answers.ts";
+import {
+  channelsOf,
+  dispatchesOf,
+  flexibilityOf,
+  type ListedOrder,
+  orderOf,
+  trackRecordOf,
+} from "./flex-answers.ts";
 import {
   aboutDevice,
   collected,
@@ -14,7 +21,7 @@ import {
   wholeOf,
   writeAnswer,
 } from "./flex-ask.ts";
-import { offersWords, ordersWords, orderWords, trackRecordWords } from "./flex-words.ts";
+import { flexibilityWords, type Names, ordersWords, orderWords, trackRecordWords } from "./flex-words.ts";
 
 interface CommitOptions extends FlexOptions {
   readonly channel: string;
@@ -56,6 +63,11 @@ interface ProofOptions extends FlexOptions {
   readonly out: string;
 }
 
+const CHALLENGE_HELP = `
+What is left out is of flexibility in the node's configuration. flex orders shows what the device answers, and the verdict.`;
+const ORDER_HELP = `
+The order is signed and sent as soon as the device is connected; flex orders shows what the device answers.`;
+
 /** `kilowitness flex …` at a running node: what a device offers, orders to it, and what came of them. */
 export function flexNodeCommands(): Command[] {
   const questions = [offersCommand(), ordersCommand(), settlementCommand(), trackRecordCommand()];
@@ -70,27 +82,34 @@ export function flexNodeCommands(): Command[] {
 }
 
 function offersCommand(): Command {
-  return aboutDevice("offers", "what a device offers now").action((device: string, options: FlexOptions) =>
-    runFlex("offers", options, async (door) => {
-      const answer = await askNode(door, { method: "GET", path: `/devices/${device}/flexibility` });
-      return { answer, lines: offersWords(flexibilityOf(answer).offers) };
-    }),
+  return aboutDevice("offers", "what a device could do now, offers, and is committed to").action(
+    (device: string, options: FlexOptions) =>
+      runFlex("offers", options, async (door) => {
+        const answer = await askNode(door, { method: "GET", path: `/devices/${device}/flexibility` });
+        return { answer, lines: flexibilityWords(flexibilityOf(answer), await namesAt(door, device)) };
+      }),
   );
 }
 
+async function namesAt(door: NodeDoor, device: string): Promise<Names> {
+  return channelsOf(await askNode(door, { method: "GET", path: `/devices/${device}` }));
+}
+
 function ordersCommand(): Command {
-  return aboutDevice("orders", "orders that the node has given a device, newest first").action(
-    (device: string, options: FlexOptions) =>
-      runFlex("orders", options, async (door) => {
-        const orders: ListedOrder[] = [];
-        const path = `/devices/${device}/flexibility?limit=100`;
-        for (let next: string | null = path; next !== null; ) {
-          const page = flexibilityOf(await askNode(door, { method: "GET", path: next }));
-          orders.push(...page.orders);
-          next = page.next;
-        }
-        return { answer: { orders }, lines: ordersWords(orders) };
-      }),
+  return aboutDevice(
+    "orders",
+    "orders that the node has given a device, and its answers, newest first",
+  ).action((device: string, options: FlexOptions) =>
+    runFlex("orders", options, async (door) => {
+      const orders: ListedOrder[] = [];
+      const path = `/devices/${device}/flexibility?limit=100`;
+      for (let next: string | null = path; next !== null; ) {
+        const page = flexibilityOf(await askNode(door, { method: "GET", path: next }));
+        orders.push(...page.orders);
+        next = page.next;
+      }
+      return { answer: { orders }, lines: ordersWords(orders, await namesAt(door, device)) };
+    }),
   );
 }
 
@@ -104,7 +123,7 @@ function settlementCommand(): Command {
         const open = order.result === undefined ? ["  not settled yet"] : [];
         return {
           answer,
-          lines: [...orderWords(order), ...open, ...dispatchesOf(answer).flatMap(orderWords)],
+          lines: [...orderWords(order), ...open, ...dispatchesOf(answer).flatMap((one) => orderWords(one))],
         };
       }),
     );
@@ -136,23 +155,30 @@ function proofCommand(): Command {
 
 function commitCommand(): Command {
   return aboutDevice("commit", "bind a device to deliver: an order that it may refuse")
-    .requiredOption("--channel <name>", "the device's channel, or the site's grid meter")
+    .requiredOption("--channel <name>", "whose energy counts: a channel as flex offers names it")
     .addOption(
-      new Option("--boundary <name>", "whose energy counts").choices(["device", "site"]).default("device"),
+      new Option("--boundary <name>", "site: the channel is the meter of the grid connection")
+        .choices(["device", "site"])
+        .default("device"),
     )
     .addOption(
-      new Option("--direction <name>", "less import, or more")
+      new Option("--direction <name>", "reduce: less net import; increase: more")
         .choices(["reduce", "increase"])
         .makeOptionMandatory(),
     )
     .requiredOption("--from <time>", "begin, ISO 8601 with zone, at an interval's begin")
-    .requiredOption("--delta <Wh,Wh,…>", "Wh of each interval, - for reduce", wattHoursOf)
-    .requiredOption("--method <name>", "baseline method")
-    .requiredOption("--zone <name>", "time zone of the site")
+    .requiredOption(
+      "--delta <Wh,Wh,…>",
+      "change in Wh, one for each interval of the device; - for reduce",
+      wattHoursOf,
+    )
+    .requiredOption("--method <name>", "baseline method, such as h10/1: that of the offer")
+    .requiredOption("--zone <name>", "time zone of the site, as the device has it: Europe/Amsterdam")
     .requiredOption("--notice <seconds>", "how long before the begin the device must know", wholeOf)
-    .option("--offer <number>", "the offer that it takes", wholeOf)
+    .option("--offer <number>", "the offer that it takes, by its number in flex offers", wholeOf)
     .option("--holiday <date>", "a day that counts as a Sunday; may be repeated", collected)
     .option("--exclude <date>", "a day that no baseline uses; may be repeated", collected)
+    .addHelpText("after", ORDER_HELP)
     .action((device: string, options: CommitOptions) => {
       const { channel, boundary, direction, from, delta: deltaMwh, method, zone, notice, offer } = options;
       const terms = { baselineMethod: method, timeZone: zone, noticeSeconds: notice };
@@ -180,8 +206,9 @@ function dispatchCommand(): Command {
     .option("--import-limit <W>", "largest import", wattsOf)
     .option("--export-limit <W>", "largest export", wattsOf)
     .option("--follow", "with --commitment: its baseline and what is committed")
-    .option("--ramp <W>", "W in a second", wattsOf)
+    .option("--ramp <W>", "how fast the power may change, W in a second", wattsOf)
     .option("--supersedes <id>", "the dispatch whose place it takes", idOf)
+    .addHelpText("after", ORDER_HELP)
     .action((device: string, options: DispatchOptions) => {
       const { commitment, from, to } = options;
       if (commitment !== undefined && from === undefined && to === undefined)
@@ -211,7 +238,7 @@ function callAll(device: string, commitment: string, options: DispatchOptions): 
     const body = { channel, powerMw: power, follow, rampMwPerSecond: ramp };
     const path = `/devices/${device}/commitments/${commitment}/call`;
     const answer = await askNode(door, { method: "POST", path, body });
-    return { answer, lines: dispatchesOf(answer).flatMap(orderWords) };
+    return { answer, lines: dispatchesOf(answer).flatMap((one) => orderWords(one)) };
   });
 }
 
@@ -226,11 +253,16 @@ function withdrawCommand(): Command {
 function challengeCommand(): Command {
   return aboutDevice("challenge", "have a device show, unannounced, that it can flex")
     .requiredOption("--channel <name>", "the controlled channel")
-    .option("--site <name>", "the grid meter that it should be behind")
-    .option("--steps <number>", "steps of the pattern", wholeOf)
-    .option("--step-seconds <number>", "length of a step", wholeOf)
-    .option("--mid <W>", "between the high and the low steps", wattsOf)
+    .option("--site <name>", "the grid meter that it should be behind; left out: none is looked at")
+    .option("--steps <number>", "steps of the pattern, 14 to 24 and even", wholeOf)
+    .option("--step-seconds <number>", "length of a step; the channel must be read four times in it", wholeOf)
+    .option(
+      "--mid <W>",
+      "between the high and the low steps; left out: what the device has room for",
+      wattsOf,
+    )
     .option("--half-swing <W>", "from there to a step", wattsOf)
+    .addHelpText("after", CHALLENGE_HELP)
     .action((device: string, options: ChallengeOptions) => {
       const { channel, site, steps, stepSeconds, mid, halfSwing } = options;
       return give("challenge", options, {

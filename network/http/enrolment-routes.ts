@@ -1,5 +1,4 @@
-import type { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import type { Context, Hono } from "hono";
 import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
 import {
@@ -18,6 +17,7 @@ import {
 } from "../enrolment/operator.ts";
 import { ENROLMENT_STATES } from "../enrolment/records.ts";
 import { deviceKeyOf, limitOf, type Query, requireKnown } from "./query.ts";
+import { bodyOf, requestText } from "./request-body.ts";
 
 const MAX_BODY_BYTES = 4096;
 const MAX_KEYS = 100;
@@ -29,27 +29,27 @@ const approvalBody = z.strictObject({ label: label.exactOptional() });
 
 /** The operator's routes about enrolling; who may take them has been decided before. */
 export function addEnrolmentRoutes(app: Hono, office: Office): void {
-  const limited = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge });
   app.get("/enrolments", (context) => context.json(keysOf(office, context.req.query())));
   app.get("/enrolments/:key", (context) => {
     requireKnown(context.req.query(), []);
     return context.json(describeEnrolment(office, deviceKeyOf(context.req.param("key"))));
   });
-  app.post("/enrolments/:key/approve", limited, async (context) => {
+  app.post("/enrolments/:key/approve", async (context) => {
     const key = deviceKeyOf(context.req.param("key"));
-    const body = bodyOf(await context.req.text(), approvalBody);
+    const body = bodyOf(await asked(context), approvalBody);
     return context.json(await decide(office, key, { state: "approved", ...body }));
   });
-  app.post("/enrolments/:key/reject", limited, async (context) => {
+  app.post("/enrolments/:key/reject", async (context) => {
     const key = deviceKeyOf(context.req.param("key"));
+    await requestText(context, MAX_BODY_BYTES);
     return context.json(await decide(office, key, { state: "rejected" }));
   });
   app.delete("/enrolments/:key", async (context) =>
     context.json(await removeEnrolment(office, deviceKeyOf(context.req.param("key")))),
   );
   app.get("/enrolment-codes", (context) => context.json(listCodes(office)));
-  app.post("/enrolment-codes", limited, async (context) =>
-    context.json(await makeCode(office, bodyOf(await context.req.text(), codeBody)), 201),
+  app.post("/enrolment-codes", async (context) =>
+    context.json(await makeCode(office, bodyOf(await asked(context), codeBody)), 201),
   );
   app.delete("/enrolment-codes/:id", async (context) =>
     context.json(await removeCode(office, codeIdOf(context.req.param("id")))),
@@ -82,26 +82,7 @@ function codeIdOf(text: string): number {
 }
 
 /** No body is an empty one. Throws `body`. */
-function bodyOf<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
-  const result = schema.safeParse(text.trim() === "" ? {} : jsonOf(text));
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new Problem("body", "the request's body is wrong", {
-    where: issue?.path.join(".") || "body",
-    got: issue?.message ?? "another shape",
-  });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Problem("body", "the request's body is no JSON", { cause });
-  }
-}
-
-function tooLarge(): never {
-  throw new Problem("body", "the request's body is too large", {
-    expected: `at most ${MAX_BODY_BYTES} bytes`,
-  });
+async function asked(context: Context): Promise<string> {
+  const text = await requestText(context, MAX_BODY_BYTES);
+  return text.trim() === "" ? "{}" : text;
 }

@@ -51,9 +51,12 @@ export class Tokens {
     return right;
   }
 
-  /** The first token that may operate and stands in the file as it is; for the program that runs beside the node. */
-  get operating(): string | undefined {
-    return this.#entries.find(({ right, token }) => right === "operate" && token !== undefined)?.token;
+  /** A token with this right that stands in the file as it is, with no more rights than it must have; for the program beside the node. */
+  plain(needed: Right): string | undefined {
+    const enough = RIGHTS.filter((right) => isEnough(right, needed));
+    return enough
+      .flatMap((right) => this.#entries.filter((entry) => entry.right === right))
+      .find(({ token }) => token !== undefined)?.token;
   }
 }
 

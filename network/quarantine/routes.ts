@@ -1,5 +1,4 @@
 import type { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import { toHex } from "../../attest/bytes.ts";
 import { isoTime } from "../../attest/iso-time.ts";
@@ -16,6 +15,7 @@ import {
   refusals,
 } from "../http/openapi-parts.ts";
 import { deviceKeyOf, limitOf, type Query, requireKnown } from "../http/query.ts";
+import { requestText } from "../http/request-body.ts";
 import type { Approval, EpochQuarantine, QuarantineArchive } from "./quarantine.ts";
 
 /** What the operator's routes about quarantined keys need. */
@@ -40,9 +40,9 @@ function addRoutes(app: Hono, office: QuarantineOffice): void {
     requireKnown(context.req.query(), []);
     return context.json(described(office, deviceKeyOf(context.req.param("key"))));
   });
-  app.post("/quarantine/:key/release", bodyLimit({ maxSize: MAX_BODY_BYTES, onError }), async (context) => {
+  app.post("/quarantine/:key/release", async (context) => {
     const key = deviceKeyOf(context.req.param("key"));
-    const { by } = bodyOf(await context.req.text());
+    const { by } = releaseOf(await requestText(context, MAX_BODY_BYTES));
     office.quarantine.release(key, by);
     return context.json(described(office, key));
   });
@@ -78,18 +78,12 @@ function describeApproval({ approvedBy, approvedMs, ended }: Approval): object {
 }
 
 /** Throws `body`. */
-function bodyOf(text: string): z.output<typeof release> {
+function releaseOf(text: string): z.output<typeof release> {
   try {
     return release.parse(JSON.parse(text));
   } catch (cause) {
     throw new Problem("body", "the request's body is wrong", { expected: '{"by": NAME}', cause });
   }
-}
-
-function onError(): never {
-  throw new Problem("body", "the request's body is too large", {
-    expected: `at most ${MAX_BODY_BYTES} bytes`,
-  });
 }
 
 const TAGS = ["quarantine"];

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { DeviceConfig } from "../../agent/config/config.ts";
+import { namedChannels } from "../../agent/config/named-channels.ts";
 import { Intake } from "../../agent/intake.ts";
 import type { AcceptedEvent } from "../../agent/status.ts";
 import type { Leaf } from "../../attest/leaf.ts";
@@ -151,6 +152,25 @@ describe("intake", () => {
     expect(lines[0]).toMatchObject({ event: "channel-not-found", code: "config-channel", device: "meter" });
     expect(lines[0]?.["message"]).toContain('did you mean "grid"?');
     expect(sealed("reading")).toHaveLength(1);
+  });
+
+  it("says so of a channel that control or flexibility names, too", () => {
+    const recording = recordingLogger();
+    const named = namedChannels({
+      control: {
+        siteMeter: { device: "meter", channel: "gird", maxStaleMs: 30_000 },
+        ...{ leaseMs: 60_000, heartbeatMs: 120_000, resources: [] },
+      },
+    });
+    const host = { sealer: () => bench.sealer, accepted: () => undefined, logger: recording.logger, named };
+    const one = new Intake(host, [device("other"), device("meter")]);
+    one.identified("other", IDENTITY, [GRID]);
+    expect(recording.lines).toEqual([]);
+    one.identified("meter", IDENTITY, [GRID]);
+    expect(recording.lines).toMatchObject([{ event: "channel-not-found", device: "meter" }]);
+    expect(recording.lines[0]?.["message"]).toBe(
+      'control.siteMeter: the device has no such channel; expected one of grid, got gird; did you mean "grid"?',
+    );
   });
 
   it("refuses readings while the disk takes none, says so once, and goes on when it does", () => {

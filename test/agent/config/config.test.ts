@@ -269,7 +269,7 @@ describe("the channels of a configuration", () => {
     if (device === undefined) throw new Error("there is one device");
     const described = [{ name: "grid", role: "grid", quantities: [] }] as const;
     expect(() => requireKnownChannels(device, described)).toThrow(
-      'device meter: channels.gird: the device has no such channel; expected one of grid; did you mean "grid"?',
+      'device meter: channels.gird: the device has no such channel; expected one of grid, got gird; did you mean "grid"?',
     );
     expect(() => requireKnownChannels({ ...device, channels: { grid: {} } }, described)).not.toThrow();
   });

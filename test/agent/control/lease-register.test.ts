@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -70,6 +71,17 @@ describe("the file of leases", () => {
     expect(opened().found.leases).toHaveLength(2);
     register.flush();
     expect(opened().found.leases).toEqual([{ ...LEASE, device: "other" }]);
+  });
+
+  it("that could not be written is behind until it can be, also where nothing has to change any more", () => {
+    const register = opened();
+    register.keep(LEASE);
+    rmSync(join(path, ".."), { recursive: true });
+    expect(() => register.keep({ ...LEASE, device: "other" })).toThrow("cannot be kept");
+    expect(() => register.flush()).toThrow("ENOENT");
+    mkdirSync(join(path, ".."));
+    register.flush();
+    expect(opened().found.leases).toEqual([LEASE]);
   });
 
   it("that cannot be written keeps nothing", () => {
