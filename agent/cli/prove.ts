@@ -26,7 +26,7 @@ interface ProveOptions {
   readonly at?: string;
   /** A leaf, or true for a list of them. */
   readonly commitment?: string | true;
-  readonly out: string;
+  readonly out?: string;
   readonly json?: boolean;
 }
 
@@ -74,7 +74,7 @@ export function proveCommand(): Command {
         "prove what was delivered under a commitment, or list them",
       ).conflicts(["from", "to", "at", "channel"]),
     )
-    .option("--out <file>", "where to write the proof", "proof.kwp")
+    .option("--out <file>", "where to write the proof; left out: proof.kwp, or settlement.kws")
     .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action((options: ProveOptions, command: Command) => {
@@ -178,11 +178,12 @@ function checkedProof(bytes: Uint8Array, span: NamedSpan): ProvenFile {
 }
 
 function write({ options }: Asked, { bytes, words, facts, nodeKey }: Made, publicKey: Uint8Array): void {
-  writeFileSync(options.out, bytes);
+  const out = options.out ?? (options.commitment === undefined ? "proof.kwp" : "settlement.kws");
+  writeFileSync(out, bytes);
   const deviceKey = toHex(publicKey);
-  const check = `check it with: kilowitness verify ${options.out} --trust device:${deviceKey}${nodeKey === undefined ? "" : ` --trust node:${nodeKey}`}`;
-  const lines = [`wrote ${options.out}, ${bytes.length} bytes`, ...words, check];
-  const json = JSON.stringify({ proof: options.out, proofBytes: bytes.length, deviceKey, ...facts });
+  const check = `check it with: kilowitness verify ${out} --trust device:${deviceKey}${nodeKey === undefined ? "" : ` --trust node:${nodeKey}`}`;
+  const lines = [`wrote ${out}, ${bytes.length} bytes`, ...words, check];
+  const json = JSON.stringify({ proof: out, proofBytes: bytes.length, deviceKey, ...facts });
   process.stdout.write(`${options.json === true ? json : lines.join("\n")}\n`);
 }
 

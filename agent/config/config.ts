@@ -97,7 +97,8 @@ export function requireKnownChannels(
     where: unknown.where,
     expected: `one of ${known.join(", ")}`,
     got: unknown.channel,
-    hint: meant === undefined ? "correct it, or remove it from the configuration" : `did you mean "${meant}"?`,
+    hint:
+      meant === undefined ? "correct it, or remove it from the configuration" : `did you mean "${meant}"?`,
   });
 }
 

@@ -13,6 +13,9 @@ import {
   stepAt,
 } from "./run.ts";
 
+/** So much longer a device is held than is ordered, unless it is let go: less than there is between two ticks. */
+const GRACE_MS = 400;
+
 /** The orders that devices carry out: begins, ends and answers each of them, and exactly once. */
 export class Runs {
   readonly #host: FlexHost;
@@ -101,20 +104,39 @@ export class Runs {
   /** What ends before what begins. */
   async #advance(device: string): Promise<void> {
     const mine = this.#open.filter((run) => run.device === device);
-    for (const run of mine) await this.#endWhenDue(run);
+    let isHandedOn = false;
+    for (const run of mine) isHandedOn = (await this.#endWhenDue(run)) || isHandedOn;
     for (const run of mine) if (!run.over) await this.#carryOn(run);
+    if (isHandedOn && !this.#isHeld(device)) await this.#host.control.release(device, "commitment", "over");
   }
 
-  async #endWhenDue(run: Run): Promise<void> {
+  /** True where the device is still held by what is over, for another one that is due. */
+  async #endWhenDue(run: Run): Promise<boolean> {
     const { endsMs, plan } = run;
     if (endsMs === undefined) {
       if (this.#host.clockKnown() && this.#host.nowMs() >= plan.startByMs)
         this.end(run, run.accepted ? "aborted" : "rejected", "missed");
     } else if (this.#host.monotonicMs() >= endsMs) {
+      const next = this.#nextTo(run);
+      // Two clocks: by the one the next dispatch begins a moment later than this one ends by the other.
+      if (next === "soon") return false;
       this.finish(run, "succeeded");
-      // Not queued: what begins now begins behind it.
+      // What begins now takes its place, without the device being let go in between.
+      if (next === "now") return true;
       await this.#host.control.release(run.device, "commitment", "over");
     }
+    return false;
+  }
+
+  /** Whether another dispatch of the device begins where this one ends. */
+  #nextTo({ device }: Run): "now" | "soon" | "none" {
+    const nowMs = this.#host.nowMs();
+    if (!this.#host.clockKnown()) return "none";
+    const waits = this.#open
+      .filter((each) => each.device === device && each.startedMs === undefined)
+      .flatMap(({ plan }) => (plan.kind === "challenge" ? [] : [plan.fromMs - nowMs]));
+    if (waits.some((ms) => ms <= 0)) return "now";
+    return waits.some((ms) => ms < GRACE_MS) ? "soon" : "none";
   }
 
   async #carryOn(run: Run): Promise<void> {
@@ -157,7 +179,7 @@ export class Runs {
   async #tell(run: Run, value: ControlValue, untilMonotonicMs: number): Promise<boolean> {
     run.told = true;
     try {
-      await this.#host.control.hold(holdOf(run, value, untilMonotonicMs));
+      await this.#host.control.hold(holdOf(run, value, untilMonotonicMs + GRACE_MS));
       delete run.failingSinceMs;
       return !run.over;
     } catch (thrown) {

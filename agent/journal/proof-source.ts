@@ -1,16 +1,13 @@
+import type { SettlementSource } from "../../attest/flexibility/settlement-source.ts";
 import type { LogIdentity } from "../../attest/identity.ts";
 import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import type { NodeSource } from "../../attest/node-source.ts";
 import { Problem } from "../../attest/problem.ts";
-import type { ProofSource } from "../../attest/proof-source.ts";
 import type { JournalReader } from "./journal-reader.ts";
 import { JournalTree } from "./journal-tree.ts";
 
 /** Proofs out of the device's own journal, for one epoch. */
-export function journalProofSource(
-  journal: JournalReader,
-  identity: LogIdentity,
-): ProofSource & { lifecycle(fromMs: number, toMs: number): readonly number[] } {
+export function journalProofSource(journal: JournalReader, identity: LogIdentity): SettlementSource {
   const { epoch } = identity;
   return {
     identity,

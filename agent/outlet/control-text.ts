@@ -18,7 +18,7 @@ export function controlLines({ control, atMs }: Report): string[] {
   if (control === undefined) return [];
   const { commitments, orders } = control.flexibility;
   return [
-    ...control.devices.map(deviceLine),
+    ...control.devices.map((device) => deviceLine(device, orders)),
     ...commitments.map(
       ({ seq, fromMs, toMs, optedOut }) =>
         `Committed (entry ${seq}): ${isoTime(fromMs)} to ${isoTime(toMs)}` +
@@ -33,14 +33,17 @@ export function controlLines({ control, atMs }: Report): string[] {
   ];
 }
 
-function deviceLine({ device, phase, hold, reverting }: DeviceControlStatus): string {
-  const told = hold === undefined ? PHASES[phase] : `is told: ${holdWords(hold)}`;
-  const back = reverting.length === 0 ? "" : `; has not confirmed the end of ${reverting.join(", ")}`;
-  return `Control of ${device}: ${told}${back}`;
+type Orders = ControlStatus["flexibility"]["orders"];
+
+function deviceLine({ device, phase, hold, reverting }: DeviceControlStatus, orders: Orders): string {
+  if (hold !== undefined) return `Control of ${device}: is told: ${holdWords(hold, orders)}`;
+  if (reverting.length === 0) return `Control of ${device}: ${PHASES[phase]}`;
+  return `Control of ${device}: is told to run by itself again, and has not confirmed the end of ${reverting.join(", ")}`;
 }
 
-function holdWords({ value, authority, orderSeq }: Hold): string {
-  const by = orderSeq === undefined ? authority : `${authority}, entry ${orderSeq}`;
+function holdWords({ value, authority, orderSeq }: Hold, orders: Orders): string {
+  const kind = orders.find(({ seq }) => seq === orderSeq)?.kind ?? authority;
+  const by = orderSeq === undefined ? authority : `${kind}, entry ${orderSeq}`;
   switch (value.kind) {
     case "powerSetpoint":
       return `${value.powerMw > 0 ? "take in" : "give out"} ${powerText(Math.abs(value.powerMw))} (${by})`;

@@ -3,19 +3,13 @@ import { isoTime } from "../iso-time.ts";
 import type { ChannelManifest, Discontinuity, IntervalClose, Leaf } from "../leaf.ts";
 import { decodeLeaf } from "../leaf-codec.ts";
 import { Problem } from "../problem.ts";
-import type { ProofSource } from "../proof-source.ts";
 import { endOf, evidenceOf, spanOf } from "./proof-evidence.ts";
 import { encodeSettlementProof, MAX_SETTLEMENT_BYTES } from "./proof-file.ts";
 import { followersOf } from "./proof-followers.ts";
 import { type ShownLife, shownLife, sortByKind } from "./proof-life.ts";
 import { settlementPart } from "./proof-part.ts";
 import { settle } from "./settle.ts";
-
-/** Where a settlement proof is built from: an agent's journal or a node's store, for one log. */
-export interface SettlementSource extends ProofSource {
-  /** Seqs of the leaves of kinds offer to settlement whose time lies in [fromMs, toMs], ascending. */
-  lifecycle(fromMs: number, toMs: number): readonly number[];
-}
+import type { SettlementSource } from "./settlement-source.ts";
 
 /** Which commitment, and what its log does not hold. */
 export interface SettlementRequest {

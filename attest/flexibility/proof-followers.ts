@@ -4,9 +4,9 @@ import type { Leaf } from "../leaf.ts";
 import { decodeLeaf } from "../leaf-codec.ts";
 import type { Acknowledgement, Actuation, Dispatch, Settlement } from "../leaf-flexibility.ts";
 import { Problem } from "../problem.ts";
-import type { SettlementSource } from "./proof-build.ts";
 import { endOf } from "./proof-evidence.ts";
 import { theDispatch, type Under } from "./proof-life.ts";
+import type { SettlementSource } from "./settlement-source.ts";
 
 const DAY_MS = 86_400_000;
 /** How long behind the event the device's answers and its own account are looked for. */

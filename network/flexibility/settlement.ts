@@ -6,8 +6,9 @@ import {
 } from "../../attest/flexibility/challenge.ts";
 import { challengeSeries, challengeStart } from "../../attest/flexibility/challenge-series.ts";
 import { openChallenge } from "../../attest/flexibility/orders.ts";
-import { buildSettlementProof, type SettlementSource } from "../../attest/flexibility/proof-build.ts";
+import { buildSettlementProof } from "../../attest/flexibility/proof-build.ts";
 import { verifySettlement } from "../../attest/flexibility/proof-verify.ts";
+import type { SettlementSource } from "../../attest/flexibility/settlement-source.ts";
 import { judgeSettlement, type SettlementVerdict } from "../../attest/flexibility/verdict.ts";
 import { LEAF_KINDS, type Leaf } from "../../attest/leaf.ts";
 import { decodeLeaf } from "../../attest/leaf-codec.ts";

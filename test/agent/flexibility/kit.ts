@@ -72,7 +72,7 @@ export class FakeControl implements ControlPort {
     if (code !== undefined) throw new Problem(code, "refused");
     const { value, untilMonotonicMs, authority } = hold;
     const number = "powerMw" in value ? value.powerMw : "limitMw" in value ? value.limitMw : value.kind;
-    const seconds = (untilMonotonicMs - this.#monotonicMs()) / 1000;
+    const seconds = Math.round((untilMonotonicMs - this.#monotonicMs()) / 1000);
     this.told.push(`${authority} ${value.kind} ${number} for ${seconds} s`);
     this.current = hold;
     this.taken(hold);

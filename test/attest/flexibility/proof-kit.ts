@@ -6,10 +6,10 @@ import {
   signDispatch,
   signDispatchList,
 } from "../../../attest/flexibility/orders.ts";
-import type { SettlementSource } from "../../../attest/flexibility/proof-build.ts";
 import { buildSettlementProof } from "../../../attest/flexibility/proof-build.ts";
 import { decodeSettlementProof, encodeSettlementProof } from "../../../attest/flexibility/proof-file.ts";
 import { verifySettlement } from "../../../attest/flexibility/proof-verify.ts";
+import type { SettlementSource } from "../../../attest/flexibility/settlement-source.ts";
 import { encodeTerms, type FlexTerms } from "../../../attest/flexibility/terms.ts";
 import type { Leaf, Unplaced } from "../../../attest/leaf.ts";
 import { decodeLeaf, decodeLeafAt, encodeLeaf } from "../../../attest/leaf-codec.ts";
