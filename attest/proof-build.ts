@@ -1,14 +1,11 @@
-import { compareBytes, concatBytes, equalBytes } from "./bytes.ts";
-import { openCheckpointSize } from "./checkpoint.ts";
 import { isoTime } from "./iso-time.ts";
 import type { IntervalClose, Leaf } from "./leaf.ts";
 import { decodeLeaf } from "./leaf-codec.ts";
-import { buildCutMultiproof } from "./multiproof.ts";
 import { Problem } from "./problem.ts";
-import { encodeProof, joinHashes, type ProofPart } from "./proof.ts";
+import { encodeProof, type ProofPart } from "./proof.ts";
 import { EPOCH_OPEN_SEQ } from "./proof-log.ts";
+import { buildPart, coveringCheckpoint } from "./proof-part.ts";
 import type { KeptCheckpoint, ProofSource } from "./proof-source.ts";
-import { openReceiptSize, receiptKeyHint } from "./receipt.ts";
 import { neededCloses } from "./segments.ts";
 
 /** "This channel, from t0 to t1": both are ends of closes. */
@@ -22,9 +19,6 @@ export interface ProofRequest {
 export interface EpochRequest extends ProofRequest {
   readonly source: ProofSource;
 }
-
-/** How many receipts one size, and how many one part may have. */
-const MAX_RECEIPTS_PER_EDGE = 4;
 
 /**
  * Builds the proof file of an interval within one epoch. Throws `proof-no-interval` when no close begins at `fromMs`
@@ -59,7 +53,7 @@ export function buildFlexibilityProof(source: ProofSource, seq: number): Uint8Ar
       got: leaf.kind,
     });
   const edges = { opening: seq, closing: seq };
-  const part = partOf(source, {
+  const part = buildPart(source, {
     ...{ edges, seqs: [seq], manifests: [leaf.manifestSeq] },
     checkpoint: covering(source)(seq),
   });
@@ -77,7 +71,7 @@ function energyPart(
   const all = source.closes(request.channel, request.fromMs, request.toMs);
   const closes = neededCloses(unbrokenRun(all, request));
   const last = closes.at(-1);
-  return partOf(source, {
+  return buildPart(source, {
     edges: { opening: closes[0]?.openingSeq ?? 0, closing: last?.closingSeq ?? 0 },
     seqs: [...also, ...closes.map(({ seq }) => seq), ...discontinuitySeqs(source, closes)],
     manifests: closes.map(({ manifestSeq }) => manifestSeq),
@@ -85,15 +79,8 @@ function energyPart(
   });
 }
 
-/** The smallest checkpoint that covers a leaf. */
 function covering(source: ProofSource): CheckpointChoice {
-  return (lastSeq) => {
-    const found = source.checkpointOver(lastSeq);
-    if (found !== undefined) return found;
-    throw new Problem("proof-unsigned", "no checkpoint covers what is to be proven yet", {
-      hint: "ask again in a minute; an epoch that is over will not be signed any more",
-    });
-  };
+  return (lastSeq) => coveringCheckpoint(source, lastSeq);
 }
 
 /** The checkpoint of an earlier epoch that the next one names as its end. What lies above it is no part of the key's logs. */
@@ -109,66 +96,6 @@ function closedBy(source: ProofSource, next: ProofSource): CheckpointChoice {
       { where: `epoch ${next.identity.epoch}`, hint: "ask for each part on its own" },
     );
   };
-}
-
-interface PartPlan {
-  /** Seqs of what the claim begins and ends with. */
-  readonly edges: { readonly opening: number; readonly closing: number };
-  readonly seqs: readonly number[];
-  readonly manifests: readonly number[];
-  readonly checkpoint: KeptCheckpoint;
-}
-
-/** The leaves with their proof, and for each edge the last receipt below it and the first ones above. */
-function partOf(source: ProofSource, plan: PartPlan): ProofPart {
-  const size = openCheckpointSize(plan.checkpoint.bytes);
-  const anchors = anchorsOf(source, plan.edges);
-  const receipts = receiptsOf(source, plan, size);
-  const seqs = ascending([...plan.seqs, ...anchors.map(({ seq }) => seq)]);
-  const spare = anchors.map(({ receipt }) => receipt).filter((bytes) => !includes(receipts, bytes));
-  const cuts = ascending(receipts.map(openReceiptSize)).filter((cut) => cut < size);
-  return {
-    checkpoint: plan.checkpoint.bytes,
-    manifests: leavesOf(source, ascending([0, ...plan.manifests])),
-    leaves: leavesOf(source, seqs),
-    hashes: joinHashes(buildCutMultiproof(source.tree(), { size, indices: seqs, cuts })),
-    ...(receipts.length === 0 ? {} : { receipts }),
-    ...(spare.length === 0 ? {} : { anchoredReceipts: spare }),
-  };
-}
-
-function anchorsOf(
-  source: ProofSource,
-  { opening, closing }: PartPlan["edges"],
-): { readonly seq: number; readonly receipt: Uint8Array }[] {
-  const first = source.anchorBelow(opening);
-  const last = source.anchorBelow(closing);
-  const found = [first, last].flatMap((anchor) => anchor ?? []);
-  return found.filter(({ seq }, at) => at === 0 || seq !== found[0]?.seq);
-}
-
-/** The first receipts above the opening edge, if they are not those over the checkpoint itself, and those. */
-function receiptsOf(source: ProofSource, { edges, checkpoint }: PartPlan, size: number): Uint8Array[] {
-  const early = source.checkpointOver(edges.opening);
-  const isEarlier = early !== undefined && openCheckpointSize(early.bytes) < size;
-  const first = isEarlier ? early.receipts.slice(0, MAX_RECEIPTS_PER_EDGE) : [];
-  return [...inOrder(first), ...inOrder(checkpoint.receipts.slice(0, MAX_RECEIPTS_PER_EDGE))];
-}
-
-function inOrder(receipts: readonly Uint8Array[]): Uint8Array[] {
-  return receipts.toSorted((a, b) => compareBytes(receiptKeyHint(a), receiptKeyHint(b)));
-}
-
-function includes(list: readonly Uint8Array[], bytes: Uint8Array): boolean {
-  return list.some((item) => equalBytes(item, bytes));
-}
-
-function ascending(seqs: readonly number[]): number[] {
-  return [...new Set(seqs)].sort((a, b) => a - b);
-}
-
-function leavesOf(source: ProofSource, seqs: readonly number[]): Uint8Array {
-  return concatBytes(...seqs.map((seq) => source.leaf(seq)));
 }
 
 /** What broke the chains between the closes. */

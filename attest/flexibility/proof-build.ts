@@ -7,8 +7,8 @@ import { endOf, evidenceOf, spanOf } from "./proof-evidence.ts";
 import { encodeSettlementProof, MAX_SETTLEMENT_BYTES } from "./proof-file.ts";
 import { followersOf } from "./proof-followers.ts";
 import { type ShownLife, shownLife, sortByKind } from "./proof-life.ts";
-import { settlementPart } from "./proof-part.ts";
 import { settle } from "./settle.ts";
+import { settlementPart } from "./settlement-part.ts";
 import type { SettlementSource } from "./settlement-source.ts";
 
 /** Which commitment, and what its log does not hold. */
