@@ -170,7 +170,7 @@ describe("kilowitness probe", () => {
     const config = [...(await inverter()), "    channels:", "      invertor: { name: roof }"];
     const { code, out } = await probe(config);
     expect(out).toContain(
-      'channels.invertor: the device has no such channel; expected one of inverter; did you mean "inverter"?',
+      'channels.invertor: the device has no such channel; expected one of inverter, got invertor; did you mean "inverter"?',
     );
     expect(code).toBe(1);
   });

@@ -200,7 +200,7 @@ describe("a serial port", () => {
     const peer = await startLinePeer({ framing: "rtu", model }, new SerialLine({ path: far, ...format }));
     later(() => peer.close());
     const terms = quickTerms();
-    const patient = { ...terms, serial: { probeMs: 400, replyMs: 400 } };
+    const patient = { ...terms, serial: { probeMs: 3000, replyMs: 3000 } };
     const [report] = await scan([near], patient);
     expect(report === undefined ? [] : told(report)).toEqual(["9600 8N1 1 acme-coded"]);
     const taken = new SerialLine({ path: near, ...format });

@@ -1,0 +1,26 @@
+import type { AxdrValue } from "./axdr.ts";
+
+const OBIS_BYTES = 6;
+
+/** `A-B:C.D.E*F` (IEC 62056-6-1) of a value that is an OBIS code: six octets. */
+export function obisOf(value: AxdrValue | undefined): string | undefined {
+  if (value?.kind !== "octets" || value.bytes.length !== OBIS_BYTES) return undefined;
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = value.bytes;
+  return `${a}-${b}:${c}.${d}.${e}*${f}`;
+}
+
+/** What is measured, whatever medium and channel it is kept under: `1.8.0` of `1-1:1.8.0*255`. */
+export function quantityOf(code: string): string {
+  return code.slice(code.indexOf(":") + 1, code.indexOf("*"));
+}
+
+/** The meter's clock, under any channel: Kamstrup keeps it at 0-1:1.0.0. */
+export function isClock(code: string): boolean {
+  return /^0-\d+:1\.0\.0\*255$/.test(code);
+}
+
+/** Version of the list: AIDON_V0001, KFM_001, Kamstrup_V0001. */
+export const LIST_VERSION = "1-1:0.2.129*255";
+/** Device ID 1: the meter's number. */
+export const METER_NUMBER = "0-0:96.1.0*255";
+export const CLOCK = "0-0:1.0.0*255";
