@@ -12,6 +12,7 @@ import { ControlDesk } from "./control/desk.ts";
 import { type LeaseRegister, openLeaseRegister } from "./control/lease-register.ts";
 import type { ControlSettings } from "./control/settings.ts";
 import { flexHost } from "./flexibility/agent-host.ts";
+import { flexChannels } from "./flexibility/channels.ts";
 import type { ControlStatus } from "./flexibility/control-report.ts";
 import { FlexDesk } from "./flexibility/desk.ts";
 import { FlexibilityReadings } from "./flexibility/readings.ts";
@@ -171,9 +172,11 @@ export class ControlRoom implements OwnerPort {
   }
 
   #openReadings(): FlexibilityReadings {
-    const { intake, guard } = this.#host;
+    const { config, intake, guard, ledger } = this.#host;
     const numberOf = (device: string, channel: string): number | undefined =>
-      intake.declared().find((one) => one.device === device && one.channel === channel)?.number;
+      flexChannels(ledger.sealer.rules.channels, config.devices).find(
+        (one) => one.device === device && one.channel === channel,
+      )?.number;
     return new FlexibilityReadings({
       ...{ resources: this.#settings.resources, monotonicMs },
       roleOf: (device, channel) => intake.roleOf(device, channel),

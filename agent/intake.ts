@@ -155,13 +155,6 @@ export class Intake implements SampleSink {
     );
   }
 
-  /** The channels that the present epoch has declared, by their numbers in it. */
-  declared(): { readonly number: number; readonly device: string; readonly channel: string }[] {
-    return [...this.#devices].flatMap(([device, { channels }]) =>
-      [...channels].map(([channel, { number }]) => ({ number, device, channel })),
-    );
-  }
-
   /** What a channel measures, as the installer says, or else its driver. */
   roleOf(id: string, channel: string): ChannelRole | undefined {
     const device = this.#devices.get(id);

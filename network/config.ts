@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { LEAST_JUDGED_STEPS } from "../attest/flexibility/challenge.ts";
-import { MOST_STEPS } from "../attest/flexibility/orders.ts";
+import { LEAST_STEPS, MOST_STEPS } from "../attest/flexibility/orders.ts";
 import type { LogLevel } from "../runtime/log.ts";
 import { LOOPBACK_HOSTS } from "../runtime/loopback.ts";
 import { type PeerConfig, peersSchema } from "./exchange/peers-config.ts";
@@ -78,7 +77,7 @@ const flexibilitySchema = z
       ),
     steps: z
       .int()
-      .min(LEAST_JUDGED_STEPS)
+      .min(LEAST_STEPS)
       .max(MOST_STEPS)
       .multipleOf(2, "an even number")
       .default(14)

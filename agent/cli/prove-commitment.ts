@@ -3,7 +3,6 @@ import { parseObject } from "../../attest/cose.ts";
 import { buildSettlementProof } from "../../attest/flexibility/proof-build.ts";
 import { verifySettlement } from "../../attest/flexibility/proof-verify.ts";
 import { isoTime } from "../../attest/iso-time.ts";
-import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import type { Commitment } from "../../attest/leaf-flexibility.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
@@ -96,8 +95,7 @@ function commitmentsOf(journal: JournalReader, epochs: readonly HeldEpoch[]): He
   return epochs.toReversed().flatMap((held) => {
     const { epoch } = held.identity;
     return journal
-      .lifecycleSeqs(epoch, { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER })
-      .flatMap((seq) => journal.leaves(epoch, seq, seq + 1).map((bytes) => decodeLeaf(bytes)))
+      .leavesAt(epoch, journal.lifecycleSeqs(epoch, { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }))
       .filter((leaf) => leaf.kind === "commitment")
       .map((leaf) => ({ leaf, held }));
   });

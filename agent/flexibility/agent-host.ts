@@ -1,6 +1,5 @@
 import type { IntervalClose, Leaf } from "../../attest/leaf.ts";
 import { KNOWN_TIME } from "../../attest/leaf.ts";
-import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import type { OrderRefusedMessage } from "../../attest/messages.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { monotonicMs } from "../../runtime/monotonic.ts";
@@ -64,16 +63,15 @@ export function flexHost(parts: AgentParts): FlexHost {
 function lifecycle({ log: { journal } }: Ledger, epoch: number, fromMs: number): readonly Leaf[] {
   const [first] = journal.lifecycleSeqs(epoch, { fromMs, toMs: LAST_MS });
   if (first === undefined) return [];
-  return journal
-    .lifecycleSeqs(epoch, { fromMs: 0, toMs: LAST_MS })
-    .filter((seq) => seq >= first)
-    .flatMap((seq) => journal.leaves(epoch, seq, seq + 1).map((bytes) => decodeLeaf(bytes)));
+  const all = journal.lifecycleSeqs(epoch, { fromMs: 0, toMs: LAST_MS });
+  return journal.leavesAt(
+    epoch,
+    all.filter((seq) => seq >= first),
+  );
 }
 
 function leafAt({ log: { journal }, sealer }: Ledger, epoch: number, seq: number): Leaf | undefined {
-  const [bytes] = journal.leaves(epoch, seq, seq + 1);
-  if (bytes !== undefined) return decodeLeaf(bytes);
-  return sealer.writer.pending.find((leaf) => leaf.seq === seq);
+  return journal.leavesAt(epoch, [seq])[0] ?? sealer.writer.pending.find((leaf) => leaf.seq === seq);
 }
 
 interface Wanted {
@@ -88,8 +86,7 @@ function closes(
   { epoch, channel, fromMs, toMs }: Wanted,
 ): readonly IntervalClose[] {
   return journal
-    .closeSeqs(epoch, { channel, fromMs, toMs: LAST_MS })
-    .flatMap((seq) => journal.leaves(epoch, seq, seq + 1).map((bytes) => decodeLeaf(bytes)))
+    .leavesAt(epoch, journal.closeSeqs(epoch, { channel, fromMs, toMs: LAST_MS }))
     .filter((leaf) => leaf.kind === "intervalClose")
     .filter(({ t0Ms }) => t0Ms < toMs);
 }

@@ -1,5 +1,5 @@
 import { KNOWN_TIME, type Leaf } from "../../attest/leaf.ts";
-import { LIFECYCLE_KINDS, type LifecycleLeaf } from "../../attest/leaf-flexibility.ts";
+import { isLifecycle } from "../../attest/lifecycle.ts";
 
 /** A statement of statements.sql and what it binds beside the epoch. */
 interface IndexRow {
@@ -19,12 +19,6 @@ export function indexRow(leaf: Leaf): IndexRow | undefined {
   // One that carries the time since boot is of no time that anybody could ask for.
   if (kind !== "flexibility" || leaf.timeQuality < KNOWN_TIME) return undefined;
   return { statement: "addFlexibility", values: { channel: leaf.channel, ms: leaf.timeMs, seq } };
-}
-
-/** Whether the leaf tells of a commitment or a challenge. */
-export function isLifecycle(leaf: Leaf): leaf is LifecycleLeaf {
-  const kinds: readonly string[] = LIFECYCLE_KINDS;
-  return kinds.includes(leaf.kind);
 }
 
 function mark(values: IndexRow["values"]): IndexRow {

@@ -1,4 +1,6 @@
 import { concatBytes, fromHex } from "../../attest/bytes.ts";
+import type { Leaf } from "../../attest/leaf.ts";
+import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { SqliteDatabase } from "../../runtime/database.ts";
 import { JournalRows } from "./journal-rows.ts";
@@ -75,6 +77,11 @@ export class JournalReader {
     return this.rows
       .all<{ bytes: Uint8Array }>("leaves", { epoch, from, to })
       .map(({ bytes }) => new Uint8Array(bytes));
+  }
+
+  /** The leaves at those places, decoded; what is not held is left out. */
+  leavesAt(epoch: number, seqs: readonly number[]): Leaf[] {
+    return seqs.flatMap((seq) => this.leaves(epoch, seq, seq + 1).map((bytes) => decodeLeaf(bytes)));
   }
 
   lastCheckpoint(epoch: number): SizedRow | undefined {

@@ -1,5 +1,4 @@
 import type { ChannelState } from "../../attest/channel-state.ts";
-import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { manifestChange } from "./leaves.ts";
 import type { LogWriter } from "./log-writer.ts";
 
@@ -12,9 +11,7 @@ export function replacementCause(
   epoch: number,
   { last, manifest }: ChannelState,
 ): number {
-  const durable = journal
-    .channelManifestSeqs(epoch)
-    .flatMap((seq) => journal.leaves(epoch, seq, seq + 1).map(decodeLeaf));
+  const durable = journal.leavesAt(epoch, journal.channelManifestSeqs(epoch));
   const before = [...durable, ...pending]
     .filter((leaf) => leaf.kind === "channelManifest")
     .findLast((leaf) => leaf.channel === manifest.channel && leaf.seq < (last?.seq ?? 0));

@@ -1,7 +1,7 @@
 import type { Suite } from "../suite.ts";
 import { type Consistency, consistencyOf, type DeviceFacts } from "./challenge-consistency.ts";
 import { type Lag, lagOf, type PowerSample, samplesWithin, settledMeans } from "./challenge-series.ts";
-import type { ChallengeOrder } from "./orders.ts";
+import { type ChallengeOrder, LEAST_STEPS } from "./orders.ts";
 import { challengePattern, type Sign } from "./pattern.ts";
 import { isBeyondChance, type Response, responseOf, type Share } from "./statistic.ts";
 
@@ -11,7 +11,6 @@ import { isBeyondChance, type Response, responseOf, type Share } from "./statist
  */
 export const RECOMMENDED: Pick<ChallengeOrder, "steps" | "stepMs"> = { steps: 24, stepMs: 31_000 };
 /** Fewer steps have too few patterns: 12 have 924, and 14 have 3432. */
-export const LEAST_JUDGED_STEPS = 14;
 /** Below this a device may move with the pattern, but is not following it. */
 export const LEAST_LISTENING_PPM = 100_000;
 /** A device that can flex does what it is told, give or take a fifth. */
@@ -112,7 +111,7 @@ function isSiteAsked({ order }: ChallengeRun): boolean {
 }
 
 function refusals({ order, startedMs, receivedAtMs }: ChallengeRun): readonly ChallengeCode[] {
-  const codes: ChallengeCode[] = order.steps < LEAST_JUDGED_STEPS ? ["challenge-few-steps"] : [];
+  const codes: ChallengeCode[] = order.steps < LEAST_STEPS ? ["challenge-few-steps"] : [];
   if (startedMs === undefined) return [...codes, "challenge-not-started"];
   if (startedMs > order.startByMs) codes.push("challenge-started-late");
   const latestMs = startedMs + order.steps * order.stepMs + ANSWER_WITHIN_MS;

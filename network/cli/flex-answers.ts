@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { TrackRecord } from "../../attest/flexibility/track-record.ts";
 import { Problem } from "../../attest/problem.ts";
 
 /** What the node answers about flexibility, as far as it is printed. */
@@ -153,21 +154,9 @@ const trackRecord = z.object({
   ...{ disagreements: z.number(), committedMwh: z.number(), deliveredMwh: z.number() },
   challenges: z.record(z.string(), z.number()),
 });
-export interface ListedRecord {
+export interface ListedRecord extends Omit<TrackRecord, "commitments" | "challenges"> {
   readonly epoch: number;
   readonly asOf: string;
-  readonly delivered: number;
-  readonly partial: number;
-  readonly failed: number;
-  /** Of the failed. */
-  readonly unsettled: number;
-  readonly optedOut: number;
-  readonly unavailable: number;
-  readonly notCalled: number;
-  readonly open: number;
-  readonly disagreements: number;
-  readonly committedMwh: number;
-  readonly deliveredMwh: number;
   readonly challenges: Readonly<Record<string, number>>;
 }
 

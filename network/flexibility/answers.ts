@@ -1,8 +1,8 @@
 import { fromHex, toHex } from "../../attest/bytes.ts";
 import { type Recomputed, trackRecord } from "../../attest/flexibility/track-record.ts";
 import { isoTime } from "../../attest/iso-time.ts";
-import { LEAF_KINDS } from "../../attest/leaf.ts";
-import { LIFECYCLE_KINDS, type LifecycleLeaf, SETTLEMENT } from "../../attest/leaf-flexibility.ts";
+import { type LifecycleLeaf, SETTLEMENT } from "../../attest/leaf-flexibility.ts";
+import { isLifecycle } from "../../attest/lifecycle.ts";
 import { Problem } from "../../attest/problem.ts";
 import { deviceKeyOf, limitOf, type Query, requireKnown } from "../http/query.ts";
 import { describeOffer, describeOpen, describeOrder, describeReading } from "./describe.ts";
@@ -136,10 +136,6 @@ export async function describeTrackRecord(parts: FlexAnswers, key: string): Prom
     asOfMs: log.lastMs,
   });
   return { epoch: log.epoch, asOf: isoTime(log.lastMs), ...record };
-}
-
-function isLifecycle(leaf: { readonly kind: string }): leaf is LifecycleLeaf {
-  return LIFECYCLE_KINDS.some((kind) => kind === leaf.kind) && leaf.kind in LEAF_KINDS;
 }
 
 function allOrders({ desk }: FlexAnswers, deviceKey: Uint8Array): KeptOrder[] {

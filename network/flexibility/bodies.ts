@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { dayNumber } from "../../attest/baseline/zone.ts";
 import { fromHex } from "../../attest/bytes.ts";
-import { LEAST_JUDGED_STEPS } from "../../attest/flexibility/challenge.ts";
-import { MOST_STEPS } from "../../attest/flexibility/orders.ts";
+import { LEAST_STEPS, MOST_STEPS } from "../../attest/flexibility/orders.ts";
 import { describeProblem } from "../../attest/problem.ts";
 import { requiredTime } from "../http/query.ts";
 
@@ -147,7 +146,7 @@ export interface ChallengeBody {
 export const challengeBody: z.ZodType<ChallengeBody> = z.strictObject({
   channel,
   siteChannel: channel.exactOptional(),
-  steps: z.int().min(LEAST_JUDGED_STEPS).max(MOST_STEPS).exactOptional(),
+  steps: z.int().min(LEAST_STEPS).max(MOST_STEPS).exactOptional(),
   stepSeconds: z.int().min(1).max(900).exactOptional(),
   midMw: z.int().exactOptional(),
   halfSwingMw: z.int().min(1).exactOptional(),

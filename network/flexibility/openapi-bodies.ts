@@ -1,5 +1,4 @@
-import { LEAST_JUDGED_STEPS } from "../../attest/flexibility/challenge.ts";
-import { MOST_STEPS } from "../../attest/flexibility/orders.ts";
+import { LEAST_STEPS, MOST_STEPS } from "../../attest/flexibility/orders.ts";
 import { listOf, objectOf } from "../http/openapi-parts.ts";
 import { ORDER_STATES } from "./order-record.ts";
 
@@ -54,7 +53,7 @@ export const CALL: object = strict(
 export const CHALLENGE: object = strict(
   {
     ...{ channel: CHANNEL, siteChannel: CHANNEL, stepSeconds: RAMP, midMw: INTEGER, halfSwingMw: RAMP },
-    steps: { type: "integer", minimum: LEAST_JUDGED_STEPS, maximum: MOST_STEPS, multipleOf: 2 },
+    steps: { type: "integer", minimum: LEAST_STEPS, maximum: MOST_STEPS, multipleOf: 2 },
     startBy: TIME,
   },
   ["channel"],
