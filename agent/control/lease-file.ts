@@ -92,6 +92,7 @@ export function parseLeaseFile(content: string, where: string): LeaseFile {
     throw new Problem("control-leases-damaged", "the file of leases is damaged", {
       where,
       got: issue === undefined ? describeProblem(cause).message : `${issue.path.join(".")}: ${issue.message}`,
+      hint: "start the agent: it ends every command of every device in control.resources, and keeps a copy of the file",
       cause,
     });
   }
