@@ -13,7 +13,7 @@ import { ControlRoom } from "./control-room.ts";
 import { Guard } from "./guard.ts";
 import { Enroller } from "./identity/enroller.ts";
 import { Intake } from "./intake.ts";
-import { countBoot } from "./journal/boot-count.ts";
+import { bootOf, noteBoot } from "./journal/boot-count.ts";
 import type { OpenedLog } from "./journal/open-log.ts";
 import { keepingOf } from "./journal/retention-settings.ts";
 import { LogMemory } from "./outlet/log-memory.ts";
@@ -199,11 +199,10 @@ export class Agent {
   #openSealer(log: OpenedLog): Sealer {
     const { config } = this.#options;
     const { reason, continues, opensAt } = log;
-    const bootsBefore = log.journal.note("bootCount");
-    const bootCount = countBoot(log);
+    const boot = bootOf(log);
     const sealer = new Sealer({
       ...{ journal: log.journal, clock: this.#time.clock, signer: this.#signer, saltKey: this.#key.saltKey },
-      ...{ rules: log.rules, openBlock: log.openBlock, bootCount },
+      ...{ rules: log.rules, openBlock: log.openBlock, bootCount: boot.count },
       ...(opensAt === undefined ? {} : { opensAt }),
     });
     if (sealer.rules.size > 0) {
@@ -214,7 +213,8 @@ export class Agent {
           hint: "the length of intervals is fixed when a log is opened",
         });
       }
-      this.#time.reopened(sealer, String(bootCount) !== bootsBefore);
+      this.#time.reopened(sealer, boot.isNew);
+      noteBoot(log, boot);
       return sealer;
     }
     const { name, ...site } = config.site;
@@ -225,7 +225,7 @@ export class Agent {
         deviceKey: this.#signer.publicKey,
         agentVersion: VERSION,
         assuranceTier: TIER_KEY_IN_FILE,
-        bootCount,
+        bootCount: boot.count,
         intervalMs: config.intervalSeconds * 1000,
         ...(name === undefined ? {} : { site: name }),
         ...site,
@@ -233,6 +233,7 @@ export class Agent {
       reason === undefined ? undefined : { reason, ...continues },
     );
     sealer.commit();
+    noteBoot(log, boot);
     return sealer;
   }
 

@@ -50,13 +50,17 @@ export class TimeKeeper {
     this.#sayQuality();
   }
 
-  /** States what changed between the last leaf of the log and now. `rebooted`: since the machine was started anew. */
+  /**
+   * States what changed between the last leaf of the log and now; durable when this returns. `rebooted`: since the machine
+   * was started anew.
+   */
   reopened(sealer: Sealer, rebooted: boolean): void {
     const before = sealer.rules.lastTime;
     const after = this.clock.now();
     // Two starts count from two instants, whatever the numbers are.
     if (rebooted && !isKnown(before) && !isKnown(after)) sealer.stepClock({ before, after });
     else sealer.reconcileClock();
+    sealer.commit();
   }
 
   /** Once a second, and before anything that will be sealed with a time. */

@@ -167,11 +167,12 @@ class Life {
   }
 
   #restart(rebooted: boolean, manifest: boolean): void {
-    this.#bench.log.journal.close();
+    const { journal } = this.#bench.log;
+    // What was not committed is lost.
+    this.#trueMsOf.length = Math.min(this.#trueMsOf.length, journal.size(1));
+    journal.close();
     this.#bench = new ClockBench(this.#path, this.#machine, { rebooted });
     if (manifest) this.#bench.declare(`${this.#trueMs}`);
-    // What was not committed is lost.
-    this.#trueMsOf.length = Math.min(this.#trueMsOf.length, this.#bench.log.journal.size(1));
   }
 
   #noteTruth(): void {

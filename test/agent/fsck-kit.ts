@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
-import { countBoot } from "../../agent/journal/boot-count.ts";
+import { bootOf, noteBoot } from "../../agent/journal/boot-count.ts";
 import { openCheckpoint } from "../../attest/checkpoint.ts";
 import { nativeSuite } from "../../attest/native.ts";
 import { RULE_VERSION, signReceipt } from "../../attest/receipt.ts";
@@ -155,7 +155,7 @@ export function dump(path: string, seen: (table: string, row: Cells) => Cells): 
  */
 export async function writtenJournal(folder: string): Promise<string> {
   const home = new Home(folder);
-  countBoot(home.bench.log);
+  noteBoot(home.bench.log, bootOf(home.bench.log));
   await home.read(20).stateFlexibility(500_000).witness();
   await home.read(270).sign();
   home.close();
