@@ -112,5 +112,7 @@ export interface DriverDefinition<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly summary: string;
   readonly schema: Schema;
+  /** Options that are paths of files: a relative one is seen from the folder of the configuration. */
+  readonly files?: readonly string[];
   open(options: z.output<Schema>): MeterDriver;
 }

@@ -53,7 +53,7 @@ export function loadAgentConfig(path: string, drivers: DriverCatalogue = driverC
     throw configProblem(path, issuesOf(result.error, { schema: configSchema, value, at: [] }));
   const { data } = result;
   const catalogue = withOwnDrivers(drivers, data.drivers, from);
-  const opened = data.devices.map((raw, index) => openDevice(raw, { index, catalogue, config: data }));
+  const opened = data.devices.map((raw, index) => openDevice(raw, { index, catalogue, config: data, from }));
   const issues = [
     ...repeated(data.devices, { list: "devices", key: "id" }),
     ...repeated(data.nodes, { list: "nodes", key: "key" }),
@@ -111,15 +111,17 @@ interface Surroundings {
   readonly index: number;
   readonly catalogue: DriverCatalogue;
   readonly config: RawConfig;
+  /** Makes a path of the configuration absolute. */
+  readonly from: (file: string) => string;
 }
 
-function openDevice(raw: RawDevice, { index, catalogue, config }: Surroundings): Opened {
+function openDevice(raw: RawDevice, { index, catalogue, config, from }: Surroundings): Opened {
   const at = ["devices", index];
   if (!catalogue.names.includes(raw.driver))
     return { issues: [unknownDriver(raw.driver, { at, catalogue })] };
   const definition = catalogue.find(raw.driver);
-  const own = Object.fromEntries(Object.entries(raw).filter(([key]) => !COMMON_DEVICE_KEYS.includes(key)));
   const { schema } = definition;
+  const own = ownOptions(raw, definition, from);
   const result = schema.safeParse(own);
   if (!result.success)
     return { issues: issuesOf(result.error, { schema, value: own, at, moreKeys: COMMON_DEVICE_KEYS }) };
@@ -129,6 +131,21 @@ function openDevice(raw: RawDevice, { index, catalogue, config }: Surroundings):
   const intervalMs = configuredMs === 0 ? Math.min(DEFAULT_SAMPLING_MS, mostMs) : configuredMs;
   const device = { id, definition, options: result.data, intervalMs, channels };
   return { device, issues: intervalMs > mostMs ? [tooSeldom(raw, at, mostMs)] : [] };
+}
+
+/** The driver's own part of a device's entry, with its files as absolute paths. */
+function ownOptions(
+  raw: RawDevice,
+  { files = [] }: DriverDefinition,
+  from: Surroundings["from"],
+): Record<string, unknown> {
+  const isFile = (key: string, value: unknown): value is string =>
+    files.includes(key) && typeof value === "string" && value !== "";
+  return Object.fromEntries(
+    Object.entries(raw)
+      .filter(([key]) => !COMMON_DEVICE_KEYS.includes(key))
+      .map(([key, value]) => [key, isFile(key, value) ? from(value) : value]),
+  );
 }
 
 function unknownDriver(

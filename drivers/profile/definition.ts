@@ -72,6 +72,7 @@ export const profileDriver: DriverDefinition = {
   name: "profile",
   summary: "A Modbus device by a profile of your own",
   schema: ownSchema,
+  files: ["profile"],
   open(options: z.output<typeof ownSchema>): ProfileDevice {
     const compiled = compileProfile("profile", loadProfile(options.profile));
     return new ProfileDevice(compiled, completed(compiled, options));

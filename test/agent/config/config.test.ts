@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -289,6 +289,18 @@ function undescribed(schema: z.core.$ZodType, path: string): string[] {
     return undescribed(schema.def.innerType, path);
   return [];
 }
+
+describe("a driver's file", () => {
+  it("is seen from the folder of the configuration, as every path", () => {
+    const profile = join(import.meta.dirname, "../../../drivers/profiles/eastron-sdm630.yaml");
+    copyFileSync(profile, join(folder, "mine.yaml"));
+    const device = ["  - id: own", "    driver: profile", "    profile: mine.yaml", "    host: 127.0.0.1"];
+    expect(load(...HEAD, ...device).devices[0]?.options).toMatchObject({
+      profile: join(folder, "mine.yaml"),
+    });
+    expect(refusal(...HEAD, ...device.map((line) => line.replace("mine", "other")))).toContain("other.yaml");
+  });
+});
 
 describe("the project's own configuration", () => {
   it("describes every key", () => {
