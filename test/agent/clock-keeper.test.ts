@@ -52,17 +52,6 @@ describe("the clock and the log", () => {
     return bench.leaves().flatMap((leaf) => (leaf.kind === "intervalClose" ? [leaf] : []));
   }
 
-  it("says that the machine was started anew, whatever becomes of the program that found it out", () => {
-    Object.assign(machine, { ntp: false, battery: false });
-    const bench = open();
-    bench.run(3);
-    const started = reboot(bench, machine.wall);
-    // Killed at once: nothing was committed since.
-    opened.splice(opened.indexOf(started), 1);
-    started.log.journal.close();
-    expect(open().steps()).toHaveLength(1);
-  });
-
   it.each([-14, 14])(
     "seals the reading right behind a step of %i days on the new clock, and the one before on the old",
     (days) => {
