@@ -1,150 +1,100 @@
 import { Problem } from "../../attest/problem.ts";
-import type { Framed, Framer } from "../telegram/telegram.ts";
+import { type Examination, type FrameFormat, type Place, StreamFramer } from "../telegram/stream-framer.ts";
 import { END_OF_FILE, ESCAPE, endFault, escapeProblem, isFour, START_BYTES, VERSION_1 } from "./transport.ts";
 
 /** Meters push less than 1 kB; a list with signatures and public keys stays below 2 kB. */
 export const MAX_FILE_BYTES: number = 16 * 1024;
 
-const START: Uint8Array = Uint8Array.from({ length: START_BYTES }, (_, at) => (at < 4 ? ESCAPE : VERSION_1));
-
-type State = "hunting" | "data" | "escape";
+const ESCAPE_BYTES = 4;
+/** An escape and the four bytes behind it. */
+const SEQUENCE_BYTES = 8;
 
 /**
- * Finds SML files in a stream of bytes (BSI TR-03109-1, Annex IV part b, transport protocol version 1:
- * `1B1B1B1B 01010101 messages fill 1B1B1B1B 1A fill-count checksum`). A telegram is a whole file with its transport,
- * as it was sent. The outcomes depend only on the bytes, never on how they are cut into chunks. Bytes between files
- * are no event.
+ * SML files in a stream of bytes (BSI TR-03109-1, Annex IV part b, transport protocol version 1:
+ * `1B1B1B1B 01010101 messages fill 1B1B1B1B 1A fill-count checksum`). A telegram is a whole file with its transport, as it
+ * was sent. Bytes between files are no event. The bytes of a start within a file are data where they stand behind an
+ * escape, and a start where the file before was cut off after `1B1B1B1B`: the checksum tells.
  */
-export class SmlFramer implements Framer {
-  readonly #buffer: Uint8Array = new Uint8Array(MAX_FILE_BYTES);
-  readonly #start = new StartDetector();
-  #state: State = "hunting";
-  #length = 0;
-  /** Stream offset of the next byte. */
-  #position = 0;
-  /** Stream offset of the first byte of the buffer. */
-  #fileAt = 0;
-  /** Escape bytes in a row at the end of the data. */
-  #run = 0;
-  /** Where the four bytes after an escape begin. */
-  #escapeAt = 0;
-  /**
-   * Where within the file something stands that could be the start of the next; 0 for nowhere. It is data where a
-   * message has the bytes of a start, and a start where the file before was cut off after `1B 1B 1B 1B`: the checksum
-   * tells.
-   */
-  #restartAt = 0;
+export const smlFormat: FrameFormat = {
+  maxBytes: MAX_FILE_BYTES,
+  find(bytes, from) {
+    let at = bytes.indexOf(ESCAPE, from);
+    while (at !== -1 && !mayStart(bytes, at)) at = bytes.indexOf(ESCAPE, at + 1);
+    return at === -1 ? bytes.length : at;
+  },
+  examine: examined,
+  cut(bytes, offset) {
+    return bytes.length < START_BYTES || !mayStart(bytes, 0)
+      ? undefined
+      : refusal("sml-truncated", "the stream ended within a file", { length: bytes.length, offset });
+  },
+};
 
-  push(bytes: Uint8Array): readonly Framed[] {
-    const outcomes: Framed[] = [];
-    for (const byte of bytes) this.#take(byte, outcomes);
-    return outcomes;
-  }
-
-  end(): readonly Framed[] {
-    if (this.#state === "hunting") return [];
-    this.#state = "hunting";
-    return [this.#refusal("sml-truncated", "the stream ended within a file")];
-  }
-
-  #take(byte: number, outcomes: Framed[]): void {
-    const started = this.#start.take(byte);
-    this.#position += 1;
-    if (this.#state !== "hunting") this.#append(byte, outcomes);
-    if (this.#state === "data") this.#takeData(byte, started);
-    else if (this.#state === "escape") this.#takeEscape(outcomes);
-    else if (started) this.#begin();
-  }
-
-  #append(byte: number, outcomes: Framed[]): void {
-    if (this.#length === MAX_FILE_BYTES) {
-      outcomes.push(this.#refusal("sml-oversized", "more bytes than any file has"));
-      if (!this.#restart()) {
-        this.#state = "hunting";
-        return;
-      }
-    }
-    this.#buffer[this.#length] = byte;
-    this.#length += 1;
-  }
-
-  #begin(): void {
-    this.#buffer.set(START);
-    this.#length = START_BYTES;
-    this.#fileAt = this.#position - START_BYTES;
-    this.#run = 0;
-    this.#restartAt = 0;
-    this.#state = "data";
-  }
-
-  #takeData(byte: number, started: boolean): void {
-    if (started) this.#restartAt = this.#length - START_BYTES;
-    this.#run = byte === ESCAPE ? this.#run + 1 : 0;
-    if (this.#run < 4) return;
-    this.#run = 0;
-    this.#escapeAt = this.#length;
-    this.#state = "escape";
-  }
-
-  #takeEscape(outcomes: Framed[]): void {
-    const at = this.#escapeAt;
-    if (this.#length < at + 4) return;
-    if (this.#buffer[at] === END_OF_FILE) this.#finish(outcomes);
-    else if (isFour(this.#buffer, at, ESCAPE)) this.#state = "data";
-    else if (isFour(this.#buffer, at, VERSION_1)) {
-      this.#length -= START_BYTES;
-      outcomes.push(this.#refusal("sml-truncated", "the next file began before this one ended"));
-      this.#begin();
-    } else {
-      outcomes.push({ kind: "refused", offset: this.#fileAt, problem: escapeProblem(at - 4, this.#buffer) });
-      this.#state = "hunting";
-    }
-  }
-
-  #finish(outcomes: Framed[]): void {
-    const problem = endFault(this.#buffer.subarray(0, this.#length));
-    this.#state = "hunting";
-    if (problem === undefined) {
-      outcomes.push({ kind: "telegram", offset: this.#fileAt, bytes: this.#buffer.slice(0, this.#length) });
-      this.#start.reset();
-      return;
-    }
-    outcomes.push({ kind: "refused", offset: this.#fileAt, problem });
-    if (this.#restart()) this.#finish(outcomes);
-  }
-
-  /** Drops what stands before the likelier start; false where there is none. */
-  #restart(): boolean {
-    const at = this.#restartAt;
-    if (at === 0) return false;
-    this.#buffer.copyWithin(0, at, this.#length);
-    this.#length -= at;
-    this.#escapeAt -= at;
-    this.#fileAt += at;
-    this.#restartAt = 0;
-    return true;
-  }
-
-  #refusal(code: string, what: string): Framed {
-    const where = `file of ${this.#length} bytes at stream offset ${this.#fileAt}`;
-    return { kind: "refused", offset: this.#fileAt, problem: new Problem(code, what, { where }) };
+/** Finds SML files in a stream of bytes, whatever pieces it comes in. */
+export class SmlFramer extends StreamFramer {
+  constructor() {
+    super(smlFormat);
   }
 }
 
-/** Watches every byte for `1B 1B 1B 1B 01 01 01 01`; more than four escapes before the rest are noise. */
-class StartDetector {
-  #matched = 0;
+/** Whether what is there of eight bytes is of a start. */
+function mayStart(bytes: Uint8Array, at: number): boolean {
+  const end = Math.min(at + START_BYTES, bytes.length);
+  for (let index = at; index < end; index += 1)
+    if (bytes[index] !== (index - at < ESCAPE_BYTES ? ESCAPE : VERSION_1)) return false;
+  return true;
+}
 
-  take(byte: number): boolean {
-    if (byte === VERSION_1 && this.#matched >= 4) this.#matched += 1;
-    else if (byte === ESCAPE) this.#matched = this.#matched <= 4 ? Math.min(this.#matched + 1, 4) : 1;
-    else this.#matched = 0;
-    if (this.#matched < START_BYTES) return false;
-    this.#matched = 0;
-    return true;
+function examined(bytes: Uint8Array, { offset, scanned }: Place): Examination {
+  if (bytes.length < START_BYTES) return { kind: "incomplete", need: START_BYTES };
+  let from = Math.max(scanned, START_BYTES);
+  for (;;) {
+    const at = escapeAt(bytes, from);
+    if (at + SEQUENCE_BYTES > MAX_FILE_BYTES) return oversized(offset);
+    if (at + SEQUENCE_BYTES > bytes.length) return waiting(bytes.length, at);
+    if (!isFour(bytes, at + ESCAPE_BYTES, ESCAPE)) return ended(bytes, at, offset);
+    from = at + SEQUENCE_BYTES;
   }
+}
 
-  reset(): void {
-    this.#matched = 0;
+/** Where the first four escape bytes in a row at or after `from` begin, or would begin with bytes that are still to come. */
+function escapeAt(bytes: Uint8Array, from: number): number {
+  let run = 0;
+  for (let at = from; at < bytes.length; at += 1) {
+    run = bytes[at] === ESCAPE ? run + 1 : 0;
+    if (run === ESCAPE_BYTES) return at + 1 - run;
   }
+  return Math.max(from, bytes.length - run);
+}
+
+function waiting(length: number, at: number): Examination {
+  const need = at + ESCAPE_BYTES <= length ? at + SEQUENCE_BYTES : length + 1;
+  return { kind: "incomplete", need, scanned: at };
+}
+
+/** What four bytes behind an escape say that is no data: the end, the next file's start, or nothing that exists. */
+function ended(bytes: Uint8Array, at: number, offset: number): Examination {
+  if (bytes[at + ESCAPE_BYTES] === END_OF_FILE) {
+    const length = at + SEQUENCE_BYTES;
+    const problem = endFault(bytes.subarray(0, length));
+    return problem === undefined ? { kind: "telegram", length } : { kind: "refused", length, problem };
+  }
+  if (!isFour(bytes, at + ESCAPE_BYTES, VERSION_1))
+    return { kind: "refused", length: at + SEQUENCE_BYTES, problem: escapeProblem(at, bytes) };
+  const what = "the next file began before this one ended";
+  return { kind: "refused", length: at, problem: refusal("sml-truncated", what, { length: at, offset }) };
+}
+
+function oversized(offset: number): Examination {
+  const length = MAX_FILE_BYTES;
+  const problem = refusal("sml-oversized", "more bytes than any file has", { length, offset });
+  return { kind: "refused", length, problem };
+}
+
+function refusal(
+  code: string,
+  what: string,
+  { length, offset }: { readonly length: number; readonly offset: number },
+): Problem {
+  return new Problem(code, what, { where: `file of ${length} bytes at stream offset ${offset}` });
 }

@@ -146,6 +146,15 @@ describe("SML framing", () => {
     expect(MAX_FILE_BYTES).toBeLessThan(40_000);
   });
 
+  it("takes a file of as many bytes as it keeps, and none that is longer", () => {
+    const ofLength = (length: number): Uint8Array =>
+      sealed(join(START, new Uint8Array(length - 16).fill(0x76), hex("1b1b1b1b1a00")));
+    const longest = ofLength(MAX_FILE_BYTES);
+    expect(longest).toHaveLength(MAX_FILE_BYTES);
+    expect(said(frame(longest, 64))).toEqual([{ kind: "telegram", offset: 0, bytes: longest }]);
+    expect(refusals(frame(ofLength(MAX_FILE_BYTES + 1), 64))).toEqual(["sml-oversized at 0"]);
+  });
+
   it("answers an endless stream of starts, of escapes and of escaped starts with refusals only", () => {
     for (const piece of ["1b1b1b1b01010101", "1b", "1b1b1b1b1b1b1b1b01010101", "01010101", "1b1b1b1b1a"]) {
       const stream = join(START, hex(piece.repeat(8_000)));
