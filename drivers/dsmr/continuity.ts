@@ -3,29 +3,29 @@ import type { MeterIdentity } from "../driver.ts";
 import { READ_CODES } from "./reading.ts";
 import type { Telegram } from "./telegram.ts";
 
-/** `driver-identity-changed` unless the telegram comes from the meter that was identified. */
-export function requireSameMeter(known: MeterIdentity, found: MeterIdentity): void {
-  if (known.make === found.make && known.model === found.model && known.serial === found.serial) return;
-  throw new Problem("driver-identity-changed", "another meter speaks on this line", {
-    expected: nameOf(known),
-    got: nameOf(found),
-    hint: "if the meter was replaced, have it identified again",
-  });
-}
-
-function nameOf(identity: MeterIdentity): string {
-  return `${identity.make} ${identity.model} ${identity.serial}`.trim();
-}
-
 /**
- * Remembers which objects a meter prints. In a telegram without checksum a lost line shows in nothing else: a sum
- * of the tariffs that are left would be a register that fell.
+ * Remembers what a meter prints. In a telegram without checksum a lost line shows in nothing else: a sum of the tariffs
+ * that are left would be a register that fell.
  */
 export class PrintedObjects {
+  #meter: string | undefined;
   #codes: ReadonlySet<string> = new Set();
+  #checksumSeen = false;
 
-  /** Throws a Problem `dsmr-incomplete` when an object that earlier telegrams printed is missing. */
-  require(telegram: Telegram): void {
+  /**
+   * Throws a Problem `dsmr-incomplete` when an object that earlier telegrams of this meter printed is missing, and
+   * `dsmr-checksum` when the checksum is.
+   */
+  require(meter: MeterIdentity, telegram: Telegram): void {
+    if (telegram.checksum === "verified") this.#checksumSeen = true;
+    else if (this.#checksumSeen) throw checksumMissing();
+    const name = `${meter.make} ${meter.model} ${meter.serial}`;
+    this.#meter ??= name;
+    // Another meter is refused by whoever listens; what it prints says nothing of this one.
+    if (this.#meter === name) this.#requireObjects(telegram);
+  }
+
+  #requireObjects(telegram: Telegram): void {
     const printed = new Set(READ_CODES.filter((code) => telegram.objects.has(code)));
     const missing = [...this.#codes].filter((code) => !printed.has(code));
     if (telegram.checksum === "absent" && missing.length > 0) {
@@ -40,6 +40,14 @@ export class PrintedObjects {
 
   /** Another meter may print other objects. */
   forget(): void {
+    this.#meter = undefined;
     this.#codes = new Set();
+    this.#checksumSeen = false;
   }
+}
+
+function checksumMissing(): Problem {
+  return new Problem("dsmr-checksum", "the checksum is missing, and this meter printed one before", {
+    where: "telegram",
+  });
 }

@@ -6,9 +6,10 @@ export type Units = Readonly<Record<string, number>>;
 
 export const ENERGY_UNITS: Units = { Wh: 3, kWh: 6, MWh: 9 };
 export const POWER_UNITS: Units = { W: 3, kW: 6 };
-export const VOLTAGE_UNITS: Units = { V: 3 };
-export const CURRENT_UNITS: Units = { A: 3 };
-export const FREQUENCY_UNITS: Units = { Hz: 3 };
+/** Meters in Lithuania print kV, kA and kHz (github.com/esphome-libs/dsmr_parser pull request 17, a telegram of ESO). */
+export const VOLTAGE_UNITS: Units = { V: 3, kV: 6 };
+export const CURRENT_UNITS: Units = { A: 3, kA: 6 };
+export const FREQUENCY_UNITS: Units = { Hz: 3, kHz: 6 };
 
 /** A printed value in thousandths of the base unit (mWh, mW, mV, mA, mHz), and the step of its last digit. */
 export interface Quantity {

@@ -1,39 +1,37 @@
 import { z } from "zod";
 import type { DriverDefinition, MeterDriver } from "../driver.ts";
-import { lineSchema, type SerialFormat } from "../line/address.ts";
+import { lineSchema } from "../line/address.ts";
 import { createLine } from "../line/create.ts";
+import { readKeyFile } from "../telegram/key-file.ts";
+import { listeningOptions } from "../telegram/listening-options.ts";
+import { CENTRAL_EUROPE_MINUTES, DSMR_4_AND_5 } from "./listening.ts";
 import { P1Meter } from "./meter.ts";
-
-/** DSMR 4 and 5 (5.0.2 P1, 5.12). Meters of DSMR 2.2 and 3 want `?baud=9600&format=7E1`. */
-const DSMR_4_AND_5: SerialFormat = { baudRate: 115_200, dataBits: 8, parity: "none", stopBits: 1 };
 
 const schema = z.strictObject({
   line: lineSchema.describe(
     "serial:///dev/serial/by-id/NAME (115200 8N1; ?baud=9600&format=7E1 for DSMR 2.2 and 3) or tcp://HOST:PORT",
   ),
-  silenceMs: z
-    .int()
-    .min(1_000)
-    .max(3_600_000)
-    .default(30_000)
-    .describe("reopen the line after this long without a byte, report after this long without a telegram"),
-  identifyTimeoutMs: z
-    .int()
-    .min(1_000)
-    .max(600_000)
-    .default(15_000)
-    .describe("wait this long for a telegram"),
+  ...listeningOptions({ silenceMs: 30_000, identifyTimeoutMs: 15_000 }),
   winterOffsetMinutes: z
     .int()
     .min(-720)
     .max(840)
-    .default(60)
+    .default(CENTRAL_EUROPE_MINUTES)
     .describe("the meter's winter time ahead of UTC: 60 for CET, 120 for EET"),
-  staleAfterMs: z
-    .int()
-    .min(1_000)
+  keyFile: z
+    .string()
+    .min(1)
     .optional()
-    .describe("mark readings as stale whose meter time is older than this; left out: never"),
+    .describe(
+      "file with the encryption key of the P1 port, 32 hexadecimal digits; only encrypted telegrams are read then",
+    ),
+  authenticationKeyFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "file with the authentication key, 32 hexadecimal digits; left out: that of all meters in Luxembourg",
+    ),
 });
 
 type P1DriverOptions = z.output<typeof schema>;
@@ -42,9 +40,18 @@ type P1DriverOptions = z.output<typeof schema>;
 export const dsmrP1Driver: DriverDefinition = {
   name: "dsmr-p1",
   summary:
-    "Smart meters with a P1 port: NL, BE, LU, SE, HU, AT, CH, LT (DSMR 2.2 to 5, eMUCS; not encrypted)",
+    "Smart meters with a P1 port, plain or encrypted: NL, BE, LU, SE, HU, AT, CH, LT (DSMR 2.2 to 5, eMUCS)",
   schema,
-  open({ line, ...options }: P1DriverOptions): MeterDriver {
-    return new P1Meter(options, { createLine: () => createLine(line, DSMR_4_AND_5), nowMs: Date.now });
+  open({ line, keyFile, authenticationKeyFile, ...options }: P1DriverOptions): MeterDriver {
+    const keys = {
+      ...(keyFile === undefined ? {} : { key: readKeyFile(keyFile) }),
+      ...(authenticationKeyFile === undefined
+        ? {}
+        : { authenticationKey: readKeyFile(authenticationKeyFile) }),
+    };
+    return new P1Meter(
+      { ...options, keys },
+      { createLine: () => createLine(line, DSMR_4_AND_5), nowMs: Date.now },
+    );
   },
 };

@@ -1,6 +1,7 @@
 import { Problem } from "../../attest/problem.ts";
-import { crc16Arc } from "./checksum.ts";
-import { CipherFrameDetector } from "./cipher-frame.ts";
+import { type Examination, type FrameFormat, type Place, StreamFramer } from "../telegram/stream-framer.ts";
+import { CIPHER_TAG, cutCipherFrame, examineCipherFrame } from "./cipher-frame.ts";
+import { wholeTelegram } from "./whole-telegram.ts";
 
 /** More than any meter sends; a text message alone may have 2 kB. */
 export const MAX_TELEGRAM_BYTES: number = 16 * 1024;
@@ -13,172 +14,106 @@ const SLASH = 0x2f;
 const EXCLAMATION = 0x21;
 const LF = 0x0a;
 
-/** A whole telegram from `/` to the line feed after `!`. */
-export interface RawTelegram {
-  readonly kind: "telegram";
-  readonly bytes: Uint8Array;
-  /** DSMR 2.2 and 3 print no checksum: then the lines alone must prove themselves. */
-  readonly checksum: "verified" | "absent";
+/**
+ * P1 telegrams (DSMR 5.0.2 P1, 6.2: `/XXX5 identification CR LF CR LF data ! CRC CR LF`) and encrypted frames around
+ * them. No object prints a `/`: behind the identification one begins the next telegram, after lost bytes, too.
+ */
+export const p1Format: FrameFormat = {
+  maxBytes: MAX_TELEGRAM_BYTES,
+  find: (bytes, from) => {
+    const at = bytes.subarray(from).findIndex((byte) => byte === SLASH || byte === CIPHER_TAG);
+    return at < 0 ? bytes.length : from + at;
+  },
+  examine: (bytes, place) =>
+    bytes[0] === SLASH ? examineTelegram(bytes, place) : examineCipherFrame(bytes, place, MAX_TELEGRAM_BYTES),
+  cut: (bytes) => {
+    if (bytes[0] !== SLASH) return cutCipherFrame(bytes);
+    const identified = typeof identificationEnd(bytes) === "number";
+    return identified ? truncated(bytes.length, "the stream ended within a telegram") : undefined;
+  },
+};
+
+/** Finds P1 telegrams, plain or encrypted, in a stream of bytes. */
+export class P1Framer extends StreamFramer {
+  constructor() {
+    super(p1Format);
+  }
 }
 
-/** Something that began like a telegram and is none. */
-export interface RefusedTelegram {
-  readonly kind: "refused";
-  readonly problem: Problem;
+/** What stands at a `/`. A slash in noise is no event; a telegram that never ended is. */
+export function examineTelegram(bytes: Uint8Array, { scanned }: Pick<Place, "scanned">): Examination {
+  const body = identificationEnd(bytes);
+  if (body === "noise") return { kind: "noise" };
+  if (body === "incomplete") return { kind: "incomplete", need: bytes.length + 1 };
+  const limit = MAX_TELEGRAM_BYTES - MAX_CHECKSUM_LINE_BYTES;
+  const from = Math.max(body, scanned);
+  const found = bytes.subarray(from, limit).findIndex((byte) => byte === SLASH || byte === EXCLAMATION);
+  const at = from + found;
+  if (found >= 0 && bytes[at] === SLASH) return refusedAt(at, overtaken(at));
+  if (found >= 0) return examineEnd(bytes, at + 1);
+  if (bytes.length >= limit) return refusedAt(limit, oversized(limit));
+  return { kind: "incomplete", need: bytes.length + 1, scanned: bytes.length };
 }
 
-export type FramingOutcome = RawTelegram | RefusedTelegram;
-
-type State = "hunting" | "identification" | "body" | "checksum";
+/** The line after `!`, which begins at `at`. */
+function examineEnd(bytes: Uint8Array, at: number): Examination {
+  const line = bytes.subarray(at, at + MAX_CHECKSUM_LINE_BYTES - 1);
+  const end = line.findIndex((byte) => byte === LF || byte === SLASH);
+  if (end >= 0 && line[end] === SLASH) return refusedAt(at + end, overtaken(at + end));
+  // The last byte before is the `!`, which is looked at again.
+  if (end < 0 && line.length < MAX_CHECKSUM_LINE_BYTES - 1)
+    return { kind: "incomplete", need: bytes.length + 1, scanned: at - 1 };
+  const length = end < 0 ? at + line.length : at + end + 1;
+  try {
+    wholeTelegram(bytes.subarray(0, length));
+    return { kind: "telegram", length };
+  } catch (error) {
+    if (error instanceof Problem) return refusedAt(length, error);
+    throw error;
+  }
+}
 
 /**
- * Finds P1 telegrams in a stream of bytes (DSMR 5.0.2 P1, 6.2: `/XXX5 identification CR LF CR LF data ! CRC CR LF`).
- * The outcomes depend only on the bytes, never on how they are cut into chunks. `/` begins a telegram wherever it
- * stands, since no object prints one: after lost bytes the next telegram is found again.
+ * Where the body begins: behind the first line (IEC 62056-21, 6.3.2: three letters of the maker, the baud rate
+ * character, then any text). Meters print a `/` there, too (Holley in Hungary, `/HLY5/D545-METER`: github.com/esphome/issues
+ * issue 3042); only one that begins an identification of its own does away with this one.
  */
-export class TelegramFramer {
-  readonly #buffer: Uint8Array = new Uint8Array(MAX_TELEGRAM_BYTES);
-  readonly #cipher = new CipherFrameDetector();
-  #state: State = "hunting";
-  #length = 0;
-  #checksumAt = 0;
-  #checksumSeen = false;
-
-  /** Takes the next bytes of the stream; gives what they completed, in order. */
-  push(bytes: Uint8Array): FramingOutcome[] {
-    const outcomes: FramingOutcome[] = [];
-    for (const byte of bytes) {
-      const outcome = this.#cipher.take(byte) ? encrypted() : this.#take(byte);
-      if (outcome !== undefined) outcomes.push(outcome);
-    }
-    return outcomes;
-  }
-
-  /** Forgets what is half received: the line was lost. */
-  reset(): void {
-    this.#state = "hunting";
-    this.#length = 0;
-  }
-
-  #take(byte: number): FramingOutcome | undefined {
-    if (byte === SLASH) return this.#begin();
-    switch (this.#state) {
-      case "hunting":
-        return undefined;
-      case "identification":
-        return this.#takeIdentification(byte);
-      case "body":
-        return this.#takeBody(byte);
-      case "checksum":
-        return this.#takeChecksum(byte);
-    }
-  }
-
-  #begin(): FramingOutcome | undefined {
-    // A slash in noise is no event; a telegram that never ended is.
-    const cut = this.#state === "body" || this.#state === "checksum";
-    const outcome = cut
-      ? this.#refuse("dsmr-truncated", "the next telegram began before this one ended")
-      : undefined;
-    this.#buffer[0] = SLASH;
-    this.#length = 1;
-    this.#state = "identification";
-    return outcome;
-  }
-
-  #takeIdentification(byte: number): undefined {
-    if (!fitsIdentification(this.#length, byte)) this.reset();
-    else {
-      this.#append(byte);
-      if (byte === LF) this.#state = "body";
-    }
-  }
-
-  #takeBody(byte: number): FramingOutcome | undefined {
-    if (this.#length >= MAX_TELEGRAM_BYTES - MAX_CHECKSUM_LINE_BYTES) {
-      return this.#refuse("dsmr-oversized", `longer than ${MAX_TELEGRAM_BYTES} bytes`);
-    }
-    this.#append(byte);
-    if (byte === EXCLAMATION) {
-      this.#checksumAt = this.#length;
-      this.#state = "checksum";
-    }
-    return undefined;
-  }
-
-  #takeChecksum(byte: number): FramingOutcome | undefined {
-    this.#append(byte);
-    if (byte === LF) return this.#finish();
-    if (this.#length - this.#checksumAt < MAX_CHECKSUM_LINE_BYTES - 1) return undefined;
-    return this.#refuse("dsmr-checksum", "the line after ! is no checksum");
-  }
-
-  #finish(): FramingOutcome {
-    const bytes = this.#buffer.slice(0, this.#length);
-    const printed = latin1(bytes.subarray(this.#checksumAt));
-    // Some meters print the checksum without leading zeros.
-    const line = /^([0-9A-Fa-f]{0,4})\r?\n$/.exec(printed);
-    if (line === null) return this.#refuse("dsmr-checksum", "the line after ! is no checksum", printed);
-    const digits = line[1] ?? "";
-    if (digits === "") return this.#finishWithoutChecksum(bytes);
-    const computed = crc16Arc(bytes.subarray(0, this.#checksumAt));
-    if (Number.parseInt(digits, 16) !== computed)
-      return this.#refuse("dsmr-checksum", WRONG, digits, computed);
-    this.#checksumSeen = true;
-    this.reset();
-    return { kind: "telegram", bytes, checksum: "verified" };
-  }
-
-  #finishWithoutChecksum(bytes: Uint8Array): FramingOutcome {
-    if (this.#checksumSeen || VERSION_LINE.test(latin1(bytes))) {
-      return this.#refuse("dsmr-checksum", "the checksum is missing, and this meter prints one");
-    }
-    // One wrong bit makes `!` of `)`, and a line end follows.
-    if (bytes[this.#checksumAt - 2] !== LF) {
-      return this.#refuse("dsmr-truncated", "the exclamation mark stands within a line");
-    }
-    this.reset();
-    return { kind: "telegram", bytes, checksum: "absent" };
-  }
-
-  #append(byte: number): void {
-    this.#buffer[this.#length] = byte;
-    this.#length += 1;
-  }
-
-  #refuse(code: string, what: string, printed?: string, computed?: number): RefusedTelegram {
-    const where = `telegram of ${this.#length} bytes`;
-    const got = printed === undefined ? {} : { got: JSON.stringify(printed) };
-    const expected = computed === undefined ? {} : { expected: hex4(computed) };
-    this.reset();
-    return { kind: "refused", problem: new Problem(code, what, { where, ...expected, ...got }) };
-  }
+function identificationEnd(bytes: Uint8Array): number | "noise" | "incomplete" {
+  const line = bytes.subarray(0, MAX_IDENTIFICATION_BYTES);
+  const end = line.indexOf(LF);
+  if (!beginsIdentification(line)) return "noise";
+  if (end < 0) return line.length < MAX_IDENTIFICATION_BYTES ? "incomplete" : "noise";
+  for (let at = line.indexOf(SLASH, 1); at >= 0 && at < end; at = line.indexOf(SLASH, at + 1))
+    if (end - at > 4 && beginsIdentification(line.subarray(at, end))) return "noise";
+  return end + 1;
 }
 
-const WRONG = "the checksum is wrong: bytes were changed or lost on the line";
-
-/** Only telegrams from DSMR 4 on (1-3:0.2.8) and eMUCS (0-0:96.1.4) name their version; those carry a checksum. */
-const VERSION_LINE = /\n(?:1-3:0\.2\.8|0-0:96\.1\.4)\(/;
-
-/** IEC 62056-21, 6.3.2: three letters of the maker, the baud rate character, then any text up to the line feed. */
-function fitsIdentification(position: number, byte: number): boolean {
-  if (position <= 3) return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
-  if (position === 4) return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x49);
-  return position < MAX_IDENTIFICATION_BYTES;
+/** As far as there are bytes. */
+function beginsIdentification(bytes: Uint8Array): boolean {
+  return bytes.subarray(1, 5).every((byte, at) => (at < 3 ? isLetter(byte) : isBaudRate(byte)));
 }
 
-function encrypted(): RefusedTelegram {
-  const hint = "ask the grid operator for plain P1 output; encrypted telegrams cannot be read yet";
-  return {
-    kind: "refused",
-    problem: new Problem("dsmr-encrypted", "the meter encrypts its telegrams", { hint }),
-  };
+function isLetter(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("latin1");
+function isBaudRate(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x49);
 }
 
-function hex4(value: number): string {
-  return value.toString(16).toUpperCase().padStart(4, "0");
+function refusedAt(length: number, problem: Problem): Examination {
+  return { kind: "refused", length, problem };
+}
+
+function overtaken(length: number): Problem {
+  return truncated(length, "the next telegram began before this one ended");
+}
+
+function truncated(length: number, what: string): Problem {
+  return new Problem("dsmr-truncated", what, { where: `telegram of ${length} bytes` });
+}
+
+function oversized(length: number): Problem {
+  const where = `telegram of ${length} bytes`;
+  return new Problem("dsmr-oversized", `longer than ${MAX_TELEGRAM_BYTES} bytes`, { where });
 }

@@ -1,6 +1,7 @@
-import { createHash } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
 import { type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import { GRID_CHANNEL } from "../telegram/obis-reading.ts";
+import type { UnprovenReading } from "../telegram/protocol.ts";
 import {
   CURRENT_UNITS,
   ENERGY_UNITS,
@@ -11,26 +12,31 @@ import {
   type Units,
   VOLTAGE_UNITS,
 } from "./decimal.ts";
-import type { RawTelegram } from "./framing.ts";
 import { parseMeterTime } from "./meter-time.ts";
 import type { Telegram } from "./telegram.ts";
 
-/** The one boundary a P1 meter measures. */
-export const GRID_CHANNEL = "grid";
-
 /** A telegram as a reading, and what it did not or could not say. */
-export interface DecodedTelegram {
-  readonly reading: MeterReading;
+export interface DecodedReading {
+  readonly reading: UnprovenReading;
   readonly absent: readonly string[];
 }
 
-/** Objects that a reading can be made of: their set stays the same from telegram to telegram of one meter. */
-export const READ_CODES: readonly string[] = [
-  ...["1-0:1.8", "1-0:2.8"].flatMap((register) => [0, 1, 2, 3, 4].map((tariff) => `${register}.${tariff}`)),
-  ...["1-0:1.7.0", "1-0:2.7.0", "1-0:14.7.0"],
-  ...["1-0:32.7.0", "1-0:52.7.0", "1-0:72.7.0"],
-  ...["1-0:31.7.0", "1-0:51.7.0", "1-0:71.7.0"],
+const TARIFFS = [0, 1, 2, 3, 4];
+const FLOW_CODES: readonly string[] = [
+  ...["1.8", "2.8"].flatMap((register) => TARIFFS.map((tariff) => `${register}.${tariff}`)),
+  ...["1.7.0", "2.7.0"],
 ];
+const VOLTAGE_CODES = ["32.7.0", "52.7.0", "72.7.0"];
+const CURRENT_CODES = ["31.7.0", "51.7.0", "71.7.0"];
+const LINE_CODES: readonly string[] = [...VOLTAGE_CODES, ...CURRENT_CODES, "14.7.0"];
+
+/** Electricity, channel 0; meters in Switzerland print channel 1 (github.com/esphome-libs/dsmr_parser pull request 19). */
+const ELECTRICITY = ["1-0", "1-1"] as const;
+
+/** Objects that a reading can be made of: their set stays the same from telegram to telegram of one meter. */
+export const READ_CODES: readonly string[] = ELECTRICITY.flatMap((medium) =>
+  [...FLOW_CODES, ...LINE_CODES].map((code) => `${medium}:${code}`),
+);
 
 /**
  * Decodes a telegram (DSMR 5.0.2 P1, 6.12): 1.8.x is energy delivered to the client, hence import, 2.8.x energy
@@ -39,11 +45,7 @@ export const READ_CODES: readonly string[] = [
  * @param winterOffsetMinutes the meter's winter time ahead of UTC
  * @throws Problem `dsmr-value`, `dsmr-range`, `dsmr-conflict`, `dsmr-empty`
  */
-export function decodeReading(
-  telegram: Telegram,
-  raw: RawTelegram,
-  winterOffsetMinutes: number,
-): DecodedTelegram {
+export function decodeReading(telegram: Telegram, winterOffsetMinutes: number): DecodedReading {
   const decoder = new Decoder(telegram);
   const values = {
     ...decoder.registers(),
@@ -60,12 +62,21 @@ export function decodeReading(
     });
   }
   const time = decoder.meterTime(winterOffsetMinutes);
-  const reading = { channel: GRID_CHANNEL, ...values, ...time, evidence: sha256(raw.bytes) };
-  return { reading, absent: decoder.absent };
+  return { reading: { channel: GRID_CHANNEL, ...values, ...time }, absent: decoder.absent };
 }
 
-const VOLTAGE_CODES = ["1-0:32.7.0", "1-0:52.7.0", "1-0:72.7.0"];
-const CURRENT_CODES = ["1-0:31.7.0", "1-0:51.7.0", "1-0:71.7.0"];
+/** The channel of electricity that prints these. Of two it is not known which one is the meter's. */
+function mediumOf({ objects }: Telegram, codes: readonly string[]): string {
+  const [first, second] = ELECTRICITY.map((medium) =>
+    codes.map((code) => `${medium}:${code}`).filter((code) => objects.has(code)),
+  );
+  if (first === undefined || second === undefined || second.length === 0) return ELECTRICITY[0];
+  if (first.length === 0) return ELECTRICITY[1];
+  throw new Problem("dsmr-conflict", "objects of two channels of electricity are printed", {
+    where: [...first, ...second].join(", "),
+    expected: `all of ${ELECTRICITY.join(", or all of ")}`,
+  });
+}
 
 type Registers = Pick<MeterReading, "importMwh" | "exportMwh" | "resolutionMwh" | "status">;
 
@@ -76,15 +87,19 @@ interface Register extends Quantity {
 class Decoder {
   readonly absent: string[];
   readonly #telegram: Telegram;
+  readonly #flow: string;
+  readonly #line: string;
 
   constructor(telegram: Telegram) {
     this.#telegram = telegram;
+    this.#flow = mediumOf(telegram, FLOW_CODES);
+    this.#line = mediumOf(telegram, LINE_CODES);
     this.absent = [...telegram.absent];
   }
 
   registers(): Registers {
-    const imported = this.#register("1-0:1.8");
-    const exported = this.#register("1-0:2.8");
+    const imported = this.#register(`${this.#flow}:1.8`);
+    const exported = this.#register(`${this.#flow}:2.8`);
     const printed = [imported, exported].filter((register) => register !== undefined);
     if (printed.length === 0) return {};
     return {
@@ -113,9 +128,10 @@ class Decoder {
   }
 
   power(): Pick<MeterReading, "activePowerMw"> {
-    this.#requireSameWidth(["1-0:1.7.0", "1-0:2.7.0"]);
-    const imported = this.#quantity("1-0:1.7.0", POWER_UNITS);
-    const exported = this.#quantity("1-0:2.7.0", POWER_UNITS);
+    const [inward, outward] = [`${this.#flow}:1.7.0`, `${this.#flow}:2.7.0`];
+    this.#requireSameWidth([inward, outward]);
+    const imported = this.#quantity(inward, POWER_UNITS);
+    const exported = this.#quantity(outward, POWER_UNITS);
     if (imported !== undefined && exported !== undefined) {
       return { activePowerMw: imported.value - exported.value };
     }
@@ -124,8 +140,8 @@ class Decoder {
     }
     // One direction at rest says nothing about the other, and 0 would be an invention.
     if (imported !== undefined)
-      this.absent.push("activePowerMw: 1-0:1.7.0 is 0 and 1-0:2.7.0 is not printed");
-    if (exported !== undefined) this.absent.push("activePowerMw: 1-0:2.7.0 is printed without 1-0:1.7.0");
+      this.absent.push(`activePowerMw: ${inward} is 0 and ${outward} is not printed`);
+    if (exported !== undefined) this.absent.push(`activePowerMw: ${outward} is printed without ${inward}`);
     return {};
   }
 
@@ -148,7 +164,7 @@ class Decoder {
   }
 
   #printsExport(): boolean {
-    return [0, 1, 2, 3, 4].some((tariff) => this.#telegram.objects.has(`1-0:2.8.${tariff}`));
+    return TARIFFS.some((tariff) => this.#telegram.objects.has(`${this.#flow}:2.8.${tariff}`));
   }
 
   phases<Name extends string>(
@@ -156,7 +172,7 @@ class Decoder {
     codes: readonly string[],
     units: Units,
   ): { [Key in Name]?: number[] } {
-    const printed = codes.map((code) => this.#quantity(code, units)?.value);
+    const printed = codes.map((code) => this.#quantity(`${this.#line}:${code}`, units)?.value);
     const values = printed.filter((value) => value !== undefined);
     if (values.length === 0) return {};
     // A list has no place for a missing phase: L3 would pass for L2.
@@ -170,7 +186,7 @@ class Decoder {
   }
 
   frequency(): Pick<MeterReading, "frequencyMhz"> {
-    const frequency = this.#quantity("1-0:14.7.0", FREQUENCY_UNITS);
+    const frequency = this.#quantity(`${this.#line}:14.7.0`, FREQUENCY_UNITS);
     return frequency === undefined ? {} : { frequencyMhz: frequency.value };
   }
 
@@ -194,8 +210,4 @@ class Decoder {
     }
     return parseQuantity(object, units);
   }
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
 }

@@ -1,5 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
-import type { RawTelegram } from "./framing.ts";
+import type { RawTelegram } from "./whole-telegram.ts";
 
 /** One printed object: `1-0:1.8.1(001581.123*kWh)` has one value group, a gas line of DSMR 2.2 has seven. */
 export interface CosemObject {
@@ -16,6 +16,8 @@ export interface Telegram {
   /** The first line without `/` and line end, one character a byte. */
   readonly identification: string;
   readonly checksum: RawTelegram["checksum"];
+  /** All objects in order, a code that is printed twice among them. */
+  readonly printed: readonly CosemObject[];
   /** First occurrence of each code. */
   readonly objects: ReadonlyMap<string, CosemObject>;
   /** Codes that were printed twice with different values: neither can be believed. */
@@ -24,7 +26,9 @@ export interface Telegram {
   readonly absent: readonly string[];
 }
 
-const OBJECT_LINE = /^(\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3})(?:[.*]\d{1,3})?((?:\([^()]*\))+)$/;
+/** Values have parentheses of their own at times: `1-0:0.2.0((ER11))` (github.com/esphome-libs/dsmr_parser pull request 45). */
+const OBJECT_LINE =
+  /^(\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3})(?:[.*]\d{1,3})?((?:\((?:[^()]|\([^()]*\))*\))+)$/;
 const CONTINUATION_LINE = /^(?:\([^()]*\))+$/;
 const MAX_QUOTED = 40;
 
@@ -44,12 +48,13 @@ export function parseTelegram(raw: RawTelegram): Telegram {
   const parts = new Parts(raw.checksum);
   for (const line of lines) parts.take(line);
   parts.flush();
-  const { objects, conflicts, absent } = parts;
+  const { printed, objects, conflicts, absent } = parts;
   const identification = first?.text.slice(1) ?? "";
-  return { identification, checksum: raw.checksum, objects, conflicts, absent };
+  return { identification, checksum: raw.checksum, printed, objects, conflicts, absent };
 }
 
 class Parts {
+  readonly printed: CosemObject[] = [];
   readonly objects: Map<string, CosemObject> = new Map();
   readonly conflicts: Set<string> = new Set();
   readonly absent: string[] = [];
@@ -76,6 +81,7 @@ class Parts {
     const object = this.#open;
     if (object === undefined) return;
     this.#open = undefined;
+    this.printed.push(object);
     const known = this.objects.get(object.code);
     if (known === undefined) this.objects.set(object.code, object);
     else if (known.values.join(")(") !== object.values.join(")(")) this.conflicts.add(object.code);

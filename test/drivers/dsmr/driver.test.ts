@@ -12,8 +12,9 @@ import {
   type P1MeterOptions,
   startP1Meter,
 } from "../../../drivers/simulated/p1-meter.ts";
+import { p1Speaker } from "../../../drivers/simulated/p1-telegram.ts";
 import { listen, until, unusedPort } from "../line/kit.ts";
-import { ascii, plainTelegram, STATE } from "./kit.ts";
+import { ascii, KEY, plainTelegram, SHOWN, STATE } from "./kit.ts";
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -170,7 +171,7 @@ describe("DSMR P1 driver", () => {
     const log = new Log();
     driverTo(server.port, { silenceMs: 150 }).start(log);
     await until("two reports", () => log.problems.length >= 2);
-    expect(new Set(log.problems)).toEqual(new Set(["dsmr-no-telegram"]));
+    expect(new Set(log.problems)).toEqual(new Set(["driver-no-telegram"]));
   });
 
   it("refuses damaged telegrams, and delivers exactly the good ones among them", async () => {
@@ -228,8 +229,8 @@ describe("DSMR P1 driver", () => {
   });
 
   it("says that a meter encrypts", async () => {
-    const head = Uint8Array.of(0xdb, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0x82, 1, 0xf2, 0x30, 0, 0, 0, 1);
-    const { port } = await simulate({ telegram: () => head });
+    const [frame = ascii("")] = p1Speaker({ key: KEY }).telegrams(SHOWN);
+    const { port } = await simulate({ telegram: () => frame });
     await expect(driverTo(port).identify()).rejects.toMatchObject({ code: "dsmr-encrypted" });
   });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { crc16Arc } from "../../../drivers/dsmr/checksum.ts";
-import { MAX_TELEGRAM_BYTES } from "../../../drivers/dsmr/framing.ts";
+import { MAX_TELEGRAM_BYTES, P1Framer } from "../../../drivers/dsmr/framing.ts";
 import { P1_FAULTS, withFault } from "../../../drivers/simulated/p1-faults.ts";
 import { encodeP1Telegram } from "../../../drivers/simulated/p1-telegram.ts";
 import { ascii, decodeAll, frame, join, plainTelegram, refusals, STATE, TELEGRAM, text } from "./kit.ts";
@@ -70,12 +70,6 @@ describe("P1 framing", () => {
     expect(refusals(ascii(`${body(text(TELEGRAM))}\r\n`))).toEqual(["dsmr-checksum"]);
   });
 
-  it("refuses a missing checksum from a meter that printed one before", () => {
-    const plain = plainTelegram("1-0:1.8.1(00001.001*kWh)");
-    expect(frame(plain).map((outcome) => outcome.kind)).toEqual(["telegram"]);
-    expect(frame(join(TELEGRAM, plain)).map((outcome) => outcome.kind)).toEqual(["telegram", "refused"]);
-  });
-
   it.each(["!12345\r\n", "!1G34\r\n", "!1234 567890", "!\r\r\n"])("refuses %j as the last line", (line) => {
     const damaged = ascii(body(text(TELEGRAM)).replace(/!$/, line));
     expect(refusals(damaged)).toEqual(["dsmr-checksum"]);
@@ -100,29 +94,32 @@ describe("P1 framing", () => {
     );
   });
 
-  it("says when a meter encrypts", () => {
-    const head = Uint8Array.of(
-      0xdb,
-      8,
-      0x53,
-      0x41,
-      0x47,
-      0x35,
-      0,
-      6,
-      0x6c,
-      0xe,
-      0x82,
-      1,
-      0xf2,
-      0x30,
-      0,
-      0,
-      1,
-    );
-    expect(refusals(join(head, Uint8Array.of(0x9a, 0x2f, 0x11), head), 1)).toEqual([
-      "dsmr-encrypted",
-      "dsmr-encrypted",
-    ]);
+  it("takes a slash within the identification for what it is", () => {
+    const odd = body(text(TELEGRAM)).replace("/KWS5\\2P1", "/KWS5/D545");
+    const checksum = crc16Arc(ascii(odd)).toString(16).padStart(4, "0");
+    const holley = ascii(`${odd}${checksum}\r\n`);
+    expect(decodeAll(holley, 1)).toHaveLength(1);
+    // Without the end of its first line, the telegram before is no beginning of this one.
+    const plain = plainTelegram("1-0:1.8.1(00001.001*kWh)");
+    const [outcome, ...more] = frame(join(ascii("/ABC5 lost its end"), plain), 1);
+    expect(outcome?.kind === "telegram" && outcome.bytes).toEqual(plain);
+    expect(more).toEqual([]);
+    // Where no checksum vouches for it, a slash is what was left of two telegrams.
+    const torn = plainTelegram("1-0:1.8.1(00001.001*kWh)").map((byte, at) => (at === 8 ? 0x2f : byte));
+    expect(refusals(torn)).toEqual(["dsmr-truncated"]);
+  });
+
+  it("gives where a telegram stands in the stream", () => {
+    const found = frame(join(ascii("noise"), TELEGRAM, TELEGRAM), 7);
+    expect(found.map(({ offset }) => offset)).toEqual([5, 5 + TELEGRAM.length]);
+  });
+
+  it("refuses what is left when the stream ends", () => {
+    const framer = new P1Framer();
+    expect(framer.push(join(TELEGRAM, TELEGRAM.subarray(0, 100)))).toHaveLength(1);
+    expect(framer.end()).toMatchObject([{ kind: "refused", offset: TELEGRAM.length }]);
+    expect(framer.push(TELEGRAM)).toHaveLength(1);
+    expect(framer.push(ascii("/KWS5 no line end"))).toEqual([]);
+    expect(framer.end()).toEqual([]);
   });
 });
