@@ -21,6 +21,11 @@ export interface ByteLine {
    * says so by `onClosed`.
    */
   discardInput?(): Promise<void>;
+  /**
+   * Speaks on at another rate, once what was written has left; absent where the line has no rate of its own, as over
+   * TCP. Throws a Problem `line-…`.
+   */
+  changeBaudRate?(baudRate: number): Promise<void>;
   /** Releases the line. Never throws, may be called twice and while `open` is still under way. */
   close(): Promise<void>;
 }

@@ -106,15 +106,7 @@ export class SerialLine implements ByteLine {
     if (port === undefined || this.#closing || !port.isOpen) {
       return Promise.reject(notOpenProblem(this.name));
     }
-    return new Promise((resolve, reject) => {
-      const late = (): void => reject(writeTimeoutProblem(this.name, WRITE_TIMEOUT_MS));
-      const deadline = setTimeout(late, WRITE_TIMEOUT_MS);
-      port.write(Buffer.from(bytes), (error) => {
-        clearTimeout(deadline);
-        if (error) reject(lineProblem(this.name, error));
-        else resolve();
-      });
-    });
+    return this.#done((callback) => port.write(Buffer.from(bytes), (error) => callback(error ?? null)));
   }
 
   discardInput(): Promise<void> {
@@ -122,6 +114,27 @@ export class SerialLine implements ByteLine {
     if (port === undefined || this.#closing || !port.isOpen) return Promise.resolve();
     // A failure shows in the next write at the latest.
     return new Promise((resolve) => port.flush(() => resolve()));
+  }
+
+  async changeBaudRate(baudRate: number): Promise<void> {
+    const port = this.#port;
+    if (port === undefined || this.#closing || !port.isOpen) throw notOpenProblem(this.name);
+    await this.#done((callback) => port.drain(callback));
+    if (this.#closing || !port.isOpen) throw notOpenProblem(this.name);
+    await this.#done((callback) => port.update({ baudRate }, callback));
+  }
+
+  /** What is under way when a port goes away may never call back. */
+  #done(start: (callback: (error: Error | null) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = (): void => reject(writeTimeoutProblem(this.name, WRITE_TIMEOUT_MS));
+      const deadline = setTimeout(late, WRITE_TIMEOUT_MS);
+      start((error) => {
+        clearTimeout(deadline);
+        if (error) reject(lineProblem(this.name, error));
+        else resolve();
+      });
+    });
   }
 
   close(): Promise<void> {

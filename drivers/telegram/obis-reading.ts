@@ -92,6 +92,8 @@ function plainCode(code: string): string | undefined {
 class ObisList {
   readonly absent: string[] = [];
   readonly #values = new Map<string, TelegramValue>();
+  /** The second value of a code that has two: none of them can be used, and most are of no use. */
+  readonly #others = new Map<string, TelegramValue>();
 
   constructor(values: readonly TelegramValue[]) {
     for (const value of values) {
@@ -99,7 +101,7 @@ class ObisList {
       if (code === undefined) continue;
       const known = this.#values.get(code);
       if (known === undefined) this.#values.set(code, value);
-      else if (known.text !== value.text || known.unit !== value.unit) throw conflict(known, value);
+      else if (known.text !== value.text || known.unit !== value.unit) this.#others.set(code, value);
     }
   }
 
@@ -177,6 +179,8 @@ class ObisList {
   #whole(code: string, quantity: Quantity, signed = false): Whole | undefined {
     const value = this.#values.get(code);
     if (value === undefined) return undefined;
+    const other = this.#others.get(code);
+    if (other !== undefined) throw conflict(value, other);
     if (value.scaled === undefined) {
       this.absent.push(`${value.code} is no number: ${JSON.stringify(value.text.slice(0, 40))}`);
       return undefined;

@@ -83,6 +83,21 @@ describe.skipIf(!HAS_SOCAT)(
       await expect(lineAt(near).open(new Recorder())).rejects.toMatchObject({ code: "line-busy" });
     });
 
+    it("speaks on at another rate, and only while it is open", async () => {
+      const { near, far } = await cable();
+      const [left, right] = [lineAt(near), lineAt(far)];
+      await expect(left.changeBaudRate(9_600)).rejects.toMatchObject({ code: "line-not-open" });
+      const there = new Recorder();
+      await left.open(new Recorder());
+      await right.open(there);
+      await left.changeBaudRate(9_600);
+      expect(spawnSync("stty", ["-F", near, "speed"]).stdout.toString().trim()).toBe("9600");
+      await left.write(Buffer.from("ping"));
+      await until("the bytes", () => there.received === "ping");
+      await left.close();
+      await expect(left.changeBaudRate(300)).rejects.toMatchObject({ code: "line-not-open" });
+    });
+
     it("reports a pulled cable once", async () => {
       const { near, close } = await cable();
       const recorder = new Recorder();

@@ -95,6 +95,7 @@ describe("a reading out of OBIS codes", () => {
     expect(codeOf(["1-0:1.8.0*255", 1, 127, "Wh"])).toBe("telegram-range");
     expect(codeOf(["1-0:1.8.0*255", 1, 0, "Wh"], ["1-0:1.8.0*255", 2, 0, "Wh"])).toBe("telegram-conflict");
     expect(codeOf(["1-0:1.8.0*255", 1, 0, "Wh"], ["1-0:1.8.0*255", 1, 0, "Wh"])).toBe("none");
+    expect(codeOf(["1.8.0", 1, 0, "Wh"], ["0.0", 1, 0, ""], ["0.0.0", 2, 0, ""])).toBe("none");
     const top = 9_007_199_254_740;
     expect(codeOf(["1.8.1", top, 0, "Wh"], ["1.8.2", top, 0, "Wh"])).toBe("telegram-range");
   });
