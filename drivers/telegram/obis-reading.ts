@@ -158,10 +158,13 @@ class ObisList {
     return { ...this.#phases("voltageMv", "voltage"), ...this.#phases("currentMa", "current") };
   }
 
-  /** A phase that is missing between others would move the next one into its place. */
+  /**
+   * A phase that is missing between others would move the next one into its place. The sign that some meters give a current
+   * is that of its power.
+   */
   #phases(name: keyof typeof PHASE_CODES, quantity: Quantity): Partial<ObisQuantities> {
     const codes = PHASE_CODES[name];
-    const found = codes.map((code) => this.#whole(code, quantity, true)?.value);
+    const found = codes.map((code) => magnitude(this.#whole(code, quantity, true)?.value));
     const values = found.filter((value) => value !== undefined);
     if (values.length === 0) return {};
     if (found.slice(0, values.length).includes(undefined)) {
@@ -215,6 +218,10 @@ function wholeOf(
   const fits = Number.isSafeInteger(whole.value) && Number.isSafeInteger(whole.step);
   if (!fits || (digits < 0n && !signed)) throw outOfRange(value);
   return whole;
+}
+
+function magnitude(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.abs(value);
 }
 
 function outOfRange({ code, text, unit = "" }: TelegramValue): Problem {

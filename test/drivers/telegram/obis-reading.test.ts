@@ -42,7 +42,7 @@ describe("a reading out of OBIS codes", () => {
         resolutionMwh: 1_000_000,
         activePowerMw: -1_234_000,
       },
-      ...{ voltageMv: [230_100, 230_200, 230_300], currentMa: [-1_200], frequencyMhz: 49_980 },
+      ...{ voltageMv: [230_100, 230_200, 230_300], currentMa: [1_200], frequencyMhz: 49_980 },
     });
     expect(absent).toEqual([]);
   });
