@@ -3,7 +3,12 @@ import { Problem } from "../../attest/problem.ts";
 import { AxdrReader } from "./axdr.ts";
 
 /** general-glo-ciphering (IEC 62056-5-3). */
-export const GENERAL_GLO_CIPHERING = 0xdb;
+const GENERAL_GLO_CIPHERING = 0xdb;
+/**
+ * general-ded-ciphering, general-ciphering and general-signing: their keys belong to a conversation, and no meter is
+ * known to push so.
+ */
+const OTHERS_PROTECTED: readonly number[] = [0xdc, 0xdd, 0xdf];
 
 const KEY_BYTES = 16;
 const TITLE_BYTES = 8;
@@ -37,6 +42,12 @@ interface Envelope {
   readonly text: Uint8Array;
 }
 
+/** Does the APDU say that it is protected, in whatever way? */
+export function isCiphered(apdu: Uint8Array): boolean {
+  const [tag = 0] = apdu;
+  return tag === GENERAL_GLO_CIPHERING || OTHERS_PROTECTED.includes(tag);
+}
+
 /**
  * Takes the ciphering off an APDU (IEC 62056-5-3; DLMS security suites 0 and 1, both AES-128-GCM):
  *
@@ -64,6 +75,7 @@ export function decipherApdu(
 }
 
 function readEnvelope(apdu: Uint8Array): Envelope {
+  if (apdu[0] !== GENERAL_GLO_CIPHERING) throw unreadable("general-glo-ciphering (DB)", hex2(apdu[0]));
   const reader = new AxdrReader(apdu, 1);
   const titleLength = reader.length();
   if (titleLength !== TITLE_BYTES)
@@ -74,13 +86,19 @@ function readEnvelope(apdu: Uint8Array): Envelope {
   reader.requireEnd();
   const control = body.byte();
   if ((control & ENCRYPTED) === 0 || (control & COMPRESSED) !== 0 || (control & SUITE_MASK) > 1) {
-    throw new Problem("dlms-security", "the telegram is protected in a way that is not read", {
-      expected: "AES-128-GCM, encrypted, not compressed",
-      got: `security control ${control.toString(16)}`,
-    });
+    throw unreadable("AES-128-GCM, encrypted, not compressed", `security control ${hex2(control)}`);
   }
   const counter = body.take(4);
   return { title, control, counter, text: body.take(length - 5) };
+}
+
+function unreadable(expected: string, got: string): Problem {
+  const what = "the telegram is protected in a way that is not read";
+  return new Problem("dlms-security", what, { expected, got });
+}
+
+function hex2(byte = 0): string {
+  return byte.toString(16).padStart(2, "0");
 }
 
 function decrypt(envelope: Envelope, key: Uint8Array, authenticationKey: Uint8Array | undefined): Uint8Array {

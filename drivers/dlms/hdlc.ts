@@ -27,9 +27,9 @@ export interface HdlcFrame {
 
 /** What stands where a frame may begin. It depends on no byte behind `need`. */
 export type Examined =
-  | { readonly kind: "incomplete"; readonly need: number; readonly framed: boolean }
+  | { readonly kind: "incomplete"; readonly need: number }
   | { readonly kind: "noise" }
-  | { readonly kind: "refused"; readonly problem: Problem }
+  | { readonly kind: "refused"; readonly length: number; readonly problem: Problem }
   | { readonly kind: "frame"; readonly frame: HdlcFrame };
 
 interface Header {
@@ -49,20 +49,22 @@ interface Header {
 export function examineFrame(bytes: Uint8Array, offset: number): Examined {
   const header = readHeader(bytes);
   if (header === "noise") return { kind: "noise" };
-  if (typeof header === "number") return { kind: "incomplete", need: header, framed: false };
+  if (typeof header === "number") return incomplete(header);
   const { length, controlAt } = header;
   const headerEnd = controlAt + 1;
   const checkAt = 1 + length - CHECK_BYTES;
   if (checkAt < headerEnd || checkAt === headerEnd + 1) return { kind: "noise" };
   const hasInformation = checkAt > headerEnd;
   if (hasInformation) {
-    if (bytes.length < headerEnd + CHECK_BYTES) return incomplete(headerEnd + CHECK_BYTES, false);
-    if (!checked(bytes, headerEnd)) return refused("dlms-hcs", offset, "the check of the header is wrong");
+    const checkedEnd = headerEnd + CHECK_BYTES;
+    if (bytes.length < checkedEnd) return incomplete(checkedEnd);
+    // A length that is not vouched for says nothing of where the frame ends.
+    if (!checked(bytes, headerEnd)) return refused("dlms-hcs", HEADER_WRONG, [offset, checkedEnd]);
   }
   const size = 1 + length + 1;
-  if (bytes.length < size) return incomplete(size, hasInformation);
-  if (!checked(bytes, checkAt)) return refused("dlms-fcs", offset, "the check of the frame is wrong");
-  if (bytes[size - 1] !== FLAG) return refused("dlms-flag", offset, "no flag stands where the frame ends");
+  if (bytes.length < size) return incomplete(size);
+  if (!checked(bytes, checkAt)) return refused("dlms-fcs", FRAME_WRONG, [offset, size - 1]);
+  if (bytes[size - 1] !== FLAG) return refused("dlms-flag", NO_FLAG, [offset, size - 1]);
   return { kind: "frame", frame: frameOf(bytes, header, hasInformation) };
 }
 
@@ -109,12 +111,16 @@ function checked(bytes: Uint8Array, at: number): boolean {
   return crc16X25(bytes.subarray(1, at)) === ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8));
 }
 
-function incomplete(need: number, framed: boolean): Examined {
-  return { kind: "incomplete", need, framed };
+const HEADER_WRONG = "the check of the header is wrong";
+const FRAME_WRONG = "the check of the frame is wrong";
+const NO_FLAG = "no flag stands where the frame ends";
+
+function incomplete(need: number): Examined {
+  return { kind: "incomplete", need };
 }
 
-function refused(code: string, offset: number, what: string): Examined {
-  return { kind: "refused", problem: new Problem(code, what, { where: `offset ${offset}` }) };
+function refused(code: string, what: string, [offset, length]: readonly [number, number]): Examined {
+  return { kind: "refused", length, problem: new Problem(code, what, { where: `offset ${offset}` }) };
 }
 
 /** Does the information begin with the LLC header, as the first segment of a telegram does? */

@@ -1,35 +1,56 @@
 import { Problem } from "../../attest/problem.ts";
 import type { AxdrValue } from "./axdr.ts";
-import { readDateTime } from "./date-time.ts";
+import { readIskraList } from "./iskra.ts";
+import { readItems } from "./items.ts";
 import { isKaifaList1, isKaifaVersion, kaifaScale, readKaifaList } from "./kaifa.ts";
 import { isKamstrupVersion, kamstrupScales } from "./kamstrup.ts";
-import { CLOCK, LIST_VERSION, METER_NUMBER, obisOf } from "./obis.ts";
-import { unitName } from "./units.ts";
-import { type DlmsValue, layoutProblem, type Scale, telegramValue } from "./values.ts";
+import { listsObjects, readObjectList } from "./objects.ts";
+import { type DlmsValue, layoutProblem } from "./values.ts";
 
-/** A scaler beyond these powers of ten is a damaged one. */
-const MAX_SCALER = 20n;
+/**
+ * Which way a list is laid out: Kaifa's and Iskra's lists by place, Kaifa's pairs (SE), Kamstrup's pairs, values with
+ * their attribute's descriptor (CZ), values behind a list of their objects (Landis+Gyr), and all with a code each.
+ */
+export type LayoutName =
+  | "kaifa-places"
+  | "kaifa-pairs"
+  | "kamstrup"
+  | "iskra-places"
+  | "described"
+  | "objects"
+  | "coded";
 
-type Place = "first" | "between" | "last";
-type ScaleOf = (code: string) => Scale | undefined;
+/** The values of a list and which way they stood there. */
+export interface Layout {
+  readonly layout: LayoutName;
+  readonly values: readonly DlmsValue[];
+}
 
 /**
  * The values of a notification's body, whichever way the maker lists them:
  *
  *     Kaifa (NO)      { version, id, type, value, … }                       by place
+ *     Iskra (SI, HR)  { id, …, value, … }                                   by place
  *     Kaifa (SE)      { obis, value, obis, value, … }                       units by maker
  *     Kamstrup        { version, obis, value, … }, null between them        units by maker
  *     Landis+Gyr      { date-time, obis, value, … }                         no units known
+ *     Landis+Gyr      { [ {class, obis, attribute, index}, … ], value, … }  no units known
  *     Kaifa (AT)      { date-time, obis, value, {scaler, unit}, …, meter number }
  *     Aidon, Iskra    [ {obis, value}, {obis, value, {scaler, unit}}, … ]
  *
  * @throws Problem `dlms-layout` for any other, `dlms-scaler` for a scaler that cannot be, `dlms-duplicate` for a code
  *   that stands there twice with different values
  */
-export function readValues(body: AxdrValue, taggedDateTime: boolean): readonly DlmsValue[] {
+export function readValues(body: AxdrValue, taggedDateTime: boolean): Layout {
   if (body.kind !== "list") throw layoutProblem(body.offset, "the body is no list");
-  const values = valuesOf(body.items, taggedDateTime);
-  if (values.length === 0) throw layoutProblem(body.offset, "the list has no values");
+  const read = layoutOf(body.items, taggedDateTime);
+  if (read.values.length === 0) throw layoutProblem(body.offset, "the list has no values");
+  requireOneValueEach(read.values);
+  return read;
+}
+
+/** @throws Problem `dlms-duplicate` */
+export function requireOneValueEach(values: readonly DlmsValue[]): void {
   const known = new Map<string, string>();
   for (const { code, text } of values) {
     if ((known.get(code) ?? text) !== text) {
@@ -37,95 +58,16 @@ export function readValues(body: AxdrValue, taggedDateTime: boolean): readonly D
     }
     known.set(code, text);
   }
-  return values;
 }
 
-function valuesOf(items: readonly AxdrValue[], taggedDateTime: boolean): DlmsValue[] {
-  if (isKaifaVersion(items[0]) || isKaifaList1(items, taggedDateTime)) return readKaifaList(items);
-  if (isKaifaVersion(items[1])) return readItems(items, kaifaScale);
-  if (isKamstrupVersion(items[0])) return readItems(items, kamstrupScales(items));
-  return readItems(items, () => undefined);
-}
-
-function readItems(items: readonly AxdrValue[], scaleOf: ScaleOf): DlmsValue[] {
-  const values: DlmsValue[] = [];
-  for (let at = 0; at < items.length; ) {
-    const place = at === 0 ? "first" : at === items.length - 1 ? "last" : "between";
-    const { value, used } = readItem(items.slice(at, at + 3), place, scaleOf);
-    if (value !== undefined) values.push(value);
-    at += used;
-  }
-  return values;
-}
-
-/** One item, or the two or three that belong together. */
-function readItem(
-  next: readonly AxdrValue[],
-  place: Place,
-  scaleOf: ScaleOf,
-): { readonly value: DlmsValue | undefined; readonly used: number } {
-  const [item, value, scaler] = next;
-  if (item === undefined) return { value: undefined, used: 1 };
-  if (item.kind === "list") return { value: readEntry(item), used: 1 };
-  // Kamstrup puts null-data in the places of what this meter does not measure.
-  if (item.kind === "null") return { value: undefined, used: 1 };
-  const code = obisOf(item);
-  if (code !== undefined && value !== undefined) {
-    const stated = scaler?.kind === "list" ? readScale(scaler) : undefined;
-    const used = scaler?.kind === "list" && stated !== undefined ? 3 : 2;
-    return { value: telegramValue(code, value, scaleFor(value, stated, scaleOf(code))), used };
-  }
-  const named = codeByPlace(item, place);
-  if (named === undefined) throw layoutProblem(item.offset, "a value stands there without an OBIS code");
-  return { value: telegramValue(named, item), used: 1 };
-}
-
-/**
- * What may stand there without a code: the list's version or the meter's clock before all, and its number behind all
- * (UtilitechAS/amsreader-firmware @ 0145be8, src/IEC6205675.cpp, for Sagemcom's meters in Austria).
- */
-function codeByPlace(item: AxdrValue, place: Place): string | undefined {
-  if (place === "last") return item.kind === "octets" || item.kind === "text" ? METER_NUMBER : undefined;
-  if (place === "between") return undefined;
-  if (item.kind === "text") return LIST_VERSION;
-  return item.kind === "octets" && readDateTime(item.bytes) !== undefined ? CLOCK : undefined;
-}
-
-/** `{obis, value}` or `{obis, value, {scaler, unit}}`. */
-function readEntry(entry: AxdrValue & { kind: "list" }): DlmsValue | undefined {
-  const [obis, value, scaler, ...more] = entry.items;
-  const code = obisOf(obis);
-  if (code === undefined || value === undefined || more.length > 0) {
-    throw layoutProblem(entry.offset, "a list entry is not a code and its value");
-  }
-  if (scaler === undefined) return telegramValue(code, value);
-  const stated = scaler.kind === "list" ? readScale(scaler) : undefined;
-  if (stated === undefined)
-    throw layoutProblem(scaler.offset, `no scaler and unit behind the value of ${code}`);
-  return telegramValue(code, value, scaleFor(value, stated, undefined));
-}
-
-/** `{scaler, unit}`, "unknown" for a unit that has no name here; undefined for any other list. */
-function readScale(list: AxdrValue & { kind: "list" }): Scale | "unknown" | undefined {
-  const [scaler, unit, ...more] = list.items;
-  if (scaler?.kind !== "integer" || unit?.kind !== "enum" || more.length > 0) return undefined;
-  if (scaler.value > MAX_SCALER || scaler.value < -MAX_SCALER) {
-    throw new Problem("dlms-scaler", "a scaler cannot be", {
-      where: `offset ${scaler.offset}`,
-      expected: `at most ${MAX_SCALER} either way`,
-      got: String(scaler.value),
-    });
-  }
-  const name = unitName(unit.value);
-  return name === undefined ? "unknown" : { unit: name, exponent: Number(scaler.value) };
-}
-
-function scaleFor(
-  value: AxdrValue,
-  stated: Scale | "unknown" | undefined,
-  known: Scale | undefined,
-): Scale | undefined {
-  if (value.kind !== "integer" && value.kind !== "float") return undefined;
-  if (stated === "unknown") return undefined;
-  return stated ?? known;
+function layoutOf(items: readonly AxdrValue[], taggedDateTime: boolean): Layout {
+  if (isKaifaVersion(items[0]) || isKaifaList1(items, taggedDateTime))
+    return { layout: "kaifa-places", values: readKaifaList(items) };
+  if (isKaifaVersion(items[1])) return { layout: "kaifa-pairs", values: readItems(items, kaifaScale) };
+  if (isKamstrupVersion(items[0]))
+    return { layout: "kamstrup", values: readItems(items, kamstrupScales(items)) };
+  if (listsObjects(items)) return { layout: "objects", values: readObjectList(items) };
+  const iskra = readIskraList(items);
+  if (iskra !== undefined) return { layout: "iskra-places", values: iskra };
+  return { layout: "coded", values: readItems(items, () => undefined) };
 }

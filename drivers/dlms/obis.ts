@@ -5,7 +5,12 @@ const OBIS_BYTES = 6;
 /** `A-B:C.D.E*F` (IEC 62056-6-1) of a value that is an OBIS code: six octets. */
 export function obisOf(value: AxdrValue | undefined): string | undefined {
   if (value?.kind !== "octets" || value.bytes.length !== OBIS_BYTES) return undefined;
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = value.bytes;
+  return codeOf(value.bytes);
+}
+
+/** The code that six octets are. */
+export function codeOf(octets: Uint8Array): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = octets;
   return `${a}-${b}:${c}.${d}.${e}*${f}`;
 }
 

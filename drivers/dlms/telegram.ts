@@ -1,11 +1,15 @@
 import { Problem } from "../../attest/problem.ts";
 import type { DecodedTelegram } from "../telegram/telegram.ts";
+import { informationOf } from "./assembly.ts";
 import { AxdrReader } from "./axdr.ts";
-import { type Ciphering, type DlmsKeys, decipherApdu, GENERAL_GLO_CIPHERING } from "./ciphering.ts";
+import { GENERAL_BLOCK_TRANSFER, joinBlocks } from "./blocks.ts";
+import { type Ciphering, type DlmsKeys, decipherApdu, isCiphered } from "./ciphering.ts";
 import { DATE_TIME_BYTES, type MeterClock, readDateTime, utcMsOf } from "./date-time.ts";
-import { HdlcFramer } from "./framing.ts";
-import { beginsTelegram, examineFrame, FLAG, LLC } from "./hdlc.ts";
-import { readValues } from "./layout.ts";
+import { readDescribed } from "./described.ts";
+import { dlmsFramer } from "./framing.ts";
+import { beginsTelegram, FLAG, LLC } from "./hdlc.ts";
+import { type Layout, type LayoutName, readValues } from "./layout.ts";
+import { LONG_START } from "./mbus.ts";
 import { METER_NUMBER, quantityOf } from "./obis.ts";
 import type { DlmsValue } from "./values.ts";
 
@@ -20,6 +24,7 @@ export interface DlmsTelegram extends DecodedTelegram {
   readonly clock?: MeterClock;
   /** Absent for a telegram in the clear. */
   readonly ciphering?: Ciphering;
+  readonly layout: LayoutName;
   readonly values: readonly DlmsValue[];
 }
 
@@ -30,20 +35,35 @@ const METER_ID_CODES = [
 ];
 
 /**
- * Reads one telegram: what {@link HdlcFramer} gives, or the APDU alone, with or without LLC header.
+ * Reads one telegram: what {@link dlmsFramer} gives, or the APDU alone, with or without LLC header.
  *
  * @throws Problem, each with the offset in the APDU: what the framer refuses, and `dlms-hdlc` for frames that are not
- *   one telegram; `dlms-apdu` for an APDU that is no data-notification; `dlms-key-missing`, `dlms-key`,
+ *   one telegram, `dlms-block` for blocks that are none; `dlms-apdu` for an APDU that is no data-notification; `dlms-key-missing`, `dlms-key`,
  *   `dlms-security`, `dlms-authentication` and `dlms-decrypt` for an encrypted one; `dlms-truncated`,
  *   `dlms-trailing`, `dlms-length`, `dlms-type`, `dlms-depth` and `dlms-value` for its encoding; `dlms-layout`,
  *   `dlms-scaler` and `dlms-duplicate` for its values
  */
 export function decodeDlms(bytes: Uint8Array, keys: DlmsKeys = {}): DlmsTelegram {
-  const apdu = withoutLlc(bytes[0] === FLAG ? apduOf(bytes) : bytes);
-  if (apdu[0] !== GENERAL_GLO_CIPHERING) return decodeNotification(apdu);
-  const { apdu: plain, ciphering } = decipherApdu(apdu, keys);
+  return decodeOpened(openDlms(bytes, keys));
+}
+
+/** A telegram's APDU in the clear: {@link decodeDlms} reads it without a key. */
+export interface OpenedTelegram {
+  readonly apdu: Uint8Array;
+  readonly ciphering?: Ciphering;
+}
+
+/** Takes frames and ciphering off a telegram. Throws what {@link decodeDlms} throws for them. */
+export function openDlms(bytes: Uint8Array, keys: DlmsKeys): OpenedTelegram {
+  const apdu = apduOf(bytes);
+  return isCiphered(apdu) ? decipherApdu(apdu, keys) : { apdu };
+}
+
+/** Reads what {@link openDlms} opened, and throws what {@link decodeDlms} throws for it. */
+export function decodeOpened({ apdu, ciphering }: OpenedTelegram): DlmsTelegram {
+  if (ciphering === undefined) return decodeNotification(apdu);
   try {
-    return { ...decodeNotification(plain), ciphering };
+    return { ...decodeNotification(apdu), ciphering };
   } catch (problem) {
     if (ciphering.authentication === "verified") throw problem;
     throw new Problem("dlms-decrypt", "the decrypted telegram makes no sense", {
@@ -52,26 +72,23 @@ export function decodeDlms(bytes: Uint8Array, keys: DlmsKeys = {}): DlmsTelegram
   }
 }
 
-function withoutLlc(bytes: Uint8Array): Uint8Array {
-  return beginsTelegram(bytes) ? bytes.subarray(LLC.length) : bytes;
+/** The APDU of a telegram: without frames, LLC header and blocks. */
+function apduOf(bytes: Uint8Array): Uint8Array {
+  const framed = bytes[0] === FLAG || bytes[0] === LONG_START;
+  const information = framed ? requireOne(bytes) : bytes;
+  const apdu = beginsTelegram(information) ? information.subarray(LLC.length) : information;
+  return apdu[0] === GENERAL_BLOCK_TRANSFER ? joinBlocks(apdu) : apdu;
 }
 
 /** The information of all frames, which must be one whole telegram. */
-function apduOf(bytes: Uint8Array): Uint8Array {
-  const framer = new HdlcFramer();
+function requireOne(bytes: Uint8Array): Uint8Array {
+  const framer = dlmsFramer();
   const [only, ...more] = [...framer.push(bytes), ...framer.end()];
   if (only?.kind === "refused") throw only.problem;
-  if (only === undefined || more.length > 0 || only.bytes.length !== bytes.length) {
-    throw new Problem("dlms-hdlc", "the bytes are not exactly one telegram", { where: "offset 0" });
-  }
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at + 1 < bytes.length; ) {
-    const examined = examineFrame(bytes.subarray(at), at);
-    if (examined.kind !== "frame") break;
-    parts.push(examined.frame.information);
-    at += examined.frame.size - 1;
-  }
-  return new Uint8Array(Buffer.concat(parts));
+  const whole = only !== undefined && more.length === 0 && only.bytes.length === bytes.length;
+  const information = whole ? informationOf(bytes) : undefined;
+  if (information !== undefined) return information;
+  throw new Problem("dlms-hdlc", "the bytes are not exactly one telegram", { where: "offset 0" });
 }
 
 /**
@@ -96,11 +113,16 @@ function decodeNotification(apdu: Uint8Array): DlmsTelegram {
   const tagged = reader.peek() === OCTET_STRING && reader.peek(1) === DATE_TIME_BYTES;
   if (tagged) reader.byte();
   const sent = readDateTime(readTime(reader));
-  const body = reader.value();
-  reader.requireEnd();
-  const values = readValues(body, tagged);
+  const { layout, values } = readBody(reader, tagged);
   const clock = sent ?? values.find((value) => value.clock !== undefined)?.clock;
-  return { invokeId, ...identified(values), ...timed(clock, values), values };
+  return { invokeId, layout, ...identified(values), ...timed(clock, values), values };
+}
+
+function readBody(reader: AxdrReader, tagged: boolean): Layout {
+  const described = readDescribed(reader);
+  const body = described ?? readValues(reader.value(), tagged);
+  reader.requireEnd();
+  return body;
 }
 
 function readTime(reader: AxdrReader): Uint8Array {
@@ -121,7 +143,7 @@ function identified(values: readonly DlmsValue[]): Pick<DlmsTelegram, "meterId">
 function timed(
   clock: MeterClock | undefined,
   values: readonly DlmsValue[],
-): Omit<DlmsTelegram, "invokeId" | "values"> {
+): Pick<DlmsTelegram, "clock" | "meterTimeMs" | "meterTimeText"> {
   if (clock === undefined) return {};
   if (clock.status?.invalid === true) return { clock };
   const utcMs = isAidon(values) && clock.deviationMinutes === 0 ? undefined : utcMsOf(clock);

@@ -1,8 +1,22 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type DlmsSettings, dlmsProtocol } from "../../../drivers/dlms/protocol.ts";
 import { type DlmsTelegram, decodeDlms } from "../../../drivers/dlms/telegram.ts";
-import { cut, frame, hex, join, LLC, notification, problemOf, refusals, segments, telegrams } from "./kit.ts";
+import type { MeterTelegram } from "../../../drivers/telegram/protocol.ts";
+import {
+  cut,
+  cutAny,
+  frame,
+  hex,
+  join,
+  LLC,
+  notification,
+  problemOf,
+  refusals,
+  segments,
+  telegrams,
+} from "./kit.ts";
 
 const FOLDER = "../shared/corpora/han";
 const NAMES = [...list("amshan", ".hex"), ...list("dlms", ".log")].filter(
@@ -67,6 +81,7 @@ describe("real DLMS telegrams", () => {
     expect(refusals(whole)).toEqual([]);
     expect(cut(stream, 64, true)).toEqual(whole);
     expect(cut(stream, 1, true)).toEqual(whole);
+    for (const size of [stream.length, 64, 1]) expect(cutAny(stream, size, true)).toEqual(whole);
     if (name.startsWith("dlms/") || name.includes("hdlc_")) return;
     const [joined] = telegrams(cut(join(...segments(information(name), 50)), 64, true));
     expect(joined && decodeDlms(joined)).toEqual(decode(name));
@@ -201,5 +216,48 @@ describe.skipIf(NAMES.length === 0)("values of the corpus", () => {
     expect(problemOf(() => decodeDlms(framed(name))).code).toBe("dlms-key-missing");
     const { key } = keysOf(name) ?? {};
     expect(decodeDlms(framed(name), key ? { key } : {}).ciphering?.authentication).toBe("unverified");
+  });
+});
+
+describe.skipIf(NAMES.length === 0)("readings of the corpus", () => {
+  const read = (name: string, settings: Partial<DlmsSettings> = {}): MeterTelegram | undefined =>
+    dlmsProtocol({ ...keysSetting(name), ...settings }).decode(framed(name));
+  const keysSetting = (name: string): DlmsSettings => {
+    const keys = keysOf(name);
+    return keys === undefined ? {} : { keys };
+  };
+
+  it("aidon's hourly list: tens of Wh at the hour", () => {
+    const { identity, readings, channels } = read("amshan/aidon_no_list_3.hex", { clock: "CET" }) ?? {};
+    expect(identity).toMatchObject({ make: "Aidon", serial: "7359992892587665" });
+    expect(readings?.[0]).toMatchObject({
+      ...{ importMwh: 22_721_380_000, resolutionMwh: 10_000 },
+      meterTimeMs: Date.parse("2020-01-21T16:00:00+01:00"),
+    });
+    expect(channels?.[0]?.quantities).toEqual(["import", "export", "power"]);
+  });
+
+  it("kaifa's hourly list: Wh, mA, tenths of a volt", () => {
+    expect(read("amshan/kaifa_no_list_3.hex")?.readings[0]).toMatchObject({
+      ...{ importMwh: 79_591_144_000, exportMwh: 0, resolutionMwh: 1_000, activePowerMw: 4_904_000 },
+      ...{ voltageMv: [219_300, 0, 220_500], currentMa: [14_571, 15_643, 9_525] },
+    });
+  });
+
+  it("the encrypted Kamstrup: its registers by the step that was told, its evidence without a key", () => {
+    const name = "dlms/hdlc_kamstrup_omnipower.log";
+    const told = read(name, { registerStepWh: 10 });
+    const published = readFileSync(`${FOLDER}/dlms/hdlc_kamstrup_omnipower_decoded.xml`, "utf8");
+    const [, digits = ""] = /1\.1\.1\.8\.0\.255[\s\S]*?<UINT32 Value="(\d+)"/.exec(published) ?? [];
+    expect(told?.readings[0]).toMatchObject({ importMwh: Number(digits) * 10_000, activePowerMw: 1_083_000 });
+    expect(told).not.toHaveProperty("doubts");
+    expect(decodeDlms(told?.evidence ?? new Uint8Array(0)).values).toEqual(decode(name).values);
+    expect(read(name)?.readings[0]).not.toHaveProperty("importMwh");
+  });
+
+  it("none is doubted by its own volts and amperes, and each makes a reading", () => {
+    const all = NAMES.map((name) => read(name, { registerStepWh: 10 }));
+    expect(all.filter((one) => one?.doubts !== undefined)).toEqual([]);
+    expect(all.filter((one) => one?.readings[0]?.activePowerMw === undefined)).toEqual([]);
   });
 });

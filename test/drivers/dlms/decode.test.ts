@@ -200,7 +200,9 @@ describe("layouts", () => {
   });
 
   it("any other APDU is refused", () => {
-    expect(problemOf(() => decodeDlms(hex("e0 40 00 01 00 00 01 0f")))).toMatchObject({ code: "dlms-apdu" });
+    expect(problemOf(() => decodeDlms(hex("c4 01 c1 00 06 00 00 00 01")))).toMatchObject({
+      code: "dlms-apdu",
+    });
     expect(problemOf(() => decodeDlms(new Uint8Array(0)))).toMatchObject({ code: "dlms-apdu" });
   });
 });

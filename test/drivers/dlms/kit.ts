@@ -1,7 +1,7 @@
 import { createCipheriv } from "node:crypto";
-import { HdlcFramer } from "../../../drivers/dlms/framing.ts";
+import { dlmsFramer, HdlcFramer } from "../../../drivers/dlms/framing.ts";
 import { crc16X25 } from "../../../drivers/telegram/crc16.ts";
-import type { Framed } from "../../../drivers/telegram/telegram.ts";
+import type { Framed, Framer } from "../../../drivers/telegram/telegram.ts";
 
 export const LLC: string = "e6 e7 00";
 
@@ -50,6 +50,22 @@ export function segments(information: Uint8Array, size: number, shape: FrameShap
   return parts;
 }
 
+/** A long frame of wired M-Bus; a length beyond one byte overflows, as in meters that do so. */
+export function mbusFrame(information: Uint8Array, ci: number, head = "53 ff"): Uint8Array {
+  const body = join(hex(head), Uint8Array.of(ci, 0x01, 0x67), information);
+  const checksum = body.reduce((sum, byte) => sum + byte, 0) & 0xff;
+  const length = body.length & 0xff;
+  return join(Uint8Array.of(0x68, length, length, 0x68), body, Uint8Array.of(checksum, 0x16));
+}
+
+/** A telegram in long frames of `size` bytes of information. */
+export function mbusSegments(apdu: Uint8Array, size: number): Uint8Array[] {
+  const count = Math.ceil(apdu.length / size);
+  return Array.from({ length: count }, (_, at) =>
+    mbusFrame(apdu.subarray(at * size, (at + 1) * size), at | (at + 1 === count ? 0x10 : 0)),
+  );
+}
+
 /** A data-notification without LLC header; the date-time as it stands there, length included. */
 export function notification(body: string, time = "00"): Uint8Array {
   return hex(`0f 40000000 ${time} ${body}`);
@@ -67,7 +83,19 @@ export const LIST: string = `01 03
 
 /** What the stream, in chunks of `size` bytes, was cut into; the end of the stream included where asked for. */
 export function cut(stream: Uint8Array, size: number = stream.length, ended = false): Framed[] {
-  const framer = new HdlcFramer();
+  return cutBy(new HdlcFramer(), stream, { size, ended });
+}
+
+/** The same by the framer that knows M-Bus, too. */
+export function cutAny(stream: Uint8Array, size: number = stream.length, ended = false): Framed[] {
+  return cutBy(dlmsFramer(), stream, { size, ended });
+}
+
+function cutBy(
+  framer: Framer,
+  stream: Uint8Array,
+  { size, ended }: { readonly size: number; readonly ended: boolean },
+): Framed[] {
   const outcomes: Framed[] = [];
   for (let at = 0; at < stream.length; at += Math.max(size, 1)) {
     outcomes.push(...framer.push(stream.subarray(at, at + Math.max(size, 1))));
