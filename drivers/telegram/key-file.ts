@@ -4,14 +4,15 @@ import { describeProblem, Problem } from "../../attest/problem.ts";
 const KEY_DIGITS = 32;
 /** The digits with blanks and line ends around them. */
 const MAX_FILE_BYTES = 128;
-const GROUP_OR_OTHERS_WRITE = 0o022;
+/** Its group may read it, as a service's configuration is often kept. */
+const NOT_OTHERS = 0o027;
 
 /**
  * A meter's key, 16 bytes, out of a file of 32 hexadecimal digits; blanks and line ends around them do not count. What
  * stands in the file is in no message.
  *
- * @throws Problem `key-file` for a file that cannot be read, `key-file-writable` for one that others than its owner may
- *   change, `key-file-content` for one that is no key
+ * @throws Problem `key-file` for a file that cannot be read, `key-file-permissions` for one that is open to
+ *   others, `key-file-content` for one that is no key
  */
 export function readKeyFile(path: string): Uint8Array {
   const text = readText(path).trim();
@@ -40,11 +41,11 @@ function readText(path: string): string {
 }
 
 function requireOwnersOnly(path: string, mode: number): void {
-  if ((mode & GROUP_OR_OTHERS_WRITE) === 0) return;
-  throw new Problem("key-file-writable", "others than its owner may change the key", {
+  if ((mode & NOT_OTHERS) === 0) return;
+  throw new Problem("key-file-permissions", "the file of a secret key is open to others", {
     where: path,
-    expected: "mode 0600 or less",
+    expected: "mode 0600, or 0640",
     got: (mode & 0o777).toString(8).padStart(4, "0"),
-    hint: `chmod 600 ${path}`,
+    hint: `run: chmod 600 ${path}`,
   });
 }
