@@ -49,7 +49,6 @@ interface Whole {
   readonly step: number;
 }
 
-const TARIFFS = [1, 2, 3, 4];
 const PHASE_CODES = {
   voltageMv: ["32.7.0", "52.7.0", "72.7.0"],
   currentMa: ["31.7.0", "51.7.0", "71.7.0"],
@@ -119,19 +118,17 @@ class ObisList {
     };
   }
 
-  /** The total, or the sum of all tariffs of this list, never a mix of both. */
+  /** The total, or the sum of all tariffs of this list, never a mix of both and never of some of them. */
   #register(prefix: string): (Whole & { readonly summed: boolean }) | undefined {
     const total = this.#whole(`${prefix}.0`, "energy");
     if (total !== undefined) return { ...total, summed: false };
-    const tariffs = TARIFFS.map((tariff) => this.#whole(`${prefix}.${tariff}`, "energy")).filter(
-      (tariff) => tariff !== undefined,
-    );
-    if (tariffs.length === 0) return undefined;
+    const codes = [...this.#values.keys()].filter((code) => isTariffOf(prefix, code));
+    const found = codes.map((code) => this.#whole(code, "energy"));
+    const tariffs = found.filter((tariff) => tariff !== undefined);
+    if (tariffs.length === 0 || tariffs.length < found.length) return undefined;
     const value = tariffs.reduce((sum, tariff) => sum + tariff.value, 0);
     if (!Number.isSafeInteger(value))
-      throw new Problem("telegram-range", "the sum of the tariffs is too large", {
-        where: `${prefix}.1 to .4`,
-      });
+      throw new Problem("telegram-range", "the sum of the tariffs is too large", { where: `${prefix}.x` });
     return { value, step: Math.max(...tariffs.map(({ step }) => step)), summed: true };
   }
 
@@ -151,7 +148,7 @@ class ObisList {
   }
 
   #countsExport(): boolean {
-    return [0, ...TARIFFS].some((tariff) => this.#values.has(`2.8.${tariff}`));
+    return [...this.#values.keys()].some((code) => code === "2.8.0" || isTariffOf("2.8", code));
   }
 
   phases(): Partial<ObisQuantities> {
@@ -218,6 +215,12 @@ function wholeOf(
   const fits = Number.isSafeInteger(whole.value) && Number.isSafeInteger(whole.step);
   if (!fits || (digits < 0n && !signed)) throw outOfRange(value);
   return whole;
+}
+
+/** E is the tariff, 1 to 63 (IEC 62056-6-1, value group E). */
+function isTariffOf(prefix: string, code: string): boolean {
+  const tariff = code.startsWith(`${prefix}.`) ? Number(code.slice(prefix.length + 1)) : 0;
+  return tariff >= 1 && tariff <= 63;
 }
 
 function magnitude(value: number | undefined): number | undefined {

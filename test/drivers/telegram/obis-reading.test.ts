@@ -63,6 +63,16 @@ describe("a reading out of OBIS codes", () => {
     });
   });
 
+  it("never sums some of the tariffs", () => {
+    const six: Given[] = [1, 2, 3, 4, 5, 6].map((tariff) => [`1-0:1.8.${tariff}*255`, tariff, 3, "Wh"]);
+    expect(reading(...six).values).toMatchObject({ importMwh: 21_000_000, status: 8 });
+    const broken = { code: "1-0:1.8.7*255", text: "------", unit: "Wh" };
+    const power: Given = ["1-0:16.7.0*255", 5, 0, "W"];
+    const { values, absent } = obisReading([...six.map(value), broken, value(power)]);
+    expect(values).toEqual({ activePowerMw: 5_000 });
+    expect(absent).toEqual(['1-0:1.8.7*255 is no number: "------"']);
+  });
+
   it("prefers the signed power, and never invents one direction", () => {
     expect(reading(["1-0:16.7.0*255", -3, 0, "W"], ["1-0:1.7.0*255", 9, 0, "W"]).values.activePowerMw).toBe(
       -3_000,
