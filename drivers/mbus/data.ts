@@ -8,6 +8,7 @@ import {
   decimalText,
   nibbles,
   real32,
+  realStep32,
   signedInteger,
   unsignedInteger,
 } from "./numbers.ts";
@@ -19,6 +20,10 @@ export interface RecordData {
   /** Absent where the data is no number. */
   readonly number?: Decimal;
   readonly doubt?: string;
+  /** Of a BCD field of fixed size: how many digits it has. */
+  readonly bcdDigits?: number;
+  /** Of a real: what its last binary digit counts. */
+  readonly realStep?: number;
 }
 
 /** Bytes of each data field that is binary or BCD (EN 13757-3, table 4). */
@@ -45,7 +50,9 @@ function readField(cursor: Cursor, field: number, coding: Coding): RecordData {
   const binary = BINARY_BYTES[field];
   if (binary !== undefined) return binaryData(cursor.bytes(binary, "the value"), coding);
   const bcd = BCD_BYTES[field];
-  if (bcd !== undefined) return bcdData(cursor.bytes(bcd, "the value"), coding);
+  if (bcd !== undefined) {
+    return { ...bcdData(cursor.bytes(bcd, "the value"), coding), bcdDigits: 2 * bcd };
+  }
   if (field === REAL) return realData(cursor.bytes(4, "the value"));
   if (field === VARIABLE) return variableData(cursor, coding);
   if (field === NO_DATA || field === SELECTION) return { text: "", doubt: "no-data" };
@@ -77,7 +84,8 @@ function bcdData(bytes: Uint8Array, coding: Coding): RecordData {
 
 function realData(bytes: Uint8Array): RecordData {
   const value = real32(bytes);
-  return typeof value === "string" ? { text: value, doubt: "not-finite" } : { text: "", number: value };
+  if (typeof value === "string") return { text: value, doubt: "not-finite" };
+  return { text: "", number: value, realStep: realStep32(bytes) };
 }
 
 /** The text comes from the number once its scale is known. */

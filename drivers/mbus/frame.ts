@@ -36,11 +36,11 @@ export const DATA_OFFSET = 7;
 
 /** What the bytes from a place on are: too few to say, nothing, a frame of `length` bytes, or a damaged one. */
 export type Judgement =
-  | { readonly kind: "incomplete" | "noise" }
+  | { readonly kind: "incomplete"; readonly need: number }
+  | { readonly kind: "noise" }
   | { readonly kind: "frame"; readonly length: number }
   | { readonly kind: "damaged"; readonly length: number; readonly code: string; readonly what: string };
 
-const INCOMPLETE: Judgement = { kind: "incomplete" };
 const NOISE: Judgement = { kind: "noise" };
 
 /** Judges the frame that begins with the first of `bytes`. */
@@ -59,23 +59,23 @@ export function judgeFrame(bytes: Uint8Array): Judgement {
 
 /** `10` is common in data: only what also ends like a short frame is taken for one. */
 function judgeShort(bytes: Uint8Array): Judgement {
-  if (bytes.length < SHORT_BYTES) return INCOMPLETE;
+  if (bytes.length < SHORT_BYTES) return { kind: "incomplete", need: SHORT_BYTES };
   if (bytes[4] !== STOP) return NOISE;
-  return sum(bytes.subarray(1, 3)) === bytes[3]
+  return checksum(bytes.subarray(1, 3)) === bytes[3]
     ? { kind: "frame", length: SHORT_BYTES }
     : damaged(SHORT_BYTES, "mbus-checksum", WRONG_CHECKSUM);
 }
 
 function judgeLong(bytes: Uint8Array): Judgement {
   const [, length = 0, again, second] = bytes;
-  if (bytes.length < HEAD_BYTES) return INCOMPLETE;
+  if (bytes.length < HEAD_BYTES) return { kind: "incomplete", need: HEAD_BYTES };
   if (second !== LONG_START) return NOISE;
   if (length !== again) return damaged(HEAD_BYTES, "mbus-length", "the two length bytes differ");
   if (length < MIN_LENGTH) return damaged(HEAD_BYTES, "mbus-length", "a length below 3 has no place for CI");
   const total = length + HEAD_BYTES + 2;
-  if (bytes.length < total) return INCOMPLETE;
+  if (bytes.length < total) return { kind: "incomplete", need: total };
   if (bytes[total - 1] !== STOP) return damaged(total, "mbus-stop", "the frame does not end with 16");
-  const right = sum(bytes.subarray(HEAD_BYTES, total - 2)) === bytes[total - 2];
+  const right = checksum(bytes.subarray(HEAD_BYTES, total - 2)) === bytes[total - 2];
   return right ? { kind: "frame", length: total } : damaged(total, "mbus-checksum", WRONG_CHECKSUM);
 }
 
@@ -86,7 +86,7 @@ function damaged(length: number, code: string, what: string): Judgement {
 }
 
 /** The arithmetic sum without carry (EN 13757-2). */
-function sum(bytes: Uint8Array): number {
+export function checksum(bytes: Uint8Array): number {
   return bytes.reduce((total, byte) => (total + byte) & 0xff, 0);
 }
 
@@ -122,4 +122,9 @@ function fields(bytes: Uint8Array): MbusFrame {
   const [control = 0, address = 0, information = 0] = bytes.subarray(HEAD_BYTES);
   const kind = bytes.length === HEAD_BYTES + MIN_LENGTH + 2 ? "control" : "long";
   return { kind, control, address, information };
+}
+
+/** Bit 6 of C: sent by a master (EN 13757-2). */
+export function isFromMaster(control: number): boolean {
+  return (control & 0x40) !== 0;
 }

@@ -81,7 +81,7 @@ export function readShortHeader(cursor: Cursor): Pick<LongHeader, "accessNumber"
 }
 
 /** Five bits a letter, 1 for A (EN 13757-7:2018; EN 62056-21 registers the letters). */
-function manufacturerCode(bytes: Uint8Array): string {
+export function manufacturerCode(bytes: Uint8Array): string {
   const code = Number(unsignedInteger(bytes));
   return String.fromCharCode(...[10, 5, 0].map((shift) => ((code >> shift) & 0x1f) + 0x40));
 }

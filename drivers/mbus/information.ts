@@ -1,8 +1,9 @@
 import { Problem } from "../../attest/problem.ts";
 import type { Cursor } from "./cursor.ts";
+import type { MakerCodes } from "./makers.ts";
 import type { MeaningTable } from "./meaning.ts";
 import { EXTENSION_FB, EXTENSION_FD, PRIMARY } from "./vif.ts";
-import { hex, manufacturerSpecific, type Refined, refine, refinePhase, reserved } from "./vife.ts";
+import { hex, manufacturerSpecific, narrow, type Refined, refine, refinePhase, reserved } from "./vife.ts";
 
 /** EN 13757-3: at most ten extensions each. */
 const MAX_EXTENSIONS = 10;
@@ -62,34 +63,48 @@ function readExtensions(cursor: Cursor, name: "dife" | "vife"): number[] {
  * Reads VIF and VIFEs (EN 13757-3). The text of VIF 7C or FC stands at once behind the VIF, before any VIFE:
  * so do Elvaco's meters (`FC 03 "HR%" 74`).
  *
+ * @param maker what the meter's maker means by codes of its own, where that is known
  * @throws Problem `mbus-truncated`, `mbus-too-many-vife`
  */
-export function readMeaning(cursor: Cursor): Refined {
+export function readMeaning(cursor: Cursor, maker?: MakerCodes): Refined {
   const vif = cursor.byte("the VIF");
   const text = (vif & 0x7f) === 0x7c ? readText(cursor) : undefined;
   const extensions = (vif & EXTENSION) === 0 ? [] : readExtensions(cursor, "vife");
-  if (text !== undefined) return refineAll(unknown(`text:${text}`), extensions);
-  if (vif === 0xfd) return refineExtended(EXTENSION_FD, "fd", extensions);
-  if (vif === 0xfb) return refineExtended(EXTENSION_FB, "fb", extensions);
-  if ((vif & 0x7f) === 0x7f) {
-    return { ...unknown(["manufacturer", ...extensions.map(hex)].join("-")), doubt: "manufacturer-specific" };
-  }
+  if (text !== undefined) return refineAll(unknown(`text:${text}`), extensions, maker);
+  if (vif === 0xfd) return refineExtended(["fd", EXTENSION_FD], extensions, maker);
+  if (vif === 0xfb) return refineExtended(["fb", EXTENSION_FB], extensions, maker);
+  if ((vif & 0x7f) === 0x7f) return ofMaker(extensions, maker);
   const found = PRIMARY.get(vif & 0x7f) ?? reserved(unknown("unknown"), `vif-${hex(vif & 0x7f)}`);
-  return refineAll(found, extensions);
+  return refineAll(found, extensions, maker);
 }
 
-function refineExtended(table: MeaningTable, name: string, extensions: readonly number[]): Refined {
+function ofMaker(extensions: readonly number[], maker: MakerCodes | undefined): Refined {
+  const known = maker?.quantities?.[(extensions[0] ?? EXTENSION) & 0x7f];
+  if (known !== undefined) return refineAll(known, extensions.slice(1), maker);
+  return { ...unknown(["manufacturer", ...extensions.map(hex)].join("-")), doubt: "manufacturer-specific" };
+}
+
+function refineExtended(
+  [name, table]: readonly [string, MeaningTable],
+  extensions: readonly number[],
+  maker: MakerCodes | undefined,
+): Refined {
   const [first = 0, ...others] = extensions;
   const code = first & 0x7f;
-  return refineAll(table.get(code) ?? reserved(unknown("unknown"), `${name}-${hex(code)}`), others);
+  const found = table.get(code) ?? reserved(unknown("unknown"), `${name}-${hex(code)}`);
+  return refineAll(found, others, maker);
 }
 
-function refineAll(meaning: Refined, extensions: readonly number[]): Refined {
+function refineAll(meaning: Refined, extensions: readonly number[], maker: MakerCodes | undefined): Refined {
   let refined = meaning;
   for (let at = 0; at < extensions.length; at += 1) {
     const code = (extensions[at] ?? 0) & 0x7f;
-    if (code === 0x7f) return manufacturerSpecific(refined, extensions.slice(at + 1));
-    if (code === 0x7c) {
+    if (code === 0x7f) {
+      const known = maker?.narrowing[(extensions[at + 1] ?? EXTENSION) & 0x7f];
+      if (known === undefined) return manufacturerSpecific(refined, extensions.slice(at + 1));
+      at += 1;
+      refined = known === "" ? refined : narrow(refined, known);
+    } else if (code === 0x7c) {
       at += 1;
       refined = refinePhase(refined, (extensions[at] ?? 0) & 0x7f);
     } else refined = refine(refined, code);

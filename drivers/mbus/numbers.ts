@@ -60,3 +60,9 @@ export function real32(bytes: Uint8Array): Decimal | "NaN" | "Infinity" | "-Infi
   if (power >= 0) return { digits: signed << BigInt(power), exponent: 0 };
   return { digits: signed * 5n ** BigInt(-power), exponent: power };
 }
+
+/** Type H: the distance from a number to the next larger one of the same power of two. */
+export function realStep32(bytes: Uint8Array): number {
+  const biased = Number((unsignedInteger(bytes) >> 23n) & 0xffn);
+  return 2 ** (Math.max(biased, 1) - 150);
+}

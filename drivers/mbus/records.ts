@@ -1,8 +1,10 @@
 import { Problem } from "../../attest/problem.ts";
+import { present } from "../present.ts";
 import type { TelegramValue } from "../telegram/telegram.ts";
 import type { Cursor } from "./cursor.ts";
 import { hexText, readData } from "./data.ts";
 import { type RecordFunction, readDataInformation, readMeaning } from "./information.ts";
+import type { MakerCodes } from "./makers.ts";
 import { decimalText } from "./numbers.ts";
 
 /** One data record. */
@@ -19,6 +21,10 @@ export interface MbusValue extends TelegramValue {
   readonly offset: number;
   /** Why the text is no value of this quantity: `invalid-digits`, `record-error`, `manufacturer-specific` … */
   readonly doubt?: string;
+  /** Of BCD of fixed size: how many digits it has. */
+  readonly bcdDigits?: number;
+  /** Of a real: what its last binary digit counts, in the unit. */
+  readonly realStep?: number;
 }
 
 export interface Records {
@@ -34,9 +40,10 @@ const FILLER = 0x2f;
 /**
  * Reads the records up to the end (EN 13757-3). Fillers (2F) are no records.
  *
+ * @param maker what the meter's maker means by codes of its own, where that is known
  * @throws Problem `mbus-truncated`, `mbus-dif`, `mbus-lvar`, `mbus-too-many-dife`, `mbus-too-many-vife`
  */
-export function readRecords(cursor: Cursor): Records {
+export function readRecords(cursor: Cursor, maker?: MakerCodes): Records {
   const values: MbusValue[] = [];
   while (cursor.left > 0) {
     const offset = cursor.offset;
@@ -47,7 +54,7 @@ export function readRecords(cursor: Cursor): Records {
       return { values, more: dif === MANUFACTURER_DATA_AND_MORE };
     }
     if ((dif & 0x0f) === 0x0f) throw reservedDif(offset, dif);
-    values.push(readRecord(cursor, { dif, offset, record: values.length }));
+    values.push(readRecord(cursor, { dif, offset, record: values.length, maker }));
   }
   return { values, more: false };
 }
@@ -58,23 +65,30 @@ function reservedDif(offset: number, dif: number): Problem {
   return new Problem("mbus-dif", "the DIF has no meaning in an answer", { where: `offset ${offset}`, got });
 }
 
-function readRecord(
-  cursor: Cursor,
-  { dif, offset, record }: { readonly dif: number; readonly offset: number; readonly record: number },
-): MbusValue {
+interface Beginning {
+  readonly dif: number;
+  readonly offset: number;
+  readonly record: number;
+  readonly maker: MakerCodes | undefined;
+}
+
+function readRecord(cursor: Cursor, { dif, offset, record, maker }: Beginning): MbusValue {
   const { field, ...place } = readDataInformation(cursor, dif);
-  const meaning = readMeaning(cursor);
+  const meaning = readMeaning(cursor, maker);
   const data = readData(cursor, field, meaning.coding);
-  const doubt = meaning.doubt ?? data.doubt;
-  const known = { code: codeOf({ ...place, record, quantity: meaning.quantity }), record, ...place, offset };
-  const doubted = doubt === undefined ? {} : { doubt };
-  if (data.number === undefined) {
-    return { ...known, quantity: meaning.quantity, text: data.text, ...doubted };
-  }
-  const scaled = { digits: data.number.digits, exponent: data.number.exponent + meaning.exponent };
-  const value = { ...known, quantity: meaning.quantity, text: decimalText(scaled), ...doubted };
-  const unit = meaning.unit === undefined ? {} : { unit: meaning.unit };
-  return meaning.doubt === undefined ? { ...value, ...unit, scaled } : value;
+  const { quantity, exponent, unit } = meaning;
+  const value = present<MbusValue>({
+    ...{ code: codeOf({ ...place, record, quantity }), record, ...place, quantity, offset },
+    text: data.text,
+    doubt: meaning.doubt ?? data.doubt,
+    bcdDigits: data.bcdDigits,
+    realStep: data.realStep === undefined ? undefined : data.realStep * 10 ** exponent,
+  });
+  if (data.number === undefined) return value;
+  const scaled = { digits: data.number.digits, exponent: data.number.exponent + exponent };
+  const text = decimalText(scaled);
+  if (meaning.doubt !== undefined) return { ...value, text };
+  return present<MbusValue>({ ...value, text, unit, scaled });
 }
 
 function manufacturerData(cursor: Cursor, offset: number, record: number): MbusValue {

@@ -2,8 +2,9 @@ import { Problem } from "../../attest/problem.ts";
 import type { DecodedTelegram } from "../telegram/telegram.ts";
 import { Cursor } from "./cursor.ts";
 import { FIXED_BYTES, type FixedCounter, readFixedData } from "./fixed.ts";
-import { DATA_OFFSET, type MbusFrame, parseFrame } from "./frame.ts";
+import { DATA_OFFSET, isFromMaster, type MbusFrame, parseFrame } from "./frame.ts";
 import { type LongHeader, meterIdOf, readLongHeader, readShortHeader } from "./header.ts";
+import { type MakerCodes, makerCodes } from "./makers.ts";
 import { decimalText } from "./numbers.ts";
 import { codeOf, type MbusValue, readRecords } from "./records.ts";
 
@@ -47,13 +48,9 @@ export function decodeMbus(bytes: Uint8Array): DecodedMbus {
   const frame = parseFrame(bytes);
   if (frame.kind === "acknowledgement" || frame.kind === "short") return { frame, ...NOTHING };
   const cursor = new Cursor(bytes, DATA_OFFSET, bytes.length - 2);
-  if (isRequest(frame.control)) return { frame, ...NOTHING };
+  // What a master sends has no values.
+  if (isFromMaster(frame.control)) return { frame, ...NOTHING };
   return { frame, ...decodeBody(cursor, frame.information) };
-}
-
-/** Bit 6 of C: from the master (EN 13757-2). What a master sends has no values. */
-function isRequest(control: number): boolean {
-  return (control & 0x40) !== 0;
 }
 
 function decodeBody(cursor: Cursor, information: number): Body {
@@ -62,7 +59,7 @@ function decodeBody(cursor: Cursor, information: number): Body {
       return applicationError(cursor);
     case 0x72: {
       const header = readLongHeader(cursor);
-      return { meterId: meterIdOf(header), header, ...records(cursor) };
+      return { meterId: meterIdOf(header), header, ...records(cursor, makerCodes(header.manufacturer)) };
     }
     case 0x73:
       return fixedData(cursor);
@@ -91,8 +88,8 @@ function applicationError(cursor: Cursor): Body {
   return { ...NOTHING, applicationError: { code, text: APPLICATION_ERRORS[code ?? 0] ?? "reserved" } };
 }
 
-function records(cursor: Cursor): Body {
-  const found = readRecords(cursor);
+function records(cursor: Cursor, maker?: MakerCodes): Body {
+  const found = readRecords(cursor, maker);
   const meterTimeText = meterTime(found.values);
   return { ...found, ...(meterTimeText === undefined ? {} : { meterTimeText }) };
 }

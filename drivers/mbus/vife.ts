@@ -61,6 +61,9 @@ const PHASES: Readonly<Record<number, string>> = {
   16: "absolute",
 };
 
+/** Table 18: the record has no error. ABB's meters send it with every record. */
+const NO_ERROR = 0x00;
+
 const TIME_UNITS = ["s", "min", "h", "d"] as const;
 
 /**
@@ -68,6 +71,7 @@ const TIME_UNITS = ["s", "min", "h", "d"] as const;
  * maebli/m-bus-parser ffc1660 `value_information.rs` and tudborg/exmbus 01f5925 `vife.ex`.
  */
 export function refine(meaning: Refined, code: number): Refined {
+  if (code === NO_ERROR) return meaning;
   const narrowing = NARROWING[code];
   if (narrowing !== undefined) return narrow(meaning, narrowing);
   const per = PER[code];
@@ -129,7 +133,7 @@ function rate(meaning: Refined, per: string): Refined {
   return { ...narrow(meaning, name), unit: `${meaning.unit ?? ""}${per}` };
 }
 
-function narrow(meaning: Refined, name: string): Refined {
+export function narrow(meaning: Refined, name: string): Refined {
   return { ...meaning, quantity: `${meaning.quantity}(${name})` };
 }
 
@@ -137,7 +141,7 @@ function doubtful(meaning: Refined, doubt: string): Refined {
   return { ...meaning, doubt: meaning.doubt ?? doubt };
 }
 
-/** Table 18: 0 is "no error". */
+/** Table 18. */
 function isRecordError(code: number): boolean {
   return (code >= 0x01 && code <= 0x0f) || (code >= 0x15 && code <= 0x1c);
 }

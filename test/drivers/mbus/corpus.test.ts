@@ -55,10 +55,9 @@ const DISAGREEMENTS: readonly (readonly [string, readonly string[]])[] = [
   ["VIF FF, as before", [10, 11, 12, 13, 15].map((n) => `berg_dz_plus ${n}`)],
   ["VIF FF, as before", ["electricity-meter-1 16", "electricity-meter-1 19", "SEN_Pollustat 15"]],
   [
-    "VIFE FF: what follows is the maker's, so that the value is no number in the unit; libmbus drops the VIFE",
-    [5, 9, 13].map((n) => `electricity-meter-1 ${n}`),
+    "VIFE 7F: what follows is the maker's, so that the value is no number in the unit; libmbus drops the VIFE",
+    ["itron_cyble_m-bus_v1.4_cold_water 5", "itron_cyble_m-bus_v1.4_water 5"],
   ],
-  ["VIFE 7F, as before", ["itron_cyble_m-bus_v1.4_cold_water 5", "itron_cyble_m-bus_v1.4_water 5"]],
   [
     "fixed data is not normalised by libmbus: kWh and l, without quantity",
     ["sen_pollusonic_2 0", "sen_pollusonic_2 1"],
