@@ -1,9 +1,15 @@
 import { Problem } from "../attest/problem.ts";
+import { dlmsPushDriver } from "./dlms/driver.ts";
 import type { DriverDefinition } from "./driver.ts";
 import { dsmrP1Driver } from "./dsmr/driver.ts";
+import { iec62056Driver } from "./iec62056/driver.ts";
+import { mbusDriver } from "./mbus/driver.ts";
 import { bundledProfile, bundledProfiles } from "./profile/bundled.ts";
 import { driverOfProfile, profileDriver } from "./profile/definition.ts";
+import { smlDriver } from "./sml/driver.ts";
+import { smaSpeedwireDriver } from "./speedwire/driver.ts";
 import { sunspecDriver } from "./sunspec/driver.ts";
+import { vedirectDriver } from "./vedirect/driver.ts";
 
 /** All kinds of device that a program knows. */
 export interface DriverCatalogue {
@@ -72,8 +78,14 @@ export function catalogueOf(
   };
 }
 
+/** Meters that speak a protocol of their own. */
+const PROTOCOL_DRIVERS: readonly DriverDefinition[] = [
+  ...[dsmrP1Driver, smlDriver, dlmsPushDriver, iec62056Driver, mbusDriver],
+  ...[vedirectDriver, smaSpeedwireDriver, sunspecDriver],
+];
+
 /** Every driver that comes with the project: these, and a driver for every profile in drivers/profiles/. */
-export const driverCatalogue: DriverCatalogue = catalogueOf([dsmrP1Driver, profileDriver, sunspecDriver], {
+export const driverCatalogue: DriverCatalogue = catalogueOf([...PROTOCOL_DRIVERS, profileDriver], {
   names: bundledProfiles(),
   load: (name) => driverOfProfile(bundledProfile(name)),
 });

@@ -47,6 +47,7 @@ export const dlmsPushDriver: DriverDefinition = {
   summary:
     "Meters that push DLMS lists at a HAN or customer port: Kaifa, Kamstrup, Aidon, Landis+Gyr, Iskra, Sagemcom (NO, SE, DK, AT, CH, CZ, SI, HR), encrypted or not",
   schema,
+  files: ["keyFile", "authenticationKeyFile"],
   open({
     line,
     keyFile,

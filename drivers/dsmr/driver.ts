@@ -42,6 +42,7 @@ export const dsmrP1Driver: DriverDefinition = {
   summary:
     "Smart meters with a P1 port, plain or encrypted: NL, BE, LU, SE, HU, AT, CH, LT (DSMR 2.2 to 5, eMUCS)",
   schema,
+  files: ["keyFile", "authenticationKeyFile"],
   open({ line, keyFile, authenticationKeyFile, ...options }: P1DriverOptions): MeterDriver {
     const keys = {
       ...(keyFile === undefined ? {} : { key: readKeyFile(keyFile) }),
