@@ -16,6 +16,11 @@ export interface ScanEntry {
   readonly definition: DriverDefinition;
 }
 
+/** An entry of a driver that the catalogue has. */
+export function scanEntry(driver: string, options: ScanEntry["options"]): ScanEntry {
+  return { driver, options, definition: driverCatalogue.find(driver) };
+}
+
 /** The entry of a candidate at a place; undefined when its driver cannot be used there. */
 export function entryOf(candidate: Candidate, place: LineSettings, unit: number): ScanEntry | undefined {
   const { driver } = candidate;

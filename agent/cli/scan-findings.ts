@@ -6,6 +6,7 @@ import { type LineSettings, nameOfLine } from "../../drivers/modbus/settings.ts"
 import type { DeviceConfig } from "../config/config.ts";
 import { freshId } from "./scan-entry.ts";
 import type { Look } from "./scan-look.ts";
+import { isConfiguredMeter, type MeterFinding, type SeenMeter } from "./scan-meters.ts";
 import type { ScanResult, SeenUnit } from "./scan-run.ts";
 
 /** A device that was recognised. */
@@ -37,6 +38,8 @@ export interface Stranger {
 /** What a scan found, told apart. */
 export interface Findings {
   readonly devices: readonly Finding[];
+  /** Meters that were found without Modbus. */
+  readonly meters: readonly MeterFinding[];
   readonly strangers: readonly Stranger[];
   /** Where somebody takes a connection and is no device. */
   readonly empty: readonly PlaceReport[];
@@ -44,8 +47,7 @@ export interface Findings {
 
 /** Names and tells apart what a scan has seen; `configured` are devices that the configuration has. */
 export function findingsOf(result: ScanResult, configured: readonly DeviceConfig[]): Findings {
-  const taken = new Set(configured.map(({ id }) => id));
-  const serials = new Map<string, string>();
+  const names = new Names(configured);
   const devices: Finding[] = [];
   const strangers: Stranger[] = [];
   for (const seen of result.seen) {
@@ -55,19 +57,44 @@ export function findingsOf(result: ScanResult, configured: readonly DeviceConfig
       continue;
     }
     const known = configured.find((device) => isAt(device, seen));
-    const id = known?.id ?? freshId(best.entry.driver, best.result.identity, taken);
-    taken.add(id);
-    const key = serialKey(best.result.identity);
-    const sameAs = key === undefined ? undefined : serials.get(key);
-    if (key !== undefined && sameAs === undefined) serials.set(key, id);
+    const named = names.of(known, best.entry.driver, best.result.identity);
     devices.push({
-      ...{ id, seen, best, certainty: best.candidate.certainty, configured: known !== undefined },
+      ...named,
+      ...{ seen, best, certainty: best.candidate.certainty },
       others: rest.filter(({ result }) => result.problem === undefined),
       readable: best.result.problem === undefined,
-      ...(sameAs === undefined ? {} : { sameAs }),
     });
   }
-  return { devices, strangers, empty: result.places.filter(({ nothing }) => nothing !== undefined) };
+  const meters = result.meters.map((seen) => meterFinding(seen, configured, names));
+  return { devices, meters, strangers, empty: result.places.filter(({ nothing }) => nothing !== undefined) };
+}
+
+function meterFinding(seen: SeenMeter, configured: readonly DeviceConfig[], names: Names): MeterFinding {
+  const identity = seen.result?.identity ?? seen.meter.identity;
+  const known = configured.find((device) => isConfiguredMeter(device, seen));
+  const readable = seen.result !== undefined && seen.result.problem === undefined;
+  return { ...names.of(known, seen.entry.driver, identity), seen, identity, readable };
+}
+
+type Named = Pick<Finding, "id" | "sameAs" | "configured">;
+
+/** Gives every device its name in the configuration, and remembers who was found already. */
+class Names {
+  readonly #taken: Set<string>;
+  readonly #serials = new Map<string, string>();
+
+  constructor(configured: readonly DeviceConfig[]) {
+    this.#taken = new Set(configured.map(({ id }) => id));
+  }
+
+  of(known: DeviceConfig | undefined, driver: string, identity: MeterIdentity | undefined): Named {
+    const id = known?.id ?? freshId(driver, identity, this.#taken);
+    this.#taken.add(id);
+    const key = serialKey(identity);
+    const sameAs = key === undefined ? undefined : this.#serials.get(key);
+    if (key !== undefined && sameAs === undefined) this.#serials.set(key, id);
+    return { id, configured: known !== undefined, ...(sameAs === undefined ? {} : { sameAs }) };
+  }
 }
 
 /** Whether a device belongs into the block that is proposed. */

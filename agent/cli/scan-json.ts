@@ -3,6 +3,7 @@ import { formatText } from "../../drivers/discovery/serial-format.ts";
 import type { LineSettings } from "../../drivers/modbus/settings.ts";
 import { probeJson } from "./probe-report.ts";
 import { type Finding, type Findings, isProposed, type Stranger } from "./scan-findings.ts";
+import { meterJson } from "./scan-meter-report.ts";
 import { configBlock } from "./scan-report.ts";
 import type { ScanResult } from "./scan-run.ts";
 
@@ -10,7 +11,7 @@ import type { ScanResult } from "./scan-run.ts";
 export function scanJson(result: ScanResult, findings: Findings): object {
   const { lines, places, problems, interrupted, seconds } = result;
   return {
-    devices: findings.devices.map(deviceJson),
+    devices: [...findings.devices.map(deviceJson), ...findings.meters.map(meterJson)],
     unknown: findings.strangers.map(strangerJson),
     empty: findings.empty.map(({ place, asked, nothing }) => ({
       place: placeJson(place),
@@ -20,11 +21,14 @@ export function scanJson(result: ScanResult, findings: Findings): object {
     damaged: lines.flatMap(({ path, damaged, places: found }) =>
       damaged.length === 0 || found.length > 0 ? [] : [{ line: path, formats: damaged }],
     ),
+    speaking: lines.flatMap(({ path, unknown }) =>
+      unknown.length === 0 ? [] : [{ line: path, formats: unknown }],
+    ),
     problems: problems.map(({ where, problem }) => ({ where, ...describeProblem(problem) })),
-    config: configBlock(findings.devices),
+    config: configBlock(findings),
     summary: {
       ...{ interrupted, seconds: Math.round(seconds), places: places.length, lines: lines.length },
-      recognised: findings.devices.length,
+      recognised: findings.devices.length + findings.meters.length,
       unknown: findings.strangers.length,
     },
   };
@@ -39,6 +43,7 @@ function deviceJson(finding: Finding): object {
     place: placeJson(place),
     unit: unit.unit,
     options: best.entry.options,
+    ...{ how: "modbus", encrypted: false },
     ...{ certainty, because: best.candidate.because, configured, proposed: isProposed(finding) },
     others: others.map(({ candidate }) => candidate.driver),
     ...alikeJson(unit),

@@ -52,7 +52,7 @@ export async function lookAt(
     const entry = entryOf(candidate, place, unit.unit);
     if (entry === undefined) continue;
     const device = configOf(entry, entry.driver);
-    const read = options.signal.aborted ? notRead(device) : await interruptible(device, options);
+    const read = await readOnce(device, options);
     // Who could not be read has said all the same who it is.
     const result = { ...read, identity: read.identity ?? identityFrom(candidate, unit.facts) };
     looks.push({ candidate, entry, result, fit: fitOf(result.snapshot) });
@@ -106,10 +106,11 @@ function notRead(device: DeviceConfig): ProbeResult {
 }
 
 /** As {@link probeDevice}, but lets go of the device when the signal is aborted. */
-async function interruptible(
+export async function readOnce(
   device: DeviceConfig,
   { patienceMs, restMs, signal }: LookOptions,
 ): Promise<ProbeResult> {
+  if (signal.aborted) return notRead(device);
   let meter: MeterDriver | undefined;
   const { definition } = device;
   const open: typeof definition.open = (options) => {

@@ -6,7 +6,10 @@ import type { LineSettings } from "../../drivers/modbus/settings.ts";
 import { probeText } from "./probe-report.ts";
 import { entryYaml, lineAddress } from "./scan-entry.ts";
 import { type Finding, type Findings, isProposed, placeText, type Stranger } from "./scan-findings.ts";
+import { meterText, meterYaml } from "./scan-meter-report.ts";
+import { isProposedMeter, isUntried } from "./scan-meters.ts";
 import type { ScanProblem, ScanResult } from "./scan-run.ts";
+import { directionWords, oneLine, whoText } from "./scan-words.ts";
 
 const CERTAINTY_WORDS: Readonly<Record<Certainty, string>> = {
   sure: "sure, it says so itself",
@@ -14,6 +17,8 @@ const CERTAINTY_WORDS: Readonly<Record<Certainty, string>> = {
   possible: "possible, no more than values where they should be",
   hint: "perhaps, nothing but plausible values",
 };
+
+const TRIED = "each entry tried as it stands here";
 
 const NOTHING_WORDS: Readonly<Record<Nothing, string>> = {
   mute: "takes a connection and answers no request: not Modbus, another unit (--host asks more), or busy",
@@ -25,24 +30,26 @@ const NOTHING_WORDS: Readonly<Record<Nothing, string>> = {
 
 /** The report for an installer, the block for the configuration in it. */
 export function scanText(result: ScanResult, findings: Findings): string {
-  const { devices, strangers, empty } = findings;
+  const { devices, meters, strangers, empty } = findings;
   const sections = [
-    devices.map(deviceText).join("\n\n"),
+    [...devices.map(deviceText), ...meters.map(meterText)].join("\n\n"),
     section("Answers, but no profile matches:", strangers.map(strangerText)),
     section("Takes connections, but shows no device:", empty.map(emptyText)),
+    section("Speaks by itself, and nobody knows it:", result.lines.flatMap(unknownText)),
     section("Damaged answers:", result.lines.flatMap(damagedText)),
     section("Not scanned:", result.problems.map(problemText)),
-    blockText(devices),
+    blockText(findings),
     summaryText(result, findings),
   ];
   return `${sections.filter((text) => text !== "").join("\n\n")}\n`;
 }
 
 /** Devices that are ready to be pasted into the configuration; empty without any. */
-export function configBlock(devices: readonly Finding[]): string {
-  const entries = devices
+export function configBlock({ devices, meters }: Pick<Findings, "devices" | "meters">): string {
+  const answering = devices
     .filter(isProposed)
     .map((finding) => entryYaml(finding.best.entry, finding.id, commentsOf(finding)));
+  const entries = [...answering, ...meters.flatMap(meterYaml)];
   return entries.length === 0 ? "" : `devices:\n${entries.join("\n")}`;
 }
 
@@ -113,7 +120,18 @@ function damagedText({ path, places, damaged }: LineReport): string[][] {
   return [
     [
       `${path} at ${where}: bytes come that are no answer: two units with one number, A and B swapped, an adapter`,
-      "  that hears itself, or a device that speaks by itself, such as a P1 meter (driver dsmr-p1)",
+      "  that hears itself, or a device that speaks by itself, less than every ten seconds",
+    ],
+  ];
+}
+
+function unknownText({ path, unknown }: LineReport): string[][] {
+  if (unknown.length === 0) return [];
+  return [
+    [
+      `${path}: bytes come without a question, heard at ${unknown.join(", ")}; nothing was asked there`,
+      "  perhaps another program or device asks meters on this line, a signal is inverted, or it is a kind that no",
+      "  driver knows",
     ],
   ];
 }
@@ -127,28 +145,22 @@ function section(title: string, entries: readonly (readonly string[])[]): string
   return entries.length === 0 ? "" : [title, ...entries.flat().map((line) => `  ${line}`)].join("\n");
 }
 
-function blockText(devices: readonly Finding[]): string {
-  const block = configBlock(devices);
-  return block === ""
-    ? ""
-    : `For the configuration, each entry tried as it stands here:\n\n${block.trimEnd()}`;
+function blockText(findings: Findings): string {
+  const block = configBlock(findings);
+  const untried = findings.meters.some(
+    (finding) => isUntried(finding.seen.meter) && isProposedMeter(finding),
+  );
+  const words = untried ? "each entry tried as it stands here unless it says otherwise" : TRIED;
+  return block === "" ? "" : `For the configuration, ${words}:\n\n${block.trimEnd()}`;
 }
 
 /** What an installer should know who reads the configuration later. */
 function commentsOf({ best, others, certainty }: Finding): readonly string[] {
   const { identity, channels } = best.result;
-  const who = [identity?.make, identity?.model, identity?.serial === "" ? "" : `serial ${identity?.serial}`];
-  const unverified = channels.filter(
-    ({ quantities, signVerified }) => quantities.includes("power") && signVerified !== true,
-  );
   return [
-    oneLine(
-      `${who.filter((word) => word !== undefined && word !== "").join(" ")}; ${CERTAINTY_WORDS[certainty]}`,
-    ),
+    oneLine([...whoText(identity), CERTAINTY_WORDS[certainty]].join("; ")),
     ...(others.length === 0 ? [] : [`or driver: ${others.map(nameOf).join(", ")}; see the nameplate`]),
-    ...(unverified.length === 0
-      ? []
-      : [`compare the direction with the display: ${unverified.map(({ name }) => name).join(", ")}`]),
+    ...directionWords(channels),
   ];
 }
 
@@ -160,7 +172,7 @@ function summaryText(
     places.filter(({ place }) => place.transport === "tcp").reduce((sum, { requests }) => sum + requests, 0) +
     lines.reduce((sum, line) => sum + line.requests, 0);
   const parts = [
-    `${findings.devices.length} recognised`,
+    `${findings.devices.length + findings.meters.length} recognised`,
     `${findings.strangers.length} unknown`,
     `${problems.length} not scanned`,
     `${requests} requests`,
@@ -172,9 +184,4 @@ function summaryText(
 /** "unit 1", "units 1, 2, 3". */
 export function unitsText(units: readonly number[]): string {
   return `${units.length === 1 ? "unit" : "units"} ${units.join(", ")}`;
-}
-
-/** A device's own text must not end a comment. */
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "?");
 }

@@ -77,7 +77,8 @@ function print(result: ScanResult, configured: readonly DeviceConfig[], json: bo
   const findings = findingsOf(result, configured);
   process.stdout.write(json ? `${JSON.stringify(scanJson(result, findings))}\n` : scanText(result, findings));
   if (result.interrupted) process.exitCode = INTERRUPTED;
-  else if (result.problems.length > 0 || result.seen.length === 0) process.exitCode = 1;
+  else if (result.problems.length > 0 || result.seen.length + result.meters.length === 0)
+    process.exitCode = 1;
 }
 
 /** Devices that are not to be proposed again. Throws Problem `discovery-disabled` where the owner does not want scans. */
@@ -102,12 +103,13 @@ function termsOf(
 
 /** What is going to be scanned and how long that takes, for whoever waits. */
 export function announcement(plan: DiscoveryPlan, { leftOut }: ChosenTargets): string {
-  const { lines, stops, groups, ports, lineMs, networkMs } = plan;
+  const { lines, stops, groups, ports, lineMs, noticingMs, networkMs } = plan;
   const formats = new Set(stops.map(({ format }) => JSON.stringify(format))).size;
   const hosts = groups.reduce((sum, group) => sum + group.hosts.length, 0);
   const names = groups.map(({ name }) => name).join(", ");
   return [
     ...lines.map((path) => `scanning ${path}: ${formats} settings, at most ${durationText(lineMs)}`),
+    ...(lines.length === 0 || noticingMs === 0 ? [] : [listeningText(noticingMs)]),
     ...(hosts === 0
       ? []
       : [
@@ -116,6 +118,10 @@ export function announcement(plan: DiscoveryPlan, { leftOut }: ChosenTargets): s
     ...leftOut.map((text) => `not scanned: ${text}`),
     "",
   ].join("\n");
+}
+
+function listeningText(noticingMs: number): string {
+  return `listening first, ${durationText(noticingMs)}; where a meter speaks by itself nothing is asked`;
 }
 
 function collected(text: string, before: readonly string[] = []): readonly string[] {

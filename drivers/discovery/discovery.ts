@@ -1,12 +1,17 @@
 import type { Problem } from "../../attest/problem.ts";
+import { createLine } from "../line/create.ts";
 import { openLineOf } from "../modbus/open-line.ts";
+import { knownAskers, knownSenders } from "./ask-known.ts";
 import { type KnownProfile, knownProfiles } from "./known.ts";
+import { knownSpeakers } from "./listen-known.ts";
+import { type ListenStop, noticingMs, planListening } from "./listen-plan.ts";
 import { type HostGroup, networkMs, surveyNetwork, tcpPorts } from "./network.ts";
 import { Pace } from "./pace.ts";
 import { Progress, type ProgressState } from "./progress.ts";
-import { type LineReport, surveyLine } from "./serial-survey.ts";
-import { planSweep, type SweepStop, sweepMs } from "./sweep-plan.ts";
-import type { DiscoveryTerms, PlaceReport } from "./terms.ts";
+import { listenOnNetwork, type SendersReport } from "./senders.ts";
+import { type LinePlan, type LineReport, lineMs, surveyLine } from "./serial-survey.ts";
+import { planSweep, type SweepStop } from "./sweep-plan.ts";
+import type { DiscoveryTerms, ListenTimes, PlaceReport } from "./terms.ts";
 
 /** Where to look. */
 export interface DiscoveryTargets {
@@ -21,6 +26,8 @@ export interface DiscoveryTargets {
 export interface DiscoveryListener {
   onLine(report: LineReport): void;
   onHost(reports: readonly PlaceReport[]): void;
+  /** Meters that send into the network by themselves; told once, when all were listened for. */
+  onSenders(report: SendersReport): void;
   onProblem(group: HostGroup, problem: Problem): void;
   onProgress(state: ProgressState): void;
 }
@@ -29,10 +36,14 @@ export interface DiscoveryListener {
 export interface DiscoveryPlan {
   readonly lines: readonly string[];
   readonly stops: readonly SweepStop[];
+  /** Where to listen on a line before it is asked. */
+  readonly listening: readonly ListenStop[];
   readonly groups: readonly HostGroup[];
   readonly ports: readonly number[];
   /** Of one line, and of the whole network: at most, if nothing answers; what answers takes its own time. */
   readonly lineMs: number;
+  /** How much of a line's time it takes to see that nobody speaks there; 0 where nobody listens. */
+  readonly noticingMs: number;
   readonly networkMs: number;
 }
 
@@ -47,6 +58,20 @@ const REPLY_MS = 3000;
 /** Meters answer within 200 ms; USB adapters hold bytes back for up to 16 ms each way. */
 const PROBE_MS = 240;
 const SERIAL_REPLY_MS = 500;
+/** Meters make no such pause within a telegram, and a longer one between two. */
+const LISTEN_GAP_MS = 300;
+const LISTEN_MARGIN_MS = 800;
+/** 900 bytes at 2400 baud. */
+const TELEGRAM_MS = 4000;
+/** Meters send into the network once a second. */
+const SENDERS_MS = 3000;
+
+const LISTEN_TIMES: ListenTimes = {
+  gapMs: LISTEN_GAP_MS,
+  marginMs: LISTEN_MARGIN_MS,
+  telegramMs: TELEGRAM_MS,
+  sendersMs: SENDERS_MS,
+};
 
 /** Terms for real devices; `signal` ends the discovery early. */
 export function usualTerms(
@@ -58,6 +83,10 @@ export function usualTerms(
     ...{ gapMs: GAP_MS, slowGapMs: SLOW_GAP_MS },
     network: { connectMs: CONNECT_MS, replyMs: REPLY_MS, width: WIDTH, pace: new Pace(PER_SECOND) },
     serial: { probeMs: PROBE_MS, replyMs: SERIAL_REPLY_MS },
+    meters: {
+      ...{ speakers: knownSpeakers, askers: knownAskers, senders: knownSenders, createLine },
+      times: LISTEN_TIMES,
+    },
   };
 }
 
@@ -68,10 +97,12 @@ export function planDiscovery(
 ): DiscoveryPlan {
   const ports = given ?? tcpPorts(terms.profiles);
   const stops = planSweep(terms.profiles, terms);
+  const listening = planListening(terms.meters.speakers, terms.meters.times);
   const hosts = groups.reduce((sum, group) => sum + group.hosts.length, 0);
   return {
-    ...{ lines, stops, groups, ports },
-    lineMs: sweepMs(stops, terms.serial.probeMs),
+    ...{ lines, stops, listening, groups, ports },
+    lineMs: lineMs({ listening, sweep: stops }, terms),
+    noticingMs: noticingMs(listening, terms.thorough),
     networkMs: networkMs(hosts, ports.length, terms.network),
   };
 }
@@ -81,11 +112,11 @@ export function planDiscovery(
  * aborted, with every line and connection closed; what cannot be reached is told to the listener and stops nothing else.
  */
 export async function discover(
-  { lines, stops, groups, ports, lineMs, networkMs: hostsMs }: DiscoveryPlan,
+  { lines, stops, listening, groups, ports, lineMs: totalMs, networkMs: hostsMs }: DiscoveryPlan,
   { terms, listener }: { readonly terms: DiscoveryTerms; readonly listener: DiscoveryListener },
 ): Promise<void> {
   const progress = new Progress((state) => listener.onProgress(state));
-  const lineJobs = lines.map((path) => ({ path, spent: progress.job(lineMs) }));
+  const lineJobs = lines.map((path) => ({ path, spent: progress.job(totalMs) }));
   const spent = progress.job(hostsMs);
   const hosts = groups.reduce((sum, group) => sum + group.hosts.length, 0);
   let done = 0;
@@ -95,13 +126,15 @@ export async function discover(
     if (reports.length > 0) listener.onHost(reports);
   };
   const onProblem: DiscoveryListener["onProblem"] = (group, problem) => listener.onProblem(group, problem);
+  const plan: LinePlan = { listening, sweep: stops };
   await Promise.all([
-    ...lineJobs.map((job) => sweepLine(job, lineMs)),
+    ...lineJobs.map(sweepLine),
     surveyNetwork(groups, ports, { terms, listener: { onHost, onProblem } }),
+    listenOnNetwork(groups, terms).then((report) => listener.onSenders(report)),
   ]);
 
-  async function sweepLine(job: (typeof lineJobs)[number], totalMs: number): Promise<void> {
-    const report = await surveyLine(job.path, stops, { terms, listener: { onProgress: job.spent } });
+  async function sweepLine(job: (typeof lineJobs)[number]): Promise<void> {
+    const report = await surveyLine(job.path, plan, { terms, listener: { onProgress: job.spent } });
     job.spent(totalMs);
     listener.onLine(report);
   }

@@ -3,8 +3,8 @@ import type { SerialFormat } from "../line/address.ts";
 const PARITIES = { N: "none", E: "even", O: "odd" } as const;
 const LETTERS = { none: "N", even: "E", odd: "O" } as const;
 
-/** Line settings as installers write them, with the eight data bits that Modbus RTU has. */
-export type FormatText = `${number} 8${keyof typeof PARITIES}${1 | 2}`;
+/** Line settings as installers write them; Modbus RTU has eight data bits. */
+export type FormatText = `${number} ${7 | 8}${keyof typeof PARITIES}${1 | 2}`;
 
 /** "9600 8N1". */
 export function formatText({ baudRate, dataBits, parity, stopBits }: SerialFormat): string {
@@ -14,9 +14,10 @@ export function formatText({ baudRate, dataBits, parity, stopBits }: SerialForma
 export function formatFrom(text: FormatText): SerialFormat {
   const [baud = "", format = ""] = text.split(" ");
   const parity = format[1] === "E" ? "E" : format[1] === "O" ? "O" : "N";
+  const dataBits = format[0] === "7" ? 7 : 8;
   return {
     baudRate: Number(baud),
-    dataBits: 8,
+    dataBits,
     parity: PARITIES[parity],
     stopBits: format[2] === "2" ? 2 : 1,
   };

@@ -11,17 +11,20 @@ import { openRtuLine } from "../../../drivers/modbus/rtu-line.ts";
 import { type PeerOptions, PeerSession } from "../../../drivers/simulated/modbus-peer.ts";
 import type { SlaveModel } from "../../../drivers/simulated/modbus-slave.ts";
 import { KNOWN } from "./profiles.ts";
+import { QUICK_TIMES } from "./speaking.ts";
 
-/** Terms with short waits. */
+/** Terms with short waits; nobody listens before asking unless that is added. */
 export function quickTerms(
   signal: AbortSignal = new AbortController().signal,
   changes: Partial<DiscoveryTerms> = {},
 ): DiscoveryTerms {
+  const usual = usualTerms(signal, KNOWN);
   return {
-    ...usualTerms(signal, KNOWN),
+    ...usual,
     ...{ gapMs: 0, slowGapMs: 80 },
     network: { connectMs: 1000, replyMs: 300, width: 8, pace: new Pace(2000) },
     serial: { probeMs: 3, replyMs: 15 },
+    meters: { ...usual.meters, ...{ speakers: [], askers: [], senders: [] }, times: QUICK_TIMES },
     ...changes,
   };
 }

@@ -42,6 +42,7 @@ async function scan(
       onLine: () => undefined,
       onHost: (found) => reports.push(...found),
       onProblem: ({ name }, { code }) => void problems.push(`${name} ${code}`),
+      onSenders: () => undefined,
       onProgress: () => undefined,
     },
   });

@@ -26,6 +26,7 @@ async function scan(
     listener: {
       onLine: (report) => void reports.push(report),
       onHost: () => undefined,
+      onSenders: () => undefined,
       onProblem: () => undefined,
       onProgress: ({ fraction }) => onProgress(fraction),
     },
