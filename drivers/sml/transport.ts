@@ -87,6 +87,7 @@ export function isFour(bytes: Uint8Array, at: number, value: number): boolean {
 
 /** The data after the start; `escapes` are where in it four bytes were dropped that stood behind an escape. */
 function unescaped(file: Uint8Array): { readonly kept: Uint8Array; readonly escapes: readonly number[] } {
+  if (!hasEscape(file)) return { kept: file.subarray(START_BYTES), escapes: [] };
   const kept = new Uint8Array(file.length - START_BYTES);
   const escapes: number[] = [];
   let length = 0;
@@ -100,6 +101,13 @@ function unescaped(file: Uint8Array): { readonly kept: Uint8Array; readonly esca
     at += escaped ? 2 * ESCAPE_BYTES : 1;
   }
   return { kept: kept.subarray(0, length), escapes };
+}
+
+/** Nearly no file has one behind its start. */
+function hasEscape(file: Uint8Array): boolean {
+  for (let at = file.indexOf(ESCAPE, START_BYTES); at !== -1; at = file.indexOf(ESCAPE, at + 1))
+    if (isFour(file, at, ESCAPE)) return true;
+  return false;
 }
 
 /** An escape of a file at `at` whose next four bytes mean nothing there. */
