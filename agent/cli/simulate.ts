@@ -10,6 +10,7 @@ import { faultNamed, SIMULATED_FAULTS } from "../../drivers/simulated/profile-fa
 import type { SimulatedPlace } from "../../drivers/simulated/profile-place.ts";
 import { runCommand, stopRequested } from "../../runtime/command.ts";
 import { simulateHome } from "./simulate-home.ts";
+import { simulateMeterCommand } from "./simulate-meter.ts";
 import {
   configurationText,
   type NamedProfile,
@@ -30,17 +31,21 @@ interface SimulateOptions extends SimulatedWhere {
 
 const SHOW_MS = 10_000;
 const FASTEST = 10_000;
+const HELP_HINT = "(add --help for what it takes)";
 const HELP = `
 The device's day (sun, load, battery) passes --speed times as fast; its registers count real time. Nobody else needs to
 run, no file is written. See docs/simulate.md.
 
   kilowitness simulate eastron-sdm630
   kilowitness simulate home --port 1502 --meter-port 1503
+  kilowitness simulate meter dsmr --tcp 127.0.0.1:2001     a meter that speaks by itself (simulate meter --help)
   kilowitness simulate my-meter.yaml --line serial:///dev/ttyUSB0 --fault lost --fault counter-reset`;
 
 /** `kilowitness simulate PROFILE`: a Modbus device that behaves as a profile says, until it is told to stop. */
 export function simulateCommand(): Command {
   return new Command("simulate")
+    .enablePositionalOptions()
+    .addCommand(simulateMeterCommand().showHelpAfterError(HELP_HINT).exitOverride())
     .description("be the Modbus device that a profile describes, on a port or a serial line")
     .argument(
       "[profile]",

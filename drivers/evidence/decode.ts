@@ -1,7 +1,16 @@
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import type { CompiledProfile } from "../profile/compiled.ts";
 import type { DecodedFrame } from "./decoded.ts";
+import { decodeMbusFrame } from "./mbus-frame.ts";
 import { decodeProfileFrame } from "./profile-frame.ts";
+import { decodeProtocolFrame } from "./protocol-frame.ts";
+import {
+  REPLAYED_IEC62056,
+  REPLAYED_SML,
+  REPLAYED_VEDIRECT,
+  replayedDlms,
+  replayedSpeedwire,
+} from "./protocols.ts";
 import { decodeSunSpecFrame } from "./sunspec-frame.ts";
 import { decodeTelegramFrame } from "./telegram-frame.ts";
 
@@ -12,6 +21,8 @@ export interface EvidenceSource {
   readonly make: string;
   /** Of a P1 meter's configuration, if it is known: without it the meter's own time is left out. */
   readonly winterOffsetMinutes?: number;
+  /** Step of the channel's registers as its manifest says it, mWh. */
+  readonly resolutionMwh?: number;
 }
 
 /** Longer than what any of the drivers hands over for one snapshot. */
@@ -21,6 +32,12 @@ type Decoder = (source: EvidenceSource, bytes: Uint8Array) => DecodedFrame;
 
 const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ["dsmr-p1", ({ winterOffsetMinutes }, bytes) => decodeTelegramFrame(bytes, winterOffsetMinutes)],
+  ["sml", (_source, bytes) => decodeProtocolFrame(REPLAYED_SML, bytes)],
+  ["dlms-push", ({ resolutionMwh }, bytes) => decodeProtocolFrame(replayedDlms(resolutionMwh), bytes)],
+  ["iec62056-21", (_source, bytes) => decodeProtocolFrame(REPLAYED_IEC62056, bytes)],
+  ["mbus", (_source, bytes) => decodeMbusFrame(bytes)],
+  ["victron-ve-direct", (_source, bytes) => decodeProtocolFrame(REPLAYED_VEDIRECT, bytes)],
+  ["sma-speedwire", (_source, bytes) => decodeProtocolFrame(replayedSpeedwire(bytes), bytes)],
   ["sunspec", ({ make }, bytes) => decodeSunSpecFrame(make, bytes)],
 ]);
 

@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { present } from "../present.ts";
+import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "../telegram/protocol.ts";
+import type { DecodedChannel, DecodedFrame } from "./decoded.ts";
+
+/** A setting of the device's configuration that no manifest says, the other way. */
+export interface OtherSetting {
+  readonly setting: string;
+  create(): TelegramProtocol;
+}
+
+/** How telegrams of a meter are decoded again. */
+export interface ReplayedProtocol {
+  create(): TelegramProtocol;
+  /** What hangs on one of these is no evidence: a time is left out, another value comes both ways. */
+  readonly others?: readonly OtherSetting[];
+  /** `cut` unless the evidence may be what a telegram carried, deciphered: then it is decoded as it is. */
+  readonly framing?: "cut" | "as-it-is";
+  /** A reading may be of two telegrams, one behind the other, or of one whose second never came. */
+  readonly takesPairs?: boolean;
+  /** Whether these bytes may stand before the first telegram: the driver hands them over, and they say nothing. */
+  mayStandBefore?(bytes: Uint8Array): boolean;
+}
+
+/**
+ * The readings of a telegram as the driver made them, with nothing remembered of earlier ones. Throws the Problem with
+ * which the driver refuses it.
+ */
+export function decodeProtocolFrame(replayed: ReplayedProtocol, bytes: Uint8Array): DecodedFrame {
+  const telegram = replay(replayed.create(), replayed, bytes);
+  if (typeof telegram === "string") return { cannotDecode: telegram };
+  const others = (replayed.others ?? []).map(({ setting, create }) => ({
+    setting,
+    telegram: replay(create(), replayed, bytes),
+  }));
+  const evidence = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const channels: DecodedChannel[] = [];
+  for (const at of telegram.readings.keys()) {
+    const channel = channelAt(at, { telegram, others, evidence });
+    if (typeof channel === "string") return { cannotDecode: channel };
+    channels.push(channel);
+  }
+  return { channels };
+}
+
+/** What the bytes say, or why they say nothing. */
+function replay(
+  protocol: TelegramProtocol,
+  replayed: ReplayedProtocol,
+  bytes: Uint8Array,
+): MeterTelegram | string {
+  const { framing = "cut", takesPairs = false } = replayed;
+  const telegrams = framing === "cut" ? cut(protocol, replayed, bytes) : [bytes];
+  if (telegrams === undefined || telegrams.length > (takesPairs ? 2 : 1))
+    return `the bytes are not one ${protocol.what}`;
+  let said: MeterTelegram | undefined;
+  // The first of a pair is read by itself where the next first one comes before its second.
+  for (const telegram of takesPairs && telegrams.length === 1 ? [...telegrams, ...telegrams] : telegrams)
+    said = protocol.decode(telegram) ?? said;
+  return said ?? `a ${protocol.what} like this one says nothing by itself`;
+}
+
+/** The telegrams that the bytes are; undefined where there is anything else. Throws the Problem of a refused one. */
+function cut(
+  protocol: TelegramProtocol,
+  replayed: ReplayedProtocol,
+  bytes: Uint8Array,
+): readonly Uint8Array[] | undefined {
+  const framer = protocol.createFramer();
+  const telegrams: Uint8Array[] = [];
+  let end = 0;
+  for (const framed of [...framer.push(bytes), ...framer.end()]) {
+    if (framed.kind === "refused") throw framed.problem;
+    const skipped = bytes.subarray(end, framed.offset);
+    const isFirst = telegrams.length === 0;
+    if (skipped.length > 0 && !(isFirst && replayed.mayStandBefore?.(skipped) === true)) return undefined;
+    telegrams.push(framed.bytes);
+    end = framed.offset + framed.bytes.length;
+  }
+  return telegrams.length > 0 && end === bytes.length ? telegrams : undefined;
+}
+
+interface Said {
+  readonly telegram: MeterTelegram;
+  readonly others: readonly { readonly setting: string; readonly telegram: MeterTelegram | string }[];
+  readonly evidence: Uint8Array;
+}
+
+/** What is sure of one channel, or which setting would have to be known. */
+function channelAt(at: number, { telegram, others, evidence }: Said): DecodedChannel | string {
+  const own = telegram.readings[at];
+  if (own === undefined) return "a channel is missing";
+  const { resolutionMwh, meterTimeMs, ...values } = own;
+  const alike = others.map(({ setting, telegram: other }) => ({
+    setting,
+    reading: typeof other === "string" ? undefined : other.readings[at],
+  }));
+  const sureTime = alike.every(({ reading }) => reading?.meterTimeMs === meterTimeMs) ? { meterTimeMs } : {};
+  const [otherwise, ...more] = alike.filter(({ reading }) => !saysTheSame(reading, own));
+  if (more.length > 0) return `no manifest says how ${otherwise?.setting} is set, and values hang on it`;
+  // Without a description of its own it is what all meters of telegrams are.
+  const role = telegram.channels.find(({ name }) => name === own.channel)?.role ?? "grid";
+  const reading = present<DecodedChannel["reading"]>({ ...values, ...sureTime, evidence });
+  return present<DecodedChannel>({
+    ...{ reading, role, resolutionMwh },
+    otherwise: otherwiseOf(otherwise, evidence),
+  });
+}
+
+type OtherReading = { readonly setting: string; readonly reading: UnprovenReading | undefined };
+
+function otherwiseOf(other: OtherReading | undefined, evidence: Uint8Array): DecodedChannel["otherwise"] {
+  if (other?.reading === undefined) return undefined;
+  const { resolutionMwh: _step, meterTimeMs: _time, ...values } = other.reading;
+  return { setting: other.setting, reading: { ...values, evidence } };
+}
+
+/** Times and steps aside. */
+function saysTheSame(one: UnprovenReading | undefined, other: UnprovenReading): boolean {
+  return one !== undefined && valuesText(one) === valuesText(other);
+}
+
+function valuesText({ resolutionMwh: _step, meterTimeMs: _time, ...values }: UnprovenReading): string {
+  return JSON.stringify(Object.entries(values).sort(([left], [right]) => (left < right ? -1 : 1)));
+}
