@@ -2,6 +2,7 @@ import { agentBench } from "./agent.ts";
 import { busBench } from "./bus.ts";
 import { challengeBench } from "./challenge.ts";
 import { codecBench } from "./codec.ts";
+import { decodeBench } from "./decode.ts";
 import { type Flags, flagsOf } from "./flags.ts";
 import { ingestBench } from "./ingest.ts";
 import { loadNode } from "./load/command.ts";
@@ -29,12 +30,15 @@ const INGEST: ReadonlyMap<string, Bench> = new Map([["ingest", ingestBench]]);
 const AGENT: ReadonlyMap<string, Bench> = new Map([["agent", agentBench]]);
 /** How often challenges are passed and failed: rates, no times. */
 const CHALLENGE: ReadonlyMap<string, Bench> = new Map([["challenge", challengeBench]]);
+/** Telegrams of meters on serial lines. */
+const DECODE: ReadonlyMap<string, Bench> = new Map([["decode", decodeBench]]);
 const GROUPS: ReadonlyMap<string, ReadonlyMap<string, Bench>> = new Map([
   ["evidence", EVIDENCE],
   ["bus", BUS],
   ["ingest", INGEST],
   ["agent", AGENT],
   ["challenge", CHALLENGE],
+  ["decode", DECODE],
 ]);
 
 const args = process.argv.slice(2);

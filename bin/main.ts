@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["drivers", async () => (await import("../agent/cli/drivers.ts")).driversCommand()],
   ["scan", async () => (await import("../agent/cli/scan.ts")).scanCommand()],
   ["simulate", async () => (await import("../agent/cli/simulate.ts")).simulateCommand()],
+  ["decode", async () => (await import("../agent/cli/decode.ts")).decodeCommand()],
   ["capture", async () => (await import("../agent/cli/capture.ts")).captureCommand()],
   ["fsck", async () => (await import("./fsck/command.ts")).fsckCommand()],
   ["flex", async () => (await import("./flex.ts")).wholeFlexCommand()],
@@ -38,6 +39,9 @@ On a gateway, in this order:
   kilowitness support-bundle --config agent.yaml --out support.tar.gz
   kilowitness backup --config agent.yaml --out FILE    and restore, replace-gateway: docs/backup.md
   kilowitness fsck FILE                     check a journal or a node's store from end to end
+
+For a meter whose telegrams somebody wrote down (docs/decode.md):
+  kilowitness decode sml FILE               what is in telegrams of P1, SML, DLMS, IEC 62056-21, M-Bus, VE.Direct, Speedwire
 
 For a device that is not in the list (docs/add-a-device.md):
   kilowitness drivers [WORD]                the devices that can be read
