@@ -32,6 +32,7 @@ import {
 import { KIND_FIELDS } from "./leaf-fields.ts";
 import type { FlexibilityLeaf } from "./leaf-flexibility.ts";
 import { Problem } from "./problem.ts";
+import { registersMs } from "./register-time.ts";
 
 const CLOSE_PROPERTIES = Object.keys(KIND_FIELDS.intervalClose).filter((name) => name !== "channel");
 
@@ -76,7 +77,7 @@ export function applyReading(state: ChannelState, leaf: ReadingLeaf, intervalMs:
   const { announced: _, ...rest } = state;
   const chain =
     state.chain === undefined
-      ? openChain(point, leaf.timeMs, leaf.timeQuality >= KNOWN_TIME)
+      ? openChain(point, point.timeMs, leaf.timeQuality >= KNOWN_TIME)
       : counted(state.chain, leaf);
   return { ...rest, ...times, last: point, chain };
 }
@@ -215,7 +216,7 @@ function registerPoint(state: ChannelState, leaf: ReadingLeaf): RegisterPoint | 
   requireRegisters(state, mask, "reading");
   return {
     seq: leaf.seq,
-    timeMs: leaf.timeMs,
+    timeMs: registersMs(leaf, state.chain?.t0Ms),
     ...values("importMwh", importMwh),
     ...values("exportMwh", exportMwh),
   };

@@ -3,6 +3,7 @@ import { eachOf, isUnderstood, opensAtReading } from "./fault-reference-rules.ts
 import { movedTo, stoodAt } from "./fault-trace.ts";
 import { boundaryAtOrAfter, boundaryToleranceMs } from "./intervals.ts";
 import { CLOSE_SHAPE, type IntervalClose } from "./leaf.ts";
+import { registersMs, statesMeterTime } from "./register-time.ts";
 import { hasShape } from "./segments.ts";
 
 /** What a close says of its ends, against the close before it, the readings at its ends and the interval. */
@@ -143,8 +144,14 @@ function end(close: IntervalClose, shown: ShownLeaves): Difference | undefined {
 }
 
 function lastReadingMs(close: IntervalClose, shown: ShownLeaves): number | undefined {
-  const last = readingAt(close.closingSeq, shown);
-  return last && nowOf(shown, close, last);
+  const leaf = shown.at(close.closingSeq)?.leaf;
+  if (leaf?.kind !== "reading") return undefined;
+  // The reading that opened the chain counts as of when it came.
+  if (!statesMeterTime(leaf.status) || close.closingSeq === close.openingSeq)
+    return nowOf(shown, close, { seq: leaf.seq, ms: leaf.timeMs });
+  // Where the chain stood when the reading came, neither a bridge nor a clock that was set since says.
+  const isSet = (close.lastClockStepSeq ?? 0) > leaf.seq;
+  return isSet || hasShape(close, CLOSE_SHAPE.bridges) ? undefined : registersMs(leaf, close.t0Ms);
 }
 
 /** The boundary is the first one at or after the closing reading, near enough; a chain does not end before it is due. */

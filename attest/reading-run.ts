@@ -2,6 +2,7 @@ import type { ChannelState } from "./channel-state.ts";
 import { boundaryAtOrAfter, type Chain, longestPauseMs, type RegisterPoint } from "./intervals.ts";
 import { REGISTER } from "./leaf.ts";
 import type { ReadingFacts } from "./reading-scan.ts";
+import { statesMeterTime } from "./register-time.ts";
 
 /**
  * Readings of one channel that follow each other within one interval, counted in place: the same verdict and
@@ -59,7 +60,8 @@ export class ReadingRun {
   /** Takes the next reading of the channel, or changes nothing and says false. */
   take(reading: ReadingFacts): boolean {
     const { timeMs } = reading;
-    if (timeMs < this.#lastTimeMs || timeMs > this.#boundaryMs) return false;
+    if (timeMs < this.#lastTimeMs || timeMs > this.#boundaryMs || statesMeterTime(reading.status))
+      return false;
     if (timeMs - this.#lastReadingMs > this.#longestPauseMs || !this.#takeRegisters(reading)) return false;
     this.#lastTimeMs = timeMs;
     this.#lastReadingMs = timeMs;

@@ -18,6 +18,8 @@ export const READING_STATUS = {
   stale: 4,
   /** Registers were computed as the sum of all tariff registers of one telegram. */
   tariffSum: 8,
+  /** The registers are those at the meter's own time, as meters have them that send theirs behind the full hour. */
+  registersAtMeterTime: 16,
 } as const;
 
 /** One coherent set of values of one channel, as a driver read it at one instant. */

@@ -4,6 +4,7 @@ import { boundaryAtOrAfter } from "../../attest/intervals.ts";
 import { type ClockStep, DISCONTINUITY, REGISTER, TIME_QUALITY } from "../../attest/leaf.ts";
 import { nativeSigner, nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
+import { READING_STATUS } from "../../attest/reading.ts";
 import type { LocalSigner } from "../../attest/signature.ts";
 import type { Suite } from "../../attest/suite.ts";
 import { EPOCH_MS, LogBuilder, type LogBuilderOptions, type ReadingValues } from "../kit/log-builder.ts";
@@ -60,6 +61,13 @@ export type Event =
       readonly afterMs: number;
       readonly powerMw: number;
     }
+  | {
+      readonly kind: "late";
+      readonly channel: number;
+      readonly afterMs: number;
+      /** Behind the instant that the registers are of; negative: behind the last boundary as much more. */
+      readonly lagMs: number;
+    }
   | { readonly kind: "reset"; readonly channel: number; readonly registerMwh: number }
   | { readonly kind: "broken"; readonly channel: number; readonly known: boolean }
   | { readonly kind: "manifest"; readonly channel: number; readonly serial: number }
@@ -95,6 +103,10 @@ export const lawful: fc.Arbitrary<Event> = fc.oneof(
   { weight: 2, arbitrary: event("boundary", { channel, whole: fc.boolean() }) },
   { weight: 2, arbitrary: event("held", { channel, behindMs: fc.nat(20_000) }) },
   { weight: 3, arbitrary: event("powerOnly", { channel, afterMs: fc.nat(9000), powerMw: fc.nat(9) }) },
+  {
+    weight: 3,
+    arbitrary: event("late", { channel, afterMs, lagMs: fc.integer({ min: -20_000, max: 70_000 }) }),
+  },
   { weight: 1, arbitrary: event("reset", { channel, registerMwh: fc.nat(9000) }) },
   { weight: 1, arbitrary: event("broken", { channel, known: fc.boolean() }) },
   {
@@ -176,6 +188,10 @@ const HAPPENINGS: { readonly [K in Event["kind"]]: Happening<K> } = {
     log.timeMs += now.afterMs;
     return log.read({ activePowerMw: now.powerMw - 4, status: 1 << now.powerMw }, now.channel);
   },
+  late: (log, now) => {
+    log.timeMs += now.afterMs;
+    return log.read({ ...valuesOf(log, now.channel, 700), ...lateBy(log, now.lagMs) }, now.channel);
+  },
   reset: (log, now) => log.read(resetTo(log, now.channel, now.registerMwh), now.channel),
   broken: (log, now) => breakCount(log, now.channel, now.known),
   manifest: (log, now) => log.manifest(manifestOf(log, now.channel, now.serial)),
@@ -201,6 +217,15 @@ const HAPPENINGS: { readonly [K in Event["kind"]]: Happening<K> } = {
 function happen(log: LogBuilder, now: Event): unknown {
   // The table has, for each kind, what takes an event of that kind.
   return (HAPPENINGS[now.kind] as (log: LogBuilder, now: Event) => unknown)(log, now);
+}
+
+/** Registers of an instant before, most of all of the last boundary. */
+function lateBy(log: LogBuilder, lagMs: number): { readonly meterTimeMs: number; readonly status: number } {
+  const status = READING_STATUS.registersAtMeterTime;
+  if (lagMs >= 0) return { meterTimeMs: Math.max(0, log.timeMs - lagMs), status };
+  const boundaryMs = boundaryAtOrAfter(log.timeMs, log.rules.intervalMs);
+  log.timeMs = boundaryMs - lagMs;
+  return { meterTimeMs: boundaryMs, status };
 }
 
 function isKnown(log: LogBuilder): boolean {

@@ -12,6 +12,7 @@ import { epochFaultDrafts } from "./epoch-faults.ts";
 import { falseLeafDrafts } from "./false-leaves.ts";
 import { faultFaultDrafts } from "./fault-faults.ts";
 import { faultDrafts } from "./faults.ts";
+import { lateRegisterDrafts } from "./late-registers.ts";
 import { leafFaultDrafts } from "./leaf-faults.ts";
 import { leafDrafts } from "./leaves.ts";
 import { logIdDrafts } from "./log-ids.ts";
@@ -34,7 +35,13 @@ export function allDrafts(): Draft[] {
     ...[...logIdDrafts(), ...leafDrafts(), ...leafFaultDrafts(), ...treeDrafts()],
     ...[...checkpointDrafts(), ...signatureEdgeDrafts(), ...receiptDrafts()],
     ...[...enrolmentDrafts(), ...rotationDrafts(), ...revocationDrafts(), ...enrolledKeyDrafts()],
-    ...[...batchDrafts(), ...batchFaultDrafts(), ...closeFaultDrafts(), ...lostClockDrafts()],
+    ...[
+      ...batchDrafts(),
+      ...batchFaultDrafts(),
+      ...closeFaultDrafts(),
+      ...lostClockDrafts(),
+      ...lateRegisterDrafts(),
+    ],
     ...[...proofDrafts(), ...brokenProofDrafts(), ...proofFaultDrafts(), ...proofReceiptDrafts()],
     ...[...claimFaultDrafts(), ...anchorFaultDrafts()],
     ...[...epochFaultDrafts(), ...trustDrafts()],

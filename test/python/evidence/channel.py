@@ -13,6 +13,8 @@ Registers = dict[str, int]
 
 MIN_PAUSE_MS = 60_000
 STATUS_MASK = 2**32 - 1
+AT_METER_TIME = 16
+LONGEST_LAG_MS = 60_000
 SAME_METER = ("make", "model", "serial", "registers", "ctRatio", "vtRatio")
 
 
@@ -146,11 +148,20 @@ def _check_registers(channel: Channel, registers: Registers) -> None:
     require(shown, "leaf-mismatch", "not the registers that the discontinuity named")
 
 
+def registers_time(leaf: Leaf, t0: Optional[int]) -> int:
+    """The instant that a reading's registers are of."""
+    stated = leaf.get("meterTimeMs")
+    if not leaf.fields.get("status", 0) & AT_METER_TIME or stated is None or t0 is None:
+        return leaf.time
+    believed = leaf.fields["timeQuality"] >= KNOWN_CLOCK and max(t0, leaf.time - LONGEST_LAG_MS) <= stated <= leaf.time
+    return int(stated) if believed else leaf.time
+
+
 def apply_reading(channel: Channel, leaf: Leaf) -> None:
     """Take a checked reading up."""
     registers = registers_of(leaf)
     channel.read_at = leaf.time
-    mark = Mark(leaf.seq, leaf.time, registers)
+    mark = Mark(leaf.seq, registers_time(leaf, None if channel.chain is None else channel.chain.t0), registers)
     if registers:
         channel.last_registers, channel.awaited = registers, None
     if channel.chain is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from . import fault_rules as rules
-from .channel import registers_of
+from .channel import AT_METER_TIME, registers_of, registers_time
 from .claim import BRIDGES, COARSE, ENDS, KNOWN_CLOCK, OPENS, boundary_reach
 from .fault_rules import Shown, is_counter, status_of
 from .leaf import CHANNEL_MANIFEST, CLOCK_STEP, CLOSE, DISCONTINUITY, READING, Leaf
@@ -188,7 +188,13 @@ def _begin(shown: Shown, close: Leaf) -> Optional[tuple[int, int]]:
 def _last_reading(shown: Shown, close: Leaf) -> Optional[int]:
     """L, the closing reading's time on the clock of the close."""
     reading = shown.at.get(close.fields["closingSeq"])
-    return None if reading is None else shown.now(reading.time, reading.seq, close)
+    if reading is None:
+        return None
+    if not reading.fields.get("status", 0) & AT_METER_TIME or reading.seq == close.fields["openingSeq"]:
+        return shown.now(reading.time, reading.seq, close)
+    if _shape(close) & BRIDGES or close.fields.get("lastClockStepSeq", 0) > reading.seq:
+        return None
+    return registers_time(reading, close.fields["t0Ms"])
 
 
 def close_end(shown: Shown, close: Leaf) -> bool:

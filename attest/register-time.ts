@@ -1,0 +1,33 @@
+import { KNOWN_TIME, type ReadingLeaf } from "./leaf.ts";
+import { READING_STATUS } from "./reading.ts";
+
+/** Registers that come later than this behind the instant that they are of, ms, count as of when they came. */
+export const LONGEST_LAG_MS = 60_000;
+
+/** What tells of which instant a reading's registers are. */
+export type RegisterTime = Pick<ReadingLeaf, "timeMs" | "timeQuality" | "meterTimeMs" | "status">;
+
+/** Whether a status says that the registers are of the meter's time. */
+export function statesMeterTime(status: number | undefined): boolean {
+  return ((status ?? 0) & READING_STATUS.registersAtMeterTime) !== 0;
+}
+
+/**
+ * The instant that a reading's registers are of: when it was sealed, unless it states that they are those at the meter's
+ * time. That is believed on a known clock, within a chain, not before where the chain stands, and up to
+ * {@link LONGEST_LAG_MS} back.
+ *
+ * @param t0Ms where the channel's chain stands on the clock of the reading; undefined where the reading opens it
+ */
+export function registersMs(
+  { timeMs, timeQuality, meterTimeMs, status }: RegisterTime,
+  t0Ms: number | undefined,
+): number {
+  if (!statesMeterTime(status) || meterTimeMs === undefined || t0Ms === undefined) return timeMs;
+  const isBelieved =
+    timeQuality >= KNOWN_TIME &&
+    meterTimeMs >= t0Ms &&
+    meterTimeMs <= timeMs &&
+    timeMs - meterTimeMs <= LONGEST_LAG_MS;
+  return isBelieved ? meterTimeMs : timeMs;
+}
