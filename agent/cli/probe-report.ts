@@ -114,6 +114,7 @@ const STATUS_WORDS: readonly (readonly [bit: number, words: string])[] = [
   [READING_STATUS.deviceFault, "the device reports a fault"],
   [READING_STATUS.stale, "the values are old by the meter's own clock"],
   [READING_STATUS.tariffSum, "registers are the sum of all tariffs"],
+  [READING_STATUS.registersAtMeterTime, "registers are those at the meter's time"],
 ];
 
 function statusWords(status: number): string[] {

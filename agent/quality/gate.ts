@@ -1,5 +1,6 @@
 import { DISCONTINUITY } from "../../attest/leaf.ts";
 import { type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import { statesMeterTime } from "../../attest/register-time.ts";
 import type { ChannelDescription, Doubt } from "../../drivers/driver.ts";
 import { DoubtWatch, withoutDoubted } from "./doubt-watch.ts";
 import { FlowWatch } from "./flow-watch.ts";
@@ -68,7 +69,8 @@ interface Passing {
 export class QualityGate {
   readonly #limits: Limits;
   readonly #registers: number;
-  readonly #clock: MeterClock;
+  /** Of readings, and of those whose registers are of an instant before: the meter's clock shows that one there. */
+  readonly #clocks: { readonly own: MeterClock; readonly registers: MeterClock };
   readonly #live: LiveWatch;
   readonly #doubts: DoubtWatch;
   readonly #flow: FlowWatch;
@@ -85,7 +87,11 @@ export class QualityGate {
     this.#limits = limitsOf(channel);
     this.#registers = channel.registers ?? registersOf(channel);
     const unconfirmed = (code: ReasonCode, count: number): void => add(this.#rejected, code, count);
-    this.#clock = new MeterClock(channel.samplingMs, (held) => unconfirmed("meter-time-back", held));
+    const wentBack = (held: number): void => unconfirmed("meter-time-back", held);
+    this.#clocks = {
+      own: new MeterClock(channel.samplingMs, wentBack),
+      registers: new MeterClock(undefined, wentBack),
+    };
     this.#live = new LiveWatch(this.#limits.flowMw, (held) => unconfirmed("state-of-charge-jump", held));
     this.#doubts = new DoubtWatch((held) => unconfirmed("contradiction", held));
     this.#flow = new FlowWatch(this.#limits, channel.resolutionMwh);
@@ -103,11 +109,15 @@ export class QualityGate {
   judge(reading: MeterReading, monotonicMs: number, doubts: readonly Doubt[] = []): Verdict {
     const verdict = this.#judge(reading, monotonicMs, doubts);
     if (verdict.kind === "accept" || verdict.kind === "discontinuity") {
-      this.#clock.adopt(reading, monotonicMs);
+      this.#clockOf(reading).adopt(reading, monotonicMs);
       this.#live.adopt(reading, monotonicMs);
     }
     this.#count(verdict);
     return verdict;
+  }
+
+  #clockOf({ status }: MeterReading): MeterClock {
+    return statesMeterTime(status) ? this.#clocks.registers : this.#clocks.own;
   }
 
   counts(): GateCounts {
@@ -122,16 +132,15 @@ export class QualityGate {
   }
 
   #judge(reading: MeterReading, nowMs: number, doubts: readonly Doubt[]): Verdict {
-    const wrong =
-      outOfRange(reading, this.#limits) ?? this.#live.fill(reading) ?? this.#clock.duplicate(reading);
-    const repeated = this.#clock.repeats(reading);
+    const clock = this.#clockOf(reading);
+    const wrong = outOfRange(reading, this.#limits) ?? this.#live.fill(reading) ?? clock.duplicate(reading);
+    const repeated = clock.repeats(reading);
     if (wrong !== undefined) return { kind: "reject", reason: wrong };
-    const doubtful =
-      this.#clock.wentBack(reading, repeated) ?? this.#live.chargeJump(reading, nowMs, repeated);
+    const doubtful = clock.wentBack(reading, repeated) ?? this.#live.chargeJump(reading, nowMs, repeated);
     if (doubtful !== undefined) return { kind: "hold", reason: doubtful };
     const doubted = this.#doubts.judge(doubts, repeated);
     if (doubted?.kind === "hold") return { kind: "hold", reason: doubted.reason };
-    const stale = this.#clock.stale(reading, nowMs);
+    const stale = clock.stale(reading, nowMs);
     const passing: Passing = {
       ...marked(reading, stale),
       ...(doubted === undefined ? {} : { stripped: doubted.reason }),

@@ -179,7 +179,7 @@ class Sampler {
     if (this.#pause.stopped || session.over) return;
     session.signs += 1;
     if (!session.identified) session.early = snapshot;
-    else if (session.reread || session.thinning.wants(this.#now())) session.reread = this.#taken(snapshot);
+    else if (session.wants(snapshot, this.#now())) session.reread = this.#taken(snapshot);
     else {
       this.#condition.good();
       this.#condition.count("thinned");
@@ -253,7 +253,6 @@ class Sampler {
 
 /** One push driver from start to end. */
 class PushSession implements Waker {
-  readonly thinning: Thinning;
   identified = false;
   /** The newest snapshot from before the meter was identified. */
   early: Snapshot | undefined;
@@ -263,9 +262,25 @@ class PushSession implements Waker {
   over = false;
   wake: () => void = () => undefined;
 
+  readonly #thinning: Thinning;
+  /** Whether the snapshot taken last showed registers. */
+  #hadRegisters = true;
+
   constructor(intervalMs: number) {
-    this.thinning = new Thinning(intervalMs);
+    this.#thinning = new Thinning(intervalMs);
   }
+
+  /** Registers that come seldom, between telegrams without any, are never thinned out. */
+  wants(snapshot: Snapshot, nowMs: number): boolean {
+    const shows = hasRegisters(snapshot);
+    const isWanted = this.#thinning.wants(nowMs) || this.reread || (shows && !this.#hadRegisters);
+    if (isWanted) this.#hadRegisters = shows;
+    return isWanted;
+  }
+}
+
+function hasRegisters({ readings }: Snapshot): boolean {
+  return readings.some(({ importMwh, exportMwh }) => importMwh !== undefined || exportMwh !== undefined);
 }
 
 function silent(): Problem {

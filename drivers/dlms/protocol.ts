@@ -1,3 +1,4 @@
+import { READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
 import { GRID_CHANNEL, gridChannel, type ObisQuantities } from "../telegram/obis-reading.ts";
 import type { MeterTelegram, TelegramProtocol } from "../telegram/protocol.ts";
@@ -7,7 +8,15 @@ import { dlmsFramer } from "./framing.ts";
 import { Identities } from "./identity.ts";
 import type { ClockName } from "./local-clock.ts";
 import { LIST_VERSION } from "./obis.ts";
-import { atTheHour, hasRegisters, powerDoubts, readingOf, saysAnything, timeOf } from "./reading.ts";
+import {
+  atTheHour,
+  hasRegisters,
+  isFullHour,
+  powerDoubts,
+  readingOf,
+  saysAnything,
+  timeOf,
+} from "./reading.ts";
 import { FrameCounters } from "./replay.ts";
 import { statedValues } from "./stated.ts";
 import { type DlmsTelegram, decodeOpened, openDlms } from "./telegram.ts";
@@ -33,6 +42,9 @@ const FINAL_CODES = [
 const SIGN_SOURCE =
   "IEC 62056-6-1: 1.8 and 1.7 are drawn from the grid (import), 2.8 and 2.7 given to it; each direction has a value of its own";
 
+/** Lists with registers come once an hour, and while a house gives out energy those between say nothing. */
+const COURSE_MS = 3_900_000;
+
 type Quantity = "import" | "export" | "power";
 const ALL: readonly Quantity[] = ["import", "export", "power"];
 
@@ -45,6 +57,7 @@ class DlmsProtocol implements TelegramProtocol {
   readonly what = "dlms telegram";
   readonly wiringHint = WIRING_HINT;
   readonly finalCodes: readonly string[] = FINAL_CODES;
+  readonly courseMs: number = COURSE_MS;
   readonly #settings: DlmsSettings;
   readonly #counters = new FrameCounters();
   readonly #identities = new Identities();
@@ -86,12 +99,18 @@ class DlmsProtocol implements TelegramProtocol {
     if (reading === undefined) return undefined;
     const time = timeOf(telegram, this.#settings.clock);
     const meterTimeMs = registers && this.#isHourly(telegram) ? hourOf(time.meterTimeMs) : time.meterTimeMs;
+    const late = registers && this.#hourly ? ofTheHour(meterTimeMs, reading.values.status) : {};
     const doubts = powerDoubts(reading.values, telegram);
     return {
       ...(identity === undefined ? {} : { identity }),
       channels: [this.#channel(telegram, reading.values)],
       readings: [
-        { channel: GRID_CHANNEL, ...reading.values, ...(meterTimeMs === undefined ? {} : { meterTimeMs }) },
+        {
+          channel: GRID_CHANNEL,
+          ...reading.values,
+          ...(meterTimeMs === undefined ? {} : { meterTimeMs }),
+          ...late,
+        },
       ],
       absent: [...stated.absent, ...reading.absent, ...time.absent],
       ...(doubts.length === 0 ? {} : { doubts }),
@@ -118,6 +137,12 @@ class DlmsProtocol implements TelegramProtocol {
       },
     );
   }
+}
+
+/** Registers among lists without any are those of the full hour that the list shows. */
+function ofTheHour(meterTimeMs: number | undefined, status = 0): { readonly status?: number } {
+  if (meterTimeMs === undefined || !isFullHour(meterTimeMs)) return {};
+  return { status: status | READING_STATUS.registersAtMeterTime };
 }
 
 function hourOf(timeMs: number | undefined): number | undefined {

@@ -61,6 +61,10 @@ function none(why: string): ReadTime {
   return { absent: [`meterTimeMs: ${why}`] };
 }
 
+export function isFullHour(timeMs: number): boolean {
+  return timeMs % HOUR_MS === 0;
+}
+
 /** Registers of an hourly list are those of the full hour, sent within the minute that follows. */
 export function atTheHour(timeMs: number): number {
   const since = timeMs % HOUR_MS;
