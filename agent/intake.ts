@@ -40,8 +40,8 @@ interface Channel {
   /** When each reason was last said. */
   readonly saidMs: Map<ReasonCode, number>;
   readonly tally: ReasonTally;
-  /** The device has said that it counts otherwise than before: no energy may span that. */
-  settingsChanged: boolean;
+  /** The device has said that it counts otherwise than before, or did not count: no energy may span that. */
+  broken: number | undefined;
   /** Readings in a row that carried a register which the channel was not known to have. */
   appeared: number;
 }
@@ -110,6 +110,7 @@ export class Intake implements SampleSink {
     delete device.problem;
     let reread = false;
     const live = new Set(device.channels.keys());
+    this.#noteDowntime(device, snapshot);
     for (const reading of snapshot.readings) {
       const channel = device.channels.get(reading.channel);
       if (channel === undefined) continue;
@@ -123,6 +124,16 @@ export class Intake implements SampleSink {
     return { reread };
   }
 
+  /** Whatever becomes of these readings: the next one that is sealed begins a new chain. */
+  #noteDowntime(device: Device, { downtime = [] }: Snapshot): void {
+    for (const { channel: key, message } of downtime) {
+      const channel = device.channels.get(key);
+      if (channel === undefined) continue;
+      channel.broken ??= DISCONTINUITY.counterDowntime;
+      this.#host.logger.warn("counter-downtime", { channel: channel.name, reason: message });
+    }
+  }
+
   failed(deviceId: string, problem: Error): void {
     const device = this.#devices.get(deviceId);
     if (device === undefined) return;
@@ -130,7 +141,7 @@ export class Intake implements SampleSink {
     const { code, message } = describeProblem(problem);
     device.problem = message;
     if (code === SETTINGS_CHANGED)
-      for (const channel of device.channels.values()) channel.settingsChanged = true;
+      for (const channel of device.channels.values()) channel.broken = DISCONTINUITY.settingsChanged;
   }
 
   /** After a new epoch: every known channel opens the new log with its manifest. */
@@ -202,10 +213,10 @@ export class Intake implements SampleSink {
     if (known?.number === number && known.manifestSeq === manifestSeq) return;
     const rated = { ...description, ...settings, name: description.name };
     const gate = new QualityGate(gateChannel(rated, state, device.config.intervalMs), restoredFrom(state));
-    const { accepted = 0, held = 0, rejected = 0, settingsChanged = false } = known ?? {};
+    const { accepted = 0, held = 0, rejected = 0, broken } = known ?? {};
     const saidMs = known?.saidMs ?? new Map<ReasonCode, number>();
     const tally = known?.tally ?? new ReasonTally();
-    const counts = { accepted, held, rejected, appeared: 0, saidMs, settingsChanged, tally };
+    const counts = { accepted, held, rejected, appeared: 0, saidMs, broken, tally };
     device.channels.set(description.name, { number, name, gate, manifestSeq, ...counts });
   }
 
@@ -258,9 +269,8 @@ export class Intake implements SampleSink {
 
   #seal(channel: Channel, reading: MeterReading, classification?: number): void {
     this.#attempt(channel, () => {
-      const changed = channel.settingsChanged ? DISCONTINUITY.settingsChanged : undefined;
-      this.#host.sealer().sealReading(channel.number, reading, classification ?? changed);
-      channel.settingsChanged = false;
+      this.#host.sealer().sealReading(channel.number, reading, classification ?? channel.broken);
+      channel.broken = undefined;
       channel.last = reading;
       channel.lastMs = Date.now();
       channel.lastMonotonicMs = performance.now();

@@ -56,6 +56,13 @@ export interface RawFrame {
   readonly what: string;
 }
 
+/** A stretch in which a channel's registers did not count what flowed. */
+export interface CounterDowntime {
+  readonly channel: string;
+  /** From when to when, in words. */
+  readonly message: string;
+}
+
 /** What one read or one telegram gave: every channel of the device at one instant. */
 export interface Snapshot {
   readonly readings: readonly MeterReading[];
@@ -64,6 +71,8 @@ export interface Snapshot {
   readonly absent: readonly string[];
   /** What contradicts itself; the readings carry it all the same, and who seals them decides. */
   readonly doubts?: readonly Doubt[];
+  /** Channels whose registers did not count for a while before these readings: no energy may span that. */
+  readonly downtime?: readonly CounterDowntime[];
   /** What the readings were decoded from, each frame once. */
   readonly frames?: readonly RawFrame[];
 }

@@ -97,6 +97,22 @@ describe("intake", () => {
     expect(sealed("channelManifest")).toHaveLength(1);
   });
 
+  it("breaks the chain of a channel that did not count for a while, of that one only, and says since when", () => {
+    const agent = intake(device("meter"));
+    agent.identified("meter", IDENTITY, [GRID, PV]);
+    agent.take("meter", snapshot(meterReading(5000), { ...meterReading(7000), channel: "pv" }));
+    const downtime = [{ channel: "grid", message: "nobody counted from A to B" }];
+    const after = snapshot(meterReading(6000), { ...meterReading(8000), channel: "pv" });
+    agent.take("meter", { ...after, downtime });
+    agent.take("meter", snapshot(meterReading(9000)));
+    expect(sealed("discontinuity")).toMatchObject([
+      { channel: 1, classification: 6, oldImportMwh: 5000, newImportMwh: 6000 },
+    ]);
+    expect(sealed("reading").map(({ importMwh }) => importMwh)).toEqual([5000, 7000, 6000, 8000, 9000]);
+    const said = { channel: "meter/grid", reason: "nobody counted from A to B" };
+    expect(lines).toContainEqual(expect.objectContaining({ event: "counter-downtime", ...said }));
+  });
+
   it("opens a channel once, however often the same meter is identified", () => {
     const one = intake(device("meter"));
     for (let i = 0; i < 3; i++) {

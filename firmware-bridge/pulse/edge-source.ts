@@ -1,0 +1,27 @@
+import type { Problem } from "../../attest/problem.ts";
+import type { Edge } from "./pulse-filter.ts";
+
+/** Which input of which chip, and when current flows in it. */
+export interface InputLine {
+  /** `gpiochip0`, a path of one, or for the sysfs adapter a chip's label. */
+  readonly chip: string;
+  /** The line's offset on its chip. */
+  readonly line: number;
+  /** The line is low while current flows. */
+  readonly activeLow: boolean;
+  readonly bias: "as-is" | "disabled" | "pull-up" | "pull-down";
+}
+
+export interface EdgeListener {
+  onEdge(edge: Edge): void;
+  /** No edge comes any more; the source is of no use from here on. */
+  onEnd(problem: Problem): void;
+}
+
+/** Where edges come from. Lives in the counting process, and once. */
+export interface EdgeSource {
+  /** Resolves when edges are being watched; throws a Problem `pulse-…`. */
+  start(listener: EdgeListener): Promise<void>;
+  /** Resolves when the last edge was handed over. */
+  stop(): Promise<void>;
+}

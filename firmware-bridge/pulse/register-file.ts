@@ -1,0 +1,182 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { describeProblem, Problem } from "../../attest/problem.ts";
+
+/** What one copy says. */
+interface Entry {
+  /** Number of the write. */
+  readonly write: number;
+  readonly count: number;
+  readonly savedAtMs: number;
+  /** Which line the pulses are of, and what a pulse is. */
+  readonly basis: string;
+}
+
+/** A flash page each: a write that a power cut tears reaches only one of them. */
+const COPY_BYTES = 4096;
+const COPIES = 2;
+const PRIVATE = 0o600;
+
+/**
+ * The count on disk: two copies with check sums in one file of 8 KiB that never grows. A new count goes over the copy that
+ * does not hold the last synchronised one, is synchronised, and only then goes over the other copy as well, which the next
+ * write or the system brings to disk. So at every instant one copy holds what was told last, and one damaged copy costs nothing.
+ */
+export class RegisterFile {
+  readonly #file: FileHandle;
+  readonly #path: string;
+  #entry: Entry;
+
+  /** When the file was saved before it was opened; undefined when it was made now. */
+  readonly savedBeforeMs: number | undefined;
+  /** One of the copies was unreadable and is written anew. */
+  readonly mended: boolean;
+
+  private constructor(file: FileHandle, path: string, opened: Opened) {
+    this.#file = file;
+    this.#path = path;
+    this.#entry = opened.entry;
+    this.savedBeforeMs = opened.isNew ? undefined : opened.entry.savedAtMs;
+    this.mended = opened.mended;
+  }
+
+  /**
+   * Opens the file, or makes it with a count of 0.
+   *
+   * @throws Problem `pulse-register-damaged` when no copy is whole, `pulse-register-other` when it counts something else,
+   *   `pulse-register-file` when it cannot be opened or made
+   */
+  static async open(path: string, basis: string, nowMs: number): Promise<RegisterFile> {
+    try {
+      const isNew = await makeUnlessThere(path, { write: 0, count: 0, savedAtMs: nowMs, basis });
+      const file = await open(path, "r+");
+      const { entry, mended } = await newestOf(file, path).catch(async (error: unknown) => {
+        await file.close();
+        throw error;
+      });
+      if (entry.basis === basis) return new RegisterFile(file, path, { entry, mended, isNew });
+      await file.close();
+      throw ofAnother(path, basis, entry.basis);
+    } catch (cause) {
+      throw cause instanceof Problem ? cause : fileProblem(path, "cannot be opened", cause);
+    }
+  }
+
+  get count(): number {
+    return this.#entry.count;
+  }
+
+  get savedAtMs(): number {
+    return this.#entry.savedAtMs;
+  }
+
+  /** Resolves when the count is on disk. Throws Problem `pulse-register-file`. One call at a time. */
+  async save(count: number, nowMs: number): Promise<void> {
+    const entry = { ...this.#entry, write: this.#entry.write + 1, count, savedAtMs: nowMs };
+    const bytes = encode(entry);
+    try {
+      await this.#file.write(bytes, 0, COPY_BYTES, placeOf(entry.write));
+      await this.#file.datasync();
+      this.#entry = entry;
+      await this.#file.write(bytes, 0, COPY_BYTES, placeOf(entry.write + 1));
+    } catch (cause) {
+      throw fileProblem(this.#path, "cannot be written", cause);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+interface Opened {
+  readonly entry: Entry;
+  readonly mended: boolean;
+  readonly isNew: boolean;
+}
+
+function placeOf(write: number): number {
+  return (write % COPIES) * COPY_BYTES;
+}
+
+/** `kilowitness-pulses 1 WRITE COUNT SAVED-AT BASIS`, a line feed, the SHA-256 of that line, and spaces. */
+function encode({ write, count, savedAtMs, basis }: Entry): Buffer {
+  const line = `kilowitness-pulses 1 ${write} ${count} ${savedAtMs} ${basis}\n`;
+  return Buffer.from(`${line}${digestOf(line)}\n`.padEnd(COPY_BYTES, " "), "ascii");
+}
+
+function decode(copy: Buffer): Entry | undefined {
+  const [line = "", digest] = copy.toString("latin1").split("\n");
+  if (digestOf(`${line}\n`) !== digest) return undefined;
+  const fields = /^kilowitness-pulses 1 (\d+) (\d+) (-?\d+) (.+)$/.exec(line);
+  if (fields === null) return undefined;
+  const [, write, count, savedAtMs, basis = ""] = fields;
+  return { write: Number(write), count: Number(count), savedAtMs: Number(savedAtMs), basis };
+}
+
+function digestOf(line: string): string {
+  return createHash("sha256").update(line, "latin1").digest("hex");
+}
+
+async function newestOf(
+  file: FileHandle,
+  path: string,
+): Promise<{ readonly entry: Entry; readonly mended: boolean }> {
+  const bytes = Buffer.alloc(COPIES * COPY_BYTES);
+  await file.read(bytes, 0, bytes.length, 0);
+  const copies = [decode(bytes.subarray(0, COPY_BYTES)), decode(bytes.subarray(COPY_BYTES))];
+  const whole = copies.filter((copy) => copy !== undefined);
+  const [entry] = whole.sort((a, b) => b.write - a.write);
+  if (entry !== undefined) return { entry, mended: whole.length < COPIES };
+  throw new Problem("pulse-register-damaged", "no copy of the count is whole", {
+    where: path,
+    hint: "read the meter's display into startKwh and name another registerFile; keep this one",
+  });
+}
+
+/** True where the file was made now. A power cut leaves either none or a whole one. */
+async function makeUnlessThere(path: string, entry: Entry): Promise<boolean> {
+  if (await isThere(path)) return false;
+  const temporary = `${path}.new`;
+  await rm(temporary, { force: true });
+  const file = await open(temporary, "wx", PRIVATE);
+  try {
+    await file.write(Buffer.concat([encode(entry), encode(entry)]));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  const folder = await open(dirname(path), "r");
+  await folder.sync().finally(() => folder.close());
+  return true;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await (await open(path, "r")).close();
+    return true;
+  } catch (cause) {
+    if (describeProblem(cause).code === "ENOENT") return false;
+    throw cause;
+  }
+}
+
+function ofAnother(path: string, expected: string, got: string): Problem {
+  return new Problem("pulse-register-other", "the file counts the pulses of something else", {
+    where: path,
+    expected,
+    got,
+    hint: "name another registerFile, with the meter's display in startKwh",
+  });
+}
+
+function fileProblem(path: string, what: string, cause: unknown): Problem {
+  return new Problem("pulse-register-file", `the register file ${what}`, {
+    where: path,
+    got: describeProblem(cause).message,
+    hint: "it has to be in a folder that the agent may write to, such as its state folder",
+    cause,
+  });
+}

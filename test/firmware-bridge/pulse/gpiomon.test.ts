@@ -1,0 +1,151 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { EdgeListener, InputLine } from "../../../firmware-bridge/pulse/edge-source.ts";
+import {
+  type GpiomonMajor,
+  GpiomonSource,
+  gpiomonArguments,
+  gpiomonEdge,
+  gpiomonMajor,
+} from "../../../firmware-bridge/pulse/gpiomon.ts";
+import type { Edge } from "../../../firmware-bridge/pulse/pulse-filter.ts";
+import { FakeLine, pulses } from "./fake-line.ts";
+
+const INPUT: InputLine = { chip: "gpiochip0", line: 17, activeLow: true, bias: "pull-up" };
+
+describe("the command line", () => {
+  it("of version 1", () => {
+    expect(gpiomonArguments(1, INPUT)).toEqual([
+      "--bias=pull-up",
+      "--active-low",
+      "--line-buffered",
+      "--format=%e %s %n",
+      "gpiochip0",
+      "17",
+    ]);
+  });
+
+  it("of version 2", () => {
+    expect(gpiomonArguments(2, INPUT)).toEqual([
+      "--bias=pull-up",
+      "--active-low",
+      "--banner",
+      "--edges=both",
+      "--event-clock=monotonic",
+      "--format=%e %S",
+      "--chip=gpiochip0",
+      "17",
+    ]);
+  });
+
+  it.each([
+    [1, "disabled", "--bias=disable"],
+    [2, "disabled", "--bias=disabled"],
+    [1, "pull-down", "--bias=pull-down"],
+  ] as const)("names the bias as version %i does: %s", (major, bias, word) => {
+    expect(gpiomonArguments(major, { ...INPUT, bias })).toContain(word);
+  });
+
+  it.each([1, 2] as const)("of version %i says nothing where nothing is to be set", (major) => {
+    const words = gpiomonArguments(major, { ...INPUT, bias: "as-is", activeLow: false });
+    expect(words.filter((word) => /bias|active-low/.test(word))).toEqual([]);
+  });
+});
+
+describe("a printed line", () => {
+  it.each([
+    [1, "1 93783 5000000", true, 93_783_005_000_000n],
+    [1, "0 93783 42", false, 93_783_000_000_042n],
+    [2, "1 93783.005000000", true, 93_783_005_000_000n],
+    [2, "2 93783.000000042", false, 93_783_000_000_042n],
+  ] as const)("of version %i: %s", (major, text, active, timeNs) => {
+    expect(gpiomonEdge(major, text)).toEqual({ active, timeNs });
+  });
+
+  it.each([
+    [1, "2 93783 42"],
+    [1, "1 93783.000000042"],
+    [1, "event:  RISING EDGE offset: 17 timestamp: [   93783.000000042]"],
+    [2, "0 93783.000000042"],
+    [2, "1 93783.42"],
+    [2, "1 2026-01-01T00:00:00.000000042Z"],
+    [2, ""],
+  ] as const)("of version %i that is no edge: %s", (major, text) => {
+    expect(gpiomonEdge(major, text)).toBeUndefined();
+  });
+});
+
+describe("the source", () => {
+  let line: FakeLine;
+  let edges: Edge[];
+  let ended: string[];
+  let listener: EdgeListener;
+
+  beforeEach(async () => {
+    line = new FakeLine();
+    await line.open();
+    edges = [];
+    ended = [];
+    listener = {
+      onEdge: (edge) => edges.push(edge),
+      onEnd: (problem) => ended.push(`${problem.code}: ${problem.detail.got}`),
+    };
+  });
+
+  afterEach(() => line.close());
+
+  async function started(major: GpiomonMajor): Promise<GpiomonSource> {
+    line.installGpiomon(major);
+    const source = new GpiomonSource(major, INPUT);
+    await source.start(listener);
+    await line.watched();
+    return source;
+  }
+
+  it.each([1, 2] as const)("knows version %i and hands on its edges", async (major) => {
+    line.installGpiomon(major);
+    expect(await gpiomonMajor()).toBe(major);
+    const source = await started(major);
+    const given = pulses(3);
+    line.play({ edges: given });
+    await vi.waitFor(() => expect(edges).toHaveLength(6), 10_000);
+    expect(edges).toEqual(given.map(([active, timeNs]) => ({ active, timeNs })));
+    await source.stop();
+    expect(ended).toEqual([]);
+  });
+
+  it("says when the program ends, and with what words, behind its last edge", async () => {
+    await started(2);
+    line.play({ edges: pulses(2), exit: { code: 1, words: "gpiomon: error reading line events" } });
+    await vi.waitFor(() => expect(ended).toHaveLength(1), 10_000);
+    expect(ended).toEqual(["pulse-gpiomon-ended: ended with code 1: gpiomon: error reading line events"]);
+    expect(edges).toHaveLength(4);
+  });
+
+  it("refuses a line that cannot be had", async () => {
+    line.installGpiomon(1);
+    // The command line of the other version is what a program of this one cannot take.
+    const source = new GpiomonSource(2, INPUT);
+    await expect(source.start(listener)).rejects.toMatchObject({ code: "pulse-gpiomon-ended" });
+  });
+
+  it("takes no times of the wall clock", async () => {
+    await started(1);
+    line.play({ edges: pulses(1, BigInt(Date.now()) * 1_000_000n) });
+    await vi.waitFor(() => expect(ended).toHaveLength(1), 10_000);
+    expect(ended[0]).toMatch(/^pulse-kernel-clock/);
+    expect(edges).toEqual([]);
+  });
+
+  it("takes nothing that it does not know", async () => {
+    await started(2);
+    line.play({ text: "warning: something\n", edges: pulses(1) });
+    await vi.waitFor(() => expect(ended).toHaveLength(1), 10_000);
+    expect(ended[0]).toBe('pulse-gpiomon-output: "warning: something"');
+    expect(edges).toEqual([]);
+  });
+
+  it("says where there is none", async () => {
+    line.installNoGpiomon();
+    expect(await gpiomonMajor()).toBeUndefined();
+  });
+});
