@@ -66,6 +66,8 @@ const HELP_HINT = "(add --help for what it takes)";
 /** Runs the command line; sets the exit status: 0 done, 1 it failed, 2 the command line or configuration is wrong. */
 export async function main(args: readonly string[]): Promise<void> {
   const program = new Command("kilowitness")
+    // Or a command takes options for its own that stand behind the name of one below it.
+    .enablePositionalOptions()
     .description("a witness for kilowatt-hours: reads meters, seals every reading, proves any interval")
     .version(VERSION)
     .addHelpText("after", HELP);

@@ -111,12 +111,22 @@ function expectation(issue: z.core.$ZodIssue): string | undefined {
     case "not_multiple_of":
       return `a multiple of ${issue.divisor}`;
     case "invalid_union":
+      if (isChoice(issue)) return `one of ${issue.errors.flat().flatMap(valuesOf).join(", ")}`;
       return issue.errors
         .flatMap((errors) => errors.slice(0, 1).map((inner) => expectation(inner) ?? inner.message))
         .join(" or ");
     default:
       return undefined;
   }
+}
+
+/** Each branch is one of some values. */
+function isChoice({ errors }: z.core.$ZodIssueInvalidUnion): boolean {
+  return errors.length > 0 && errors.every(([first]) => first?.code === "invalid_value");
+}
+
+function valuesOf(issue: z.core.$ZodIssue): string[] {
+  return issue.code === "invalid_value" ? issue.values.map(String) : [];
 }
 
 const TYPES: Readonly<Record<string, string>> = {

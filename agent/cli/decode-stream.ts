@@ -25,13 +25,19 @@ export interface DecodeOptions {
 /** How it went. */
 export interface DecodeTally {
   readonly good: number;
+  /** Good ones that say something: an acknowledgement says nothing. */
+  readonly telling: number;
   readonly refused: number;
   readonly bytes: number;
   /** The first bytes of the input, for whoever wonders what it is. */
   readonly head: Uint8Array;
+  /** The same of the bytes that hexadecimal text stands for, and more of them. */
+  readonly begin: Uint8Array;
 }
 
 const HEAD_BYTES = 256;
+/** Several of the longest telegrams. */
+const BEGIN_BYTES = 32_768;
 
 /**
  * Takes a stream apart as it comes; no more of it is kept than one telegram. `found` is told of each telegram before
@@ -44,19 +50,17 @@ export async function decodeStream(
 ): Promise<DecodeTally> {
   const framer = options.decoder.createFramer();
   const hex = options.hex ? new HexReader() : undefined;
-  const tally = { good: 0, refused: 0, bytes: 0, head: new Uint8Array(0) };
+  const tally = new Tally();
   const tell = async (framed: readonly Framed[]): Promise<void> => {
     for (const one of framed) {
       const what = decoded(one, options);
-      tally[what.kind === "telegram" ? "good" : "refused"] += 1;
+      tally.count(what);
       await found(what);
     }
   };
   for await (const piece of input) {
-    if (tally.head.length < HEAD_BYTES)
-      tally.head = Uint8Array.of(...tally.head, ...piece.subarray(0, HEAD_BYTES - tally.head.length));
     const bytes = hex === undefined ? piece : hex.push(piece);
-    tally.bytes += bytes.length;
+    tally.came(piece, bytes);
     await tell(framer.push(bytes));
     if (options.isStopped()) return tally;
   }
@@ -64,6 +68,39 @@ export async function decodeStream(
   hex?.end();
   await tell(framer.end());
   return tally;
+}
+
+class Tally implements DecodeTally {
+  good = 0;
+  telling = 0;
+  refused = 0;
+  bytes = 0;
+  head: Uint8Array = new Uint8Array(0);
+  begin: Uint8Array = new Uint8Array(0);
+
+  came(piece: Uint8Array, bytes: Uint8Array): void {
+    this.head = extended(this.head, piece, HEAD_BYTES);
+    this.begin = extended(this.begin, bytes, BEGIN_BYTES);
+    this.bytes += bytes.length;
+  }
+
+  count(found: Found): void {
+    if (found.kind === "refused") {
+      this.refused += 1;
+      return;
+    }
+    this.good += 1;
+    if (found.lists.some(({ values }) => values.length > 0)) this.telling += 1;
+  }
+}
+
+function extended(kept: Uint8Array, piece: Uint8Array, most: number): Uint8Array {
+  if (kept.length >= most) return kept;
+  const taken = piece.subarray(0, most - kept.length);
+  const longer = new Uint8Array(kept.length + taken.length);
+  longer.set(kept);
+  longer.set(taken, kept.length);
+  return longer;
 }
 
 function decoded(framed: Framed, { decoder, keys }: DecodeOptions): Found {

@@ -3,9 +3,10 @@ import { createReadStream } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { Argument, Command } from "commander";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import type { TelegramDecoder, TelegramKeys } from "../../drivers/telegram/decoder.ts";
+import type { TelegramKeys } from "../../drivers/telegram/decoder.ts";
 import { readKeyFile } from "../../drivers/telegram/key-file.ts";
 import { runCommand, stopRequested } from "../../runtime/command.ts";
+import { DECODED_PROTOCOLS, type Spoken, spokenProtocol } from "./decode-protocols.ts";
 import { type DecodeTally, decodeStream } from "./decode-stream.ts";
 import { decodedJson, decodedText } from "./decode-text.ts";
 
@@ -15,17 +16,6 @@ interface CommandOptions {
   readonly authenticationKey?: string;
   readonly json?: boolean;
 }
-
-/** Each in a module of its own: nobody has all of these meters. */
-const DECODERS: ReadonlyMap<string, () => Promise<TelegramDecoder>> = new Map([
-  ["dsmr", async () => (await import("../../drivers/dsmr/decoder.ts")).dsmrDecoder],
-  ["sml", async () => (await import("../../drivers/sml/decoder.ts")).smlDecoder],
-  ["dlms", async () => (await import("../../drivers/dlms/decoder.ts")).dlmsDecoder],
-  ["iec62056", async () => (await import("../../drivers/iec62056/decoder.ts")).iec62056Decoder],
-  ["mbus", async () => (await import("../../drivers/mbus/decoder.ts")).mbusDecoder],
-  ["vedirect", async () => (await import("../../drivers/vedirect/decoder.ts")).vedirectDecoder],
-  ["speedwire", async () => (await import("../../drivers/speedwire/decoder.ts")).speedwireDecoder],
-]);
 
 const HELP = `
 Shows all that stands in what a meter sent, also what no reading is made of. Nothing is asked, nothing is written. See
@@ -39,7 +29,7 @@ Exit status: 0 when there were telegrams and all of them were good, 1 otherwise,
 export function decodeCommand(): Command {
   return new Command("decode")
     .description("take recorded telegrams of a meter apart, from a file or as they come")
-    .addArgument(new Argument("<protocol>", "what the meter speaks").choices([...DECODERS.keys()]))
+    .addArgument(new Argument("<protocol>", "what the meter speaks").choices([...DECODED_PROTOCOLS.keys()]))
     .argument("[file]", "what it sent; -: standard input", "-")
     .option("--hex", "the file is hexadecimal text")
     .option("--key <file>", "32 hexadecimal digits, for telegrams that are encrypted")
@@ -52,10 +42,10 @@ export function decodeCommand(): Command {
 }
 
 async function decode(protocol: string, file: string, options: CommandOptions): Promise<void> {
-  const load = DECODERS.get(protocol);
-  if (load === undefined) throw new RangeError(protocol);
+  const known = DECODED_PROTOCOLS.get(protocol);
+  if (known === undefined) throw new RangeError(protocol);
   const keys = keysOf(options);
-  const decoder = await load();
+  const decoder = await known.load();
   const stop = new AbortController();
   void stopRequested().then(() => stop.abort());
   // A reader that is gone, such as `head`, wants no more.
@@ -66,9 +56,18 @@ async function decode(protocol: string, file: string, options: CommandOptions): 
   if (tally.good === 0 || tally.refused > 0) process.exitCode = 1;
   const last = options.json === true ? "" : summary(tally);
   // A read of a device or a pipe that waits for more cannot be called off.
-  if (stop.signal.aborted) process.stdout.write(last, () => process.exit());
-  else if (tally.good + tally.refused === 0) throw nothingFound(tally, options);
-  else process.stdout.write(last);
+  if (stop.signal.aborted) {
+    process.stdout.write(last, () => process.exit());
+    return;
+  }
+  if (tally.good + tally.refused > 0) process.stdout.write(last);
+  if (tally.telling > 0) return;
+  const spoken = await spokenProtocol(tally.begin, protocol, keys);
+  if (tally.good + tally.refused === 0) throw nothingFound(tally, { protocol, options, spoken });
+  if (spoken !== undefined)
+    throw new Problem("decode-protocol", "these are no telegrams of the protocol that was named", {
+      ...{ expected: protocol, got: spoken.protocol, hint: spokenHint(spoken) },
+    });
 }
 
 function keysOf({ key, authenticationKey }: CommandOptions): TelegramKeys {
@@ -107,13 +106,24 @@ function summary({ good, refused, bytes }: DecodeTally): string {
   return `${good} ${good === 1 ? "telegram" : "telegrams"}, ${refused} refused, ${bytes} bytes\n`;
 }
 
-function nothingFound({ bytes, head }: DecodeTally, { hex }: CommandOptions): Problem {
+interface Looked {
+  readonly protocol: string;
+  readonly options: CommandOptions;
+  readonly spoken: Spoken | undefined;
+}
+
+function nothingFound({ bytes, head }: DecodeTally, { protocol, options, spoken }: Looked): Problem {
   const looksHex =
-    hex !== true && head.length > 0 && /^[\s0-9a-f:]+$/i.test(Buffer.from(head).toString("latin1"));
+    options.hex !== true && head.length > 0 && /^[\s0-9a-f:]+$/i.test(Buffer.from(head).toString("latin1"));
   return new Problem("decode-nothing", "no telegram was found", {
-    got: `${bytes} bytes`,
-    hint: looksHex
-      ? "this looks like hexadecimal text: add --hex"
-      : "check the protocol and how it was recorded",
+    expected: DECODED_PROTOCOLS.get(protocol)?.looks ?? protocol,
+    got: `${bytes} bytes${looksHex || spoken === undefined ? "" : ` of ${spoken.protocol}`}`,
+    hint: looksHex ? "this looks like hexadecimal text: add --hex" : spokenHint(spoken),
   });
+}
+
+function spokenHint(spoken: Spoken | undefined): string {
+  if (spoken === undefined) return "check the protocol and how it was recorded";
+  if (!spoken.withParity) return `run: kilowitness decode ${spoken.protocol}`;
+  return `it was recorded with its parity bits: set the port to 7E1 (stty cs7 parenb), then: kilowitness decode ${spoken.protocol}`;
 }

@@ -6,7 +6,8 @@ import { type ProbeResult, probeDevice } from "./probe-device.ts";
 
 export interface LiveOptions {
   readonly everyMs: number;
-  readonly patienceMs: number;
+  /** Longest wait for a device. */
+  patienceMs(device: DeviceConfig): number;
   print(results: readonly ProbeResult[]): void;
 }
 
@@ -14,7 +15,7 @@ export interface LiveOptions {
 export async function probeLive(devices: readonly DeviceConfig[], options: LiveOptions): Promise<void> {
   const pause = new Pause();
   const stopped = stopRequested().then(() => pause.stop());
-  const looks = devices.map((device) => new Look(device, options.patienceMs));
+  const looks = devices.map((device) => new Look(device, options.patienceMs(device)));
   while (!pause.stopped) {
     const results = await Promise.race([Promise.all(looks.map((look) => look.next())), stopped]);
     if (results === undefined) break;

@@ -28,10 +28,25 @@ function deviceText({ device, identity, channels, snapshot, problem }: ProbeResu
       reading: snapshot?.readings.find((reading) => reading.channel === channel.name),
     }),
   );
-  const absent = snapshot?.absent.map((text) => `  not available: ${text}`) ?? [];
+  const absent = snapshot?.absent.map((text) => `  not available: ${inWords(text)}`) ?? [];
   const doubts = snapshot?.doubts?.map(({ channel, message }) => `  DOUBTFUL ${channel}: ${message}`) ?? [];
   const failed = problem === undefined ? [] : [`  PROBLEM ${problemText(problem)}`];
   return [who, ...lines, ...absent, ...doubts, ...failed].join("\n");
+}
+
+/** What drivers call by the reading's own names. */
+const QUANTITY_WORDS: ReadonlyMap<string, string> = new Map([
+  ["activePowerMw", "power"],
+  ["importMwh", "import register"],
+  ["exportMwh", "export register"],
+  ["voltageMv", "voltage"],
+  ["currentMa", "current"],
+  ["frequencyMhz", "frequency"],
+  ["meterTimeMs", "the meter's time"],
+]);
+
+function inWords(absent: string): string {
+  return absent.replace(/^\w+(?=: )/, (name) => QUANTITY_WORDS.get(name) ?? name);
 }
 
 function identityText({ make, model, serial, firmware }: MeterIdentity): string {

@@ -10,7 +10,7 @@ import { probeJson, probeText } from "./probe-report.ts";
 interface ProbeOptions extends PlaceOptions {
   readonly config?: string;
   readonly profile?: string;
-  readonly seconds: number;
+  readonly seconds?: number;
   readonly live?: number | true;
   readonly json?: boolean;
 }
@@ -33,7 +33,11 @@ export function probeCommand(): Command {
       "instead: a profile's file, or the name of one that 'kilowitness drivers' lists",
     );
   return withPlace(command)
-    .option("--seconds <number>", "longest wait for each device", seconds, DEFAULT_SECONDS)
+    .option(
+      "--seconds <number>",
+      `longest wait for each device (default: ${DEFAULT_SECONDS}, or as long as its driver waits)`,
+      seconds,
+    )
     .option("--live [seconds]", `read on, every ${LIVE_SECONDS} s unless given, until Ctrl-C`, seconds)
     .option("--json", "print one JSON object with integer units; with --live one a line")
     .addHelpText("after", HELP)
@@ -41,17 +45,19 @@ export function probeCommand(): Command {
 }
 
 async function probe(options: ProbeOptions): Promise<void> {
-  const { seconds: patience, json, live } = options;
+  const { json, live } = options;
+  const patienceMs = (device: DeviceConfig): number =>
+    options.seconds === undefined ? ownPatienceMs(device) : options.seconds * 1000;
   const devices = devicesOf(options);
   const print = (results: readonly ProbeResult[]): void => {
     process.stdout.write(json === true ? `${JSON.stringify(probeJson(results))}\n` : probeText(results));
   };
   if (live !== undefined) {
     const everyMs = (live === true ? LIVE_SECONDS : live) * 1000;
-    await probeLive(devices, { everyMs, patienceMs: patience * 1000, print });
+    await probeLive(devices, { everyMs, patienceMs, print });
     return;
   }
-  const results = await Promise.all(devices.map((device) => probeDevice(device, patience * 1000)));
+  const results = await Promise.all(devices.map((device) => probeDevice(device, patienceMs(device))));
   print(results);
   if (results.some(hasFailed)) process.exitCode = 1;
 }
@@ -63,6 +69,17 @@ function devicesOf({ config, profile, ...place }: ProbeOptions): readonly Device
       got: config === undefined ? "neither" : "both",
     });
   return profile === undefined ? loadAgentConfig(config ?? "").devices : [placedDevice(profile, place)];
+}
+
+/** Behind its own deadline a driver says what it saw. */
+const OWN_MARGIN_MS = 5000;
+/** Two readouts at 300 baud: one to identify the meter, one for its values. */
+const OPTICAL_MS = 120_000;
+
+function ownPatienceMs({ definition, options }: DeviceConfig): number {
+  if (definition.name === "iec62056-21" && options["mode"] === "C") return OPTICAL_MS;
+  const { identifyTimeoutMs = 0 } = options;
+  return Math.max(DEFAULT_SECONDS * 1000, Number(identifyTimeoutMs) + OWN_MARGIN_MS);
 }
 
 function hasFailed(result: ProbeResult): boolean {

@@ -14,6 +14,8 @@ export interface ScanEntry {
   /** The driver's own keys: the place, and only what its defaults do not say. */
   readonly options: Readonly<Record<string, string | number>>;
   readonly definition: DriverDefinition;
+  /** How often it is to be read, where the configuration's default does not suit such meters. */
+  readonly intervalSeconds?: number;
 }
 
 /** An entry of a driver that the catalogue has. */
@@ -44,8 +46,10 @@ export function configOf({ options, definition }: ScanEntry, id: string): Device
 }
 
 /** The entry in YAML, as an element of "devices"; comments stand above it. */
-export function entryYaml({ driver, options }: ScanEntry, id: string, comments: readonly string[]): string {
-  const [first, ...rest] = stringify({ id, driver, ...options }, { lineWidth: 0 })
+export function entryYaml(entry: ScanEntry, id: string, comments: readonly string[]): string {
+  const { driver, options, intervalSeconds } = entry;
+  const pace = intervalSeconds === undefined ? {} : { intervalSeconds };
+  const [first, ...rest] = stringify({ id, driver, ...options, ...pace }, { lineWidth: 0 })
     .trimEnd()
     .split("\n");
   const lines = [

@@ -45,6 +45,7 @@ export function meterJson(finding: MeterFinding): object {
   const { seen, sameAs, configured } = finding;
   const { place, how, because, encrypted, needs, unfit } = seen.meter;
   const [probed] = probeJson([resultOf(finding)]).devices;
+  const { options, intervalSeconds } = entryOfMeter(finding);
   return {
     ...probed,
     answered: seen.result !== undefined && seen.result.problem === undefined,
@@ -52,7 +53,8 @@ export function meterJson(finding: MeterFinding): object {
       place.kind === "network"
         ? { host: place.host }
         : { line: place.path, format: formatText(place.format) },
-    options: entryOfMeter(finding).options,
+    options,
+    ...(intervalSeconds === undefined ? {} : { intervalSeconds }),
     ...{ how, encrypted, certainty: "sure", because: [because], configured },
     proposed: isProposedMeter(finding),
     others: [],
@@ -76,7 +78,7 @@ function addressText({ meter }: SeenMeter): string {
 }
 
 function keyText({ id }: MeterFinding): string {
-  return `its key is needed: ask the grid operator, and write its 32 hex digits into ${keyFileOf(id)}`;
+  return `its key is needed (docs/meters.md): ask the grid operator, and write its 32 hex digits into ${keyFileOf(id)}`;
 }
 
 /** What an installer should know who reads the configuration later. */

@@ -43,9 +43,17 @@ export function isUntried({ encrypted, needs }: FoundMeter): boolean {
 
 /** The entry for the configuration; a meter that is encrypted has a file with its key in it. */
 export function entryOfMeter({ id, seen: { meter, entry } }: MeterFinding): ScanEntry {
+  const intervalSeconds = meter.how === "asked" ? ASKED_SECONDS.get(entry.driver) : undefined;
+  if (intervalSeconds !== undefined) return { ...entry, intervalSeconds };
   if (!meter.encrypted) return entry;
   return scanEntry(entry.driver, { ...entry.options, keyFile: keyFileOf(id) });
 }
+
+/** A readout takes seconds on a bus that others share, and up to a minute at an optical port. */
+const ASKED_SECONDS: ReadonlyMap<string, number> = new Map([
+  ["mbus", 60],
+  ["iec62056-21", 300],
+]);
 
 /** Where the proposed entry has the key of an encrypted meter. */
 export function keyFileOf(id: string): string {

@@ -34,6 +34,8 @@ or the configuration is wrong, 130 when it was interrupted (what was found is pr
 const PATIENCE_MS = 20_000;
 const REST_MS = 300;
 const INTERRUPTED = 130;
+/** What is asked at one setting, and what is read, counts for nothing until it is over. */
+const IDLE_MS = 1000;
 const NOTHING_NAMED = { line: [], net: [], host: [], port: [] } as const;
 
 /** `kilowitness scan`: finds meters, and prints a block for the configuration with the live values beside it. */
@@ -65,10 +67,12 @@ async function scan(options: ScanOptions): Promise<void> {
   process.stderr.write(announcement(plan, chosen));
   void stopRequested().then(() => stop.abort());
   const progress = new ScanProgress();
+  const timer = setInterval(() => progress.idle(), IDLE_MS).unref();
   const result = await runScan(plan, {
     ...{ terms, patienceMs: PATIENCE_MS, restMs: REST_MS },
     onProgress: (state) => progress.show(state),
   });
+  clearInterval(timer);
   progress.end();
   print(result, configured, options.json === true);
 }
@@ -108,7 +112,10 @@ export function announcement(plan: DiscoveryPlan, { leftOut }: ChosenTargets): s
   const hosts = groups.reduce((sum, group) => sum + group.hosts.length, 0);
   const names = groups.map(({ name }) => name).join(", ");
   return [
-    ...lines.map((path) => `scanning ${path}: ${formats} settings, at most ${durationText(lineMs)}`),
+    ...lines.map(
+      (path) =>
+        `scanning ${path}: ${formats} settings, at most ${durationText(lineMs)} and the time of what answers`,
+    ),
     ...(lines.length === 0 || noticingMs === 0 ? [] : [listeningText(noticingMs)]),
     ...(hosts === 0
       ? []

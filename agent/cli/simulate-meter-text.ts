@@ -111,7 +111,8 @@ export function meterShownText(
   const shown = meter.shown();
   const time = new Date().toTimeString().slice(0, 8);
   const spoilt = meter.spoilt() === 0 ? "" : `, ${meter.spoilt()} of them spoilt`;
-  return `${time} ${meter.said()} telegrams${spoilt} | ${part}: ${valuesText(shown, part)}`;
+  const said = meter.said() === 1 ? "1 telegram" : `${meter.said()} telegrams`;
+  return `${time} ${said}${spoilt} | ${part}: ${valuesText(shown, part)}`;
 }
 
 function valuesText(shown: ShownByMeter, part: MeteredPart): string {

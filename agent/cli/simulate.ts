@@ -8,6 +8,7 @@ import { loadProfile } from "../../drivers/profile/load.ts";
 import { type SimulatedProfile, startSimulatedProfile } from "../../drivers/simulated/profile-device.ts";
 import { faultNamed, SIMULATED_FAULTS } from "../../drivers/simulated/profile-faults.ts";
 import type { SimulatedPlace } from "../../drivers/simulated/profile-place.ts";
+import { METER_KINDS } from "../../drivers/simulated/telegram-kinds.ts";
 import { runCommand, stopRequested } from "../../runtime/command.ts";
 import { simulateHome } from "./simulate-home.ts";
 import { simulateMeterCommand } from "./simulate-meter.ts";
@@ -118,6 +119,12 @@ function profileNamed(name: string | undefined): NamedProfile {
   if (name !== undefined && known.includes(name)) return { compiled: bundledProfile(name) };
   if (name !== undefined && /[./\\]/.test(name))
     return { compiled: compileProfile("profile", loadProfile(name)), file: resolve(name) };
+  if (name !== undefined && name in METER_KINDS)
+    throw new Problem("config-profile", "this is no profile, but what meters speak", {
+      where: "profile",
+      got: name,
+      hint: `run: kilowitness simulate meter ${name}`,
+    });
   throw new Problem("config-profile", "which device?", {
     where: "profile",
     expected: `a profile's file, or one of ${known.join(", ")}`,

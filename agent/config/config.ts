@@ -153,7 +153,7 @@ function unknownDriver(
   { at, catalogue }: { readonly at: readonly PropertyKey[]; readonly catalogue: DriverCatalogue },
 ): ConfigIssue {
   const known = catalogue.names;
-  const meant = nearest(name, known);
+  const meant = nearest(name, known) ?? namedIn(name, known);
   return {
     path: [...at, "driver"],
     what: "there is no such driver",
@@ -163,6 +163,12 @@ function unknownDriver(
       ...(meant === undefined ? {} : { hint: `did you mean "${meant}"?` }),
     },
   };
+}
+
+/** The one driver of whose name this is a part, such as "dlms" of "dlms-push". */
+function namedIn(part: string, known: readonly string[]): string | undefined {
+  const [only, ...others] = known.filter((name) => `-${name}-`.includes(`-${part}-`));
+  return others.length === 0 ? only : undefined;
 }
 
 function tooSeldom(raw: RawDevice, at: readonly PropertyKey[], mostMs: number): ConfigIssue {

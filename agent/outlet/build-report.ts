@@ -74,7 +74,7 @@ function deviceReport(
   { observer, memory }: ReportSources,
   { device, statistics, status }: DeviceParts,
 ): DeviceReport {
-  const { identity, channels, problem } = observer.of(device.id);
+  const { identity, channels, problem, stepsMwh } = observer.of(device.id);
   const { failures, online, ...sampling } = statistics;
   return {
     ...{ id: device.id, driver: device.definition.name, intervalMs: device.intervalMs, online },
@@ -84,7 +84,16 @@ function deviceReport(
     channels: channels.flatMap((description) => {
       const name = nameInLog(device, description.name);
       const found = status.channels.find((candidate) => candidate.name === name);
-      return found === undefined ? [] : [channelReport(found, { description, memory, atMs: status.atMs })];
+      return found === undefined
+        ? []
+        : [
+            channelReport(found, {
+              description,
+              memory,
+              atMs: status.atMs,
+              stepMwh: stepsMwh?.get(description.name),
+            }),
+          ];
     }),
   };
 }
@@ -94,9 +103,16 @@ function nameInLog(device: DeviceConfig, channel: string): string {
   return device.channels[channel]?.name ?? `${device.id}/${channel}`;
 }
 
+interface ChannelSources {
+  readonly description: ChannelDescription;
+  readonly memory: LogMemory;
+  readonly atMs: number;
+  readonly stepMwh: number | undefined;
+}
+
 function channelReport(
   { number: _, role, reasons = [], ...status }: ChannelStatus,
-  beside: { readonly description: ChannelDescription; readonly memory: LogMemory; readonly atMs: number },
+  beside: ChannelSources,
 ): ChannelReport {
   const lastReason = beside.memory.reasonOf(status.name);
   const { acceptedAtMs = beside.atMs, acceptedAgoMs = Math.max(0, beside.atMs - acceptedAtMs) } = status;
@@ -104,6 +120,7 @@ function channelReport(
   return {
     ...status,
     ...{ role: knownRole(role), channel, quantities, reasons },
+    ...(beside.stepMwh === undefined ? {} : { resolutionMwh: beside.stepMwh }),
     ...(status.acceptedAtMs === undefined ? {} : { ageMs: acceptedAgoMs }),
     ...(lastReason === undefined ? {} : { lastReason }),
   };

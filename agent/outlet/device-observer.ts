@@ -15,7 +15,22 @@ export interface DeviceProblem {
 export interface ObservedDevice {
   readonly identity?: MeterIdentity;
   readonly channels: readonly ChannelDescription[];
+  /** Step of each channel's registers as last shown: a locked meter that is unlocked counts finer. */
+  readonly stepsMwh?: ReadonlyMap<string, number>;
   readonly problem?: DeviceProblem;
+}
+
+function stepsOf(
+  channels: readonly ChannelDescription[],
+  { readings }: Snapshot,
+): ReadonlyMap<string, number> {
+  const shown = new Map(readings.map(({ channel, resolutionMwh }) => [channel, resolutionMwh]));
+  return new Map(
+    channels.flatMap(({ name, resolutionMwh }) => {
+      const stepMwh = shown.get(name) ?? resolutionMwh;
+      return stepMwh === undefined ? [] : [[name, stepMwh] as const];
+    }),
+  );
 }
 
 const UNKNOWN: ObservedDevice = { channels: [] };
@@ -40,7 +55,9 @@ export class DeviceObserver implements SampleSink {
 
   take(deviceId: string, snapshot: Snapshot): { readonly reread: boolean } {
     const { problem, ...known } = this.of(deviceId);
-    if (problem !== undefined) this.#devices.set(deviceId, known);
+    const stepsMwh = stepsOf(known.channels, snapshot);
+    if (problem !== undefined || stepsMwh.size > 0)
+      this.#devices.set(deviceId, { ...known, ...(stepsMwh.size === 0 ? {} : { stepsMwh }) });
     return this.#next.take(deviceId, snapshot);
   }
 

@@ -42,6 +42,8 @@ export interface ChannelReport extends Omit<ChannelStatus, "number" | "role" | "
   /** The driver's name of it; unique within the device. */
   readonly channel: string;
   readonly quantities: ChannelDescription["quantities"];
+  /** Step of its registers, where it is known. */
+  readonly resolutionMwh?: number;
   readonly ageMs?: number;
   readonly reasons: readonly ReasonCount[];
   readonly lastReason?: SaidReason;

@@ -1,6 +1,6 @@
 import { isoTime } from "../../attest/iso-time.ts";
 import { TIME_QUALITY } from "../../attest/leaf.ts";
-import { durationText, powerWords, registerWords, stateOfChargeWords } from "../words.ts";
+import { durationText, powerWords, registerWords, stateOfChargeWords, stepText } from "../words.ts";
 import { helpFor } from "./attention.ts";
 import { controlLines } from "./control-text.ts";
 import type { Attention, ChannelReport, DeviceReport, JudgedReport, NodeReport } from "./report.ts";
@@ -59,7 +59,25 @@ function deviceLines(device: DeviceReport): string[] {
     : problem === undefined
       ? "has not answered yet"
       : `does not answer${since}`;
-  return [`${id} (${driver})${identityWords(device)}: ${state}`, ...device.channels.flatMap(channelLines)];
+  return [
+    `${id} (${driver})${identityWords(device)}: ${state}`,
+    ...failureLines(device),
+    ...device.channels.flatMap((channel) => channelLines(channel, driver)),
+  ];
+}
+
+/** A disturbed telegram now and then is none of anybody's business; one in fifty is a cable or an optical head. */
+const NOTED_SHARE = 50;
+const LEAST_NOTED = 5;
+
+function failureLines({ online, sampling: { reads, failures } }: DeviceReport): string[] {
+  // Of one that does not answer the first lines say why.
+  if (!online) return [];
+  const each = Object.entries(failures);
+  const failed = each.reduce((sum, [, count]) => sum + count, 0);
+  if (failed < LEAST_NOTED || failed * NOTED_SHARE < reads + failed) return [];
+  const codes = each.map(([code, count]) => `${count} ${code}`).join(", ");
+  return [`  ${failed} of ${reads + failed} reads failed since the start: ${codes}`];
 }
 
 function identityWords({ make = "", model = "", serial = "" }: DeviceReport): string {
@@ -67,12 +85,13 @@ function identityWords({ make = "", model = "", serial = "" }: DeviceReport): st
   return words.length === 0 ? "" : `, ${words.join(" ")}`;
 }
 
-function channelLines(channel: ChannelReport): string[] {
+function channelLines(channel: ChannelReport, driver: string): string[] {
   const { name, role, ageMs, accepted, held, rejected, lastReason } = channel;
   const age = ageMs === undefined ? "" : `, ${durationText(ageMs)} ago`;
   const counts = `    ${accepted} accepted, ${held} held, ${rejected} rejected`;
   return [
     `  ${name} (${role}): ${valueWords(channel).join("; ") || "no value"}${age}`,
+    ...coarseLines(channel, driver),
     ...(accepted > 0 && held + rejected === 0 ? [] : [counts]),
     ...reasonLines(channel),
     ...(lastReason === undefined
@@ -81,6 +100,17 @@ function channelLines(channel: ChannelReport): string[] {
           `    last said ${isoTime(lastReason.atMs)}, ${lastReason.code}: ${lastReason.reason}`,
           `    ${helpFor(lastReason.code)}`,
         ]),
+  ];
+}
+
+const MWH_PER_KWH = 1_000_000;
+
+/** Registers that a home moves only now and then: its intervals are mostly 0, and that is no fault. */
+function coarseLines({ resolutionMwh = 0 }: ChannelReport, driver: string): string[] {
+  if (resolutionMwh < MWH_PER_KWH) return [];
+  const hint = driver === "sml" ? "; enter the meter's PIN, and it shows more (docs/meters.md)" : "";
+  return [
+    `    its registers go in steps of ${stepText(resolutionMwh)}: most short intervals will be 0 Wh${hint}`,
   ];
 }
 

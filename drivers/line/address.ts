@@ -40,7 +40,14 @@ export function parseLineAddress(text: string): LineAddress {
     where: "line",
     expected: EXAMPLES,
     got: JSON.stringify(text),
+    ...hintFor(text),
   });
+}
+
+/** A bare path, or a bare host and port, is what an installer has at hand. */
+function hintFor(text: string): { readonly hint?: string } {
+  if (/^\/[^\0\s]+$/.test(text)) return { hint: `write it as "serial://${text}"` };
+  return /^[a-z0-9.-]+:\d+$/i.test(text) ? { hint: `write it as "tcp://${text}"` } : {};
 }
 
 /** {@link parseLineAddress} as part of a driver's strict schema: text in, {@link LineAddress} out. */

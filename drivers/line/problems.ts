@@ -19,7 +19,7 @@ const PERMISSION: Cause = {
 const BUSY: Cause = {
   code: "line-busy",
   what: "another program has the port open",
-  hint: "find it with: fuser -v PORT",
+  hint: "another entry of the configuration, or find it with: fuser -v PORT",
 };
 const NOT_SERIAL: Cause = {
   code: "line-not-serial",
@@ -103,9 +103,15 @@ function causeOf(error: unknown): Cause {
   return known ?? FAILED;
 }
 
+const PULLED = [
+  "the port is gone",
+  "was the adapter or its cable pulled? Plugged in again it is opened by itself",
+] as const;
+
 /** `line-closed`: the other side hung up, or the adapter was pulled. */
 export function closedProblem(where: string): Problem {
-  return new Problem(CLOSED.code, CLOSED.what, { where, hint: CLOSED.hint });
+  const [what, hint] = where.startsWith("/") ? PULLED : [CLOSED.what, CLOSED.hint];
+  return new Problem(CLOSED.code, what, { where, hint });
 }
 
 /** `line-timeout`: the line's own deadline passed before it was open. */
@@ -134,7 +140,7 @@ export function silentProblem(where: string, silenceMs: number): Problem {
     where,
     expected: `bytes within ${silenceMs} ms`,
     got: "none",
-    hint: "check the wiring, the data request pin, the baud rate and whether the signal is inverted",
+    hint: "is the meter's port switched on, and are wiring, data request pin (P1) or optical head right?",
   });
 }
 

@@ -31,7 +31,7 @@ const schema = z.strictObject({
   secondary: secondarySchema
     .optional()
     .describe(
-      "the 8 digits on the meter, or 16 with manufacturer, version and medium; F stands for any digit",
+      "the 8 digits on the meter, or 16 with manufacturer, version and medium, in quotes; F stands for any digit",
     ),
   timeoutMs: z
     .int()

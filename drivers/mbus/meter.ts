@@ -163,6 +163,6 @@ function requireSameRegisters(known: readonly string[], found: readonly string[]
 function changed(where: string, expected: string, got: string): Problem {
   return new Problem("driver-identity-changed", "another meter answers at this address", {
     ...{ where, expected, got },
-    hint: "if the meter was replaced, have it identified again",
+    hint: "if it was replaced, nothing is to be done: it is identified anew; if not, two meters answer here",
   });
 }

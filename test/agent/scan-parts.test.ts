@@ -66,7 +66,7 @@ describe("what is scanned", () => {
     const groups = [{ name: "10.0.0.0/25", hosts, named: false }];
     const plan = planDiscovery({ lines: ["/dev/a"], groups }, quickTerms());
     expect(announcement(plan, { targets: plan, leftOut: ["10.1.0.0/16: larger than /22"] })).toMatch(
-      /^scanning \/dev\/a: 1\d settings, at most [\d.]+ s\nscanning 10\.0\.0\.0\/25: 80 hosts, ports 502, 1502, 15503, about 30 s .*\nnot scanned: 10\.1\.0\.0\/16: larger than \/22\n$/,
+      /^scanning \/dev\/a: 1\d settings, at most [\d.]+ s and the time of what answers\nscanning 10\.0\.0\.0\/25: 80 hosts, ports 502, 1502, 15503, about 30 s .*\nnot scanned: 10\.1\.0\.0\/16: larger than \/22\n$/,
     );
   });
 });
@@ -88,6 +88,16 @@ describe("progress", () => {
     expect(shown(true, 250)).toBe(
       "\r\u001b[K10 %, at most 90 s left\r\u001b[K25 %, at most 74.4 s left\r\u001b[K100 %, at most 0 ms left\r\u001b[K",
     );
+  });
+
+  it("says that it goes on where nothing is counted for long", () => {
+    let [text, now] = ["", 0];
+    const progress = new ScanProgress({ write: (more) => (text += more) }, () => now);
+    for (; now < 40_000; now += 1000) progress.idle();
+    expect(text).toBe("what answers is being asked and read\n".repeat(2));
+    progress.show({ fraction: 0.5, remainingMs: 1000 });
+    for (; now < 54_000; now += 1000) progress.idle();
+    expect(text).toMatch(/read\n50 %, at most 1 s left\n$/);
   });
 
   it("is a line now and then elsewhere", () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { dlmsSpeaker } from "../../../drivers/simulated/dlms-telegram.ts";
+import { p1Speaker } from "../../../drivers/simulated/p1-telegram.ts";
 import { smlSpeaker } from "../../../drivers/simulated/sml-telegram.ts";
 import { startSimulatedMeter } from "../../../drivers/simulated/telegram-device.ts";
 import { METER_KINDS } from "../../../drivers/simulated/telegram-kinds.ts";
@@ -161,6 +162,35 @@ describe("kilowitness decode", () => {
     expect(await one.ended()).toBe(0);
     expect(one.err).toBe("");
   });
+
+  it("names the protocol that it is instead", async () => {
+    const text = file("plain.txt", p1Telegram("none"));
+    const odd = file("odd.bin", p1Telegram("even"));
+    const outcomes = await Promise.all([
+      run("vedirect", file("sml.bin", telegram)),
+      run("vedirect", file("sml.hex", hexText), "--hex"),
+      run("iec62056", text),
+      run("sml", odd),
+      // A lone byte E5 is an acknowledgement on an M-Bus, and says nothing.
+      run("mbus", file("with-e5.bin", Buffer.concat([Uint8Array.of(0xe5), telegram]))),
+      run("mbus", file("e5.bin", Uint8Array.of(0xe5))),
+    ]);
+    expect(outcomes.map(({ code }) => code)).toEqual([1, 1, 1, 1, 1, 0]);
+    expect(outcomes[0]?.err).toMatch(/of sml; run: kilowitness decode sml \(decode-nothing\)/);
+    expect(outcomes[1]?.err).toMatch(/run: kilowitness decode sml \(decode-nothing\)/);
+    expect(outcomes[2]?.err).toMatch(/expected iec62056, got dsmr; .*decode dsmr \(decode-protocol\)/);
+    expect(outcomes[3]?.err).toMatch(/parity bits: .*7E1.*kilowitness decode dsmr \(decode-nothing\)/);
+    expect(outcomes[4]?.err).toMatch(/expected mbus, got sml; .*\(decode-protocol\)/);
+    expect(outcomes[5]?.err).toBe("");
+  });
+
+  /** With its checksum, as it stands in a recording; or as a port at 8N1 takes down what was sent at 7E1. */
+  function p1Telegram(parity: "none" | "even"): Uint8Array {
+    const [bytes = new Uint8Array()] = p1Speaker().telegrams(SHOWN);
+    if (parity === "none") return bytes;
+    const ones = (byte: number): number => byte.toString(2).replaceAll("0", "").length;
+    return bytes.map((byte) => (ones(byte) % 2 === 0 ? byte : byte | 0x80));
+  }
 
   const WRONG: readonly (readonly [args: readonly string[], code: number, said: string])[] = [
     [["sml", "/no/such/file"], 1, "decode-file"],

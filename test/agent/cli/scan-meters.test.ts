@@ -169,7 +169,7 @@ describe("a scan of a line on which meters answer", () => {
     expect(text).toMatch(/\n {2}grid \(grid\): .*kWh/);
     expect(text).toContain("not read: it measures no electricity");
     expect(pasted(text).devices).toMatchObject([
-      { id: "mbus", options: { address: 5, line: { path: near } } },
+      { id: "mbus", intervalMs: 60_000, options: { address: 5, line: { path: near } } },
     ]);
     expect(json.devices).toMatchObject([
       { driver: "mbus", how: "asked", proposed: true, options: { address: 5 } },
@@ -183,7 +183,9 @@ describe("a scan of a line on which meters answer", () => {
     const { text } = await scanHere({ lines: [near], groups: [] }, { terms: silent(askers) });
     expect(text).toMatch(/^iec62056-21 \(iec62056-21\): KWT SIM-C V1\.0, serial 1234567890/);
     expect(text).toMatch(/\n {2}at \S+ 300 8N1, answers when it is asked\n/);
-    expect(pasted(text).devices).toMatchObject([{ options: { mode: "C", line: { path: near } } }]);
+    expect(pasted(text).devices).toMatchObject([
+      { intervalMs: 300_000, options: { mode: "C", line: { path: near } } },
+    ]);
   });
 });
 

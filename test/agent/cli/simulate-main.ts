@@ -1,4 +1,4 @@
-import { simulateCommand } from "../../../agent/cli/simulate.ts";
+import { main } from "../../../bin/main.ts";
 
-// The command alone, as the launcher runs it.
-await simulateCommand().parseAsync(process.argv.slice(2), { from: "user" });
+// As the launcher runs it: options that the command above has, too, must reach this one.
+await main(["simulate", ...process.argv.slice(2)]);

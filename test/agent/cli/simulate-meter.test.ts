@@ -181,6 +181,14 @@ describe("kilowitness simulate meter", () => {
     expect(existsSync(link)).toBe(false);
   });
 
+  it("says that its port is taken", async () => {
+    const one = await ready("sml", "--tcp", "127.0.0.1:0", "--quiet");
+    const place = /tcp:\/\/(\S+)/.exec(one.out)?.[1] ?? expect.fail();
+    const other = started("sml", "--tcp", place);
+    expect(await other.ended()).toBe(1);
+    expect(other.err).toContain(`${place}: the port is taken; take another one with --tcp (simulate-place)`);
+  });
+
   it("lists what can go wrong", async () => {
     const one = started("--list-faults");
     expect(await one.ended()).toBe(0);

@@ -196,9 +196,17 @@ describe("a wrong configuration is one line that", () => {
       ],
     ],
     [
+      "knows a driver by a part of its name",
+      [...HEAD, "  - id: meter", "    driver: dlms"],
+      'got "dlms"; did you mean "dlms-push"?',
+    ],
+    [
       "hands on what a driver says of a line",
       [...HEAD, "  - id: meter", "    driver: dsmr-p1", "    line: /dev/ttyUSB0"],
-      'agent.yaml: devices.0.line: line: not the address of a line; expected "serial:///dev/serial/by-id/NAME',
+      [
+        'agent.yaml: devices.0.line: line: not the address of a line; expected "serial:///dev/serial/by-id/NAME',
+        'got "/dev/ttyUSB0"; write it as "serial:///dev/ttyUSB0"',
+      ],
     ],
     [
       "refuses two devices with one id",

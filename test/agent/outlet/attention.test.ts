@@ -116,6 +116,28 @@ describe("the status in words", () => {
     );
   });
 
+  it("says of a meter that counts whole kWh what that means, and how a German one is unlocked", () => {
+    const channels = [channelReport({ resolutionMwh: 1_000_000 })];
+    const said = statusText(report({ devices: [deviceReport({ driver: "sml", channels })] }));
+    expect(said).toMatch(/\n {4}its registers go in steps of 1,000 Wh: .*; enter the meter's PIN/);
+    expect(statusText(report({ devices: [deviceReport({ driver: "mbus", channels })] }))).toMatch(
+      /steps of 1,000 Wh: most short intervals will be 0 Wh\n/,
+    );
+    const fine = [channelReport({ resolutionMwh: 999_999 })];
+    expect(statusText(report({ devices: [deviceReport({ channels: fine })] }))).not.toContain("in steps of");
+  });
+
+  it("names what fails where it is one read in fifty", () => {
+    const { sampling } = deviceReport();
+    const failing = (reads: number, failures: Readonly<Record<string, number>>) =>
+      statusText(report({ devices: [deviceReport({ sampling: { ...sampling, reads, failures } })] }));
+    expect(failing(294, { "sml-checksum": 5, "sml-truncated": 1 })).toContain(
+      "\n  6 of 300 reads failed since the start: 5 sml-checksum, 1 sml-truncated\n",
+    );
+    expect(failing(295, { "sml-checksum": 6 })).not.toContain("failed since");
+    expect(failing(4, { "sml-checksum": 4 })).not.toContain("failed since");
+  });
+
   it("says what an installer wants to see when all is well", () => {
     const said = { event: "reading-hold", code: "register-down", reason: "went down", atMs: NOW_MS - 60_000 };
     const channel = channelReport({

@@ -109,6 +109,18 @@ describe("the observer of devices", () => {
     expect(record.failures).toEqual(["modbus-timeout", "again"]);
     expect(record.identities).toEqual(["A-1"]);
   });
+
+  it("knows the step of registers as they were shown last", () => {
+    const observer = new DeviceObserver(new Record());
+    const identity = { make: "Fake", model: "F", serial: "A-1", firmware: "" };
+    const locked = { name: "grid", role: "grid", quantities: ["import"], resolutionMwh: 1_000_000 } as const;
+    observer.identified("d", identity, [locked]);
+    observer.take("d", snapshotOf(1));
+    expect(observer.of("d").stepsMwh?.get("grid")).toBe(1_000_000);
+    const unlocked = { channel: "grid", importMwh: 5, resolutionMwh: 100, evidence: new Uint8Array(32) };
+    observer.take("d", { readings: [unlocked], flexibility: [], absent: [] });
+    expect(observer.of("d").stepsMwh?.get("grid")).toBe(100);
+  });
 });
 
 describe("bytes written", () => {

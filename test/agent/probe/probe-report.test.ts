@@ -35,6 +35,21 @@ function signLine(more: Partial<ChannelDescription>): string | undefined {
     .find((line) => line.startsWith("    sign"));
 }
 
+describe("what probe says is not available", () => {
+  it("is in words where drivers say it by names of the reading", () => {
+    const result = looked({});
+    const absent = ["activePowerMw: locked", "meterTimeMs: no zone", "0:energy: strange", "activePowerMw"];
+    const snapshot = { readings: [], flexibility: [], absent };
+    const lines = probeText([{ ...result, snapshot }]).split("\n");
+    expect(lines.filter((line) => line.startsWith("  not available"))).toEqual([
+      "  not available: power: locked",
+      "  not available: the meter's time: no zone",
+      "  not available: 0:energy: strange",
+      "  not available: activePowerMw",
+    ]);
+  });
+});
+
 describe("what probe says of a sign", () => {
   const signSource = "the maker's register list";
 
