@@ -1,6 +1,6 @@
 import { DISCONTINUITY } from "../attest/leaf.ts";
 import { describeProblem, Problem } from "../attest/problem.ts";
-import { type ChannelRole, type MeterReading, READING_STATUS } from "../attest/reading.ts";
+import type { ChannelRole, MeterReading } from "../attest/reading.ts";
 import type { ChannelDescription, Doubt, MeterIdentity, Snapshot } from "../drivers/driver.ts";
 import type { Logger } from "../runtime/log.ts";
 import { type DeviceConfig, requireKnownChannels } from "./config/config.ts";
@@ -8,6 +8,7 @@ import type { NamedChannel } from "./config/named-channels.ts";
 import { Guard } from "./guard.ts";
 import { gateChannel, restoredFrom } from "./quality/channel.ts";
 import { QualityGate, type Verdict } from "./quality/gate.ts";
+import { isLive, liveValues } from "./quality/live-values.ts";
 import type { Reason, ReasonCode } from "./quality/reason.ts";
 import { ReasonTally } from "./quality/reason-tally.ts";
 import type { SampleSink } from "./sampling/sampler.ts";
@@ -88,6 +89,7 @@ export class Intake implements SampleSink {
   identified(deviceId: string, identity: MeterIdentity, channels: readonly ChannelDescription[]): void {
     const device = this.#devices.get(deviceId);
     if (device === undefined) return;
+    this.#sayChanged(device, identity);
     device.identity = identity;
     device.descriptions = channels;
     device.online = true;
@@ -101,6 +103,13 @@ export class Intake implements SampleSink {
       },
     );
     this.#declareAll(device);
+  }
+
+  /** Whoever replaced it knows; whoever did not has to hear of it. */
+  #sayChanged({ config, identity: before }: Device, { make, model, serial }: MeterIdentity): void {
+    const [was, is] = [before && nameOf(before), nameOf({ make, model, serial })];
+    if (was === undefined || was === is) return;
+    this.#host.logger.warn("meter-changed", { device: config.id, was, is });
   }
 
   take(deviceId: string, snapshot: Snapshot): { readonly reread: boolean } {
@@ -309,20 +318,8 @@ export class Intake implements SampleSink {
   }
 }
 
-/** Whether the values that are neither registers nor their sums say how it stands now. */
-function isLive(verdict: Verdict): boolean {
-  if (verdict.kind !== "accept" && verdict.kind !== "discontinuity") return false;
-  const doubted = verdict.kind === "accept" && verdict.stripped?.code === "contradiction";
-  return !doubted && !isStale(verdict.reading);
-}
-
-function isStale({ status = 0 }: MeterReading): boolean {
-  return (status & READING_STATUS.stale) !== 0;
-}
-
-/** What may be shown as of now: a stale value is sealed with its mark, and is nothing to look at. */
-function liveValues(reading: MeterReading): Pick<MeterReading, "activePowerMw" | "stateOfChargePpm"> {
-  return isStale(reading) ? {} : reading;
+function nameOf({ make, model, serial }: Omit<MeterIdentity, "firmware">): string {
+  return [make, model, serial].filter((part) => part !== "").join(" ");
 }
 
 function statusOf(channel: Channel, description: ChannelDescription): ChannelStatus {

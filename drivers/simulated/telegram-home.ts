@@ -16,7 +16,9 @@ export interface TelegramHomeOptions {
 }
 
 const PHASES = [0, 1, 2];
-const MAINS_MV = 230_000;
+/** Strings of modules and batteries have one voltage. */
+const DIRECT = [0];
+const NOMINAL_MV: Readonly<Record<MeteredPart, number>> = { grid: 230_000, solar: 230_000, battery: 51_200 };
 const MAINS_MHZ = 50_000;
 
 /** What a meter in a simulated home shows, whenever it is asked. */
@@ -25,11 +27,13 @@ export function telegramHome(options: TelegramHomeOptions): () => ShownByMeter {
   const home = new SimulatedHome({ startMs: monotonicMs(), daySpeed });
   return () => {
     home.advanceTo(monotonicMs());
-    const voltageMv = PHASES.map((phase) => voltageAt(home.dayMinute, phase));
     const activePowerMw = powerOf(part, home.powers);
+    const phases = part === "grid" ? PHASES : DIRECT;
+    const nominalMv = NOMINAL_MV[part];
+    const voltageMv = phases.map((phase) => voltageAt(home.dayMinute, { phase, nominalMv }));
     return {
       ...{ serial, activePowerMw, voltageMv, ...registersOf(part, home.registers) },
-      currentMa: voltageMv.map((value) => phaseCurrentMa(activePowerMw, value)),
+      currentMa: voltageMv.map((value) => currentMa(activePowerMw / phases.length, value)),
       frequencyMhz: MAINS_MHZ + Math.round(20 * Math.sin(home.dayMinute / 3)),
       timeMs: Math.floor(clockMs()),
     };
@@ -69,11 +73,14 @@ function powerOf(part: MeteredPart, powers: HomePowers): number {
   }
 }
 
-function voltageAt(minute: number, phase: number): number {
-  return MAINS_MV + Math.round(1_900 * Math.sin(minute / 11 + 2 * phase));
+function voltageAt(
+  minute: number,
+  { phase, nominalMv }: { readonly phase: number; readonly nominalMv: number },
+): number {
+  return nominalMv + Math.round((nominalMv / 120) * Math.sin(minute / 11 + 2 * phase));
 }
 
-/** A third of the power flows through each phase; a meter shows how much, not which way. */
-function phaseCurrentMa(powerMw: number, voltageMv: number): number {
-  return Math.round((Math.abs(powerMw) / PHASES.length / voltageMv) * 1000);
+/** A meter shows how much, not which way. */
+function currentMa(powerMw: number, voltageMv: number): number {
+  return Math.round((Math.abs(powerMw) / voltageMv) * 1000);
 }

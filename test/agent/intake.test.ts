@@ -123,6 +123,8 @@ describe("intake", () => {
     expect(one.channels()).toMatchObject([{ accepted: 3 }]);
     one.identified("meter", { ...IDENTITY, serial: "B2" }, [GRID]);
     expect(sealed("channelManifest").map(({ serial }) => serial)).toEqual(["A1", "B2"]);
+    const changed = lines.filter(({ event }) => event === "meter-changed");
+    expect(changed).toMatchObject([{ device: "meter", was: "Make Model A1", is: "Make Model B2" }]);
   });
 
   it("asks for another reading of what is held, counts it and says why once", () => {
