@@ -1,5 +1,7 @@
 /** "1-0:1.8.1(": all groups of the code but the sixth, as P1 prints them (DSMR 3.0 P1, 6.10). */
 const P1_CODE = /^\d+-\d+:\d+\.\d+\.\d+\(/m;
+/** "*255(": the sixth group, which P1 never prints. One changed character makes a P1 code of a whole one. */
+const SIXTH_GROUP = /\*\d{1,3}\(/;
 /** `!` and the checksum behind it, since DSMR 4. */
 const P1_CHECKSUM = /^![0-9A-Fa-f]{1,4}\r?$/m;
 
@@ -13,6 +15,7 @@ export function isOfKind(driver: string, telegram: Uint8Array): boolean {
   // Where characters have their parity in the highest bit it is no part of them.
   const text = new TextDecoder("latin1").decode(telegram.map((byte) => byte & 0x7f));
   // What begins otherwise is ciphered.
-  const isP1 = !text.startsWith("/") || P1_CHECKSUM.test(text) || P1_CODE.test(text);
+  const hasP1Codes = P1_CODE.test(text) && !SIXTH_GROUP.test(text);
+  const isP1 = !text.startsWith("/") || P1_CHECKSUM.test(text) || hasP1Codes;
   return isP1 === (driver === "dsmr-p1");
 }

@@ -1,7 +1,9 @@
+import { Problem } from "../../attest/problem.ts";
 import { READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
 import { GRID_CHANNEL, gridChannel, type ObisQuantities } from "../telegram/obis-reading.ts";
 import type { MeterTelegram, TelegramProtocol } from "../telegram/protocol.ts";
+import { RegisterBasis } from "../telegram/register-basis.ts";
 import type { Framer } from "../telegram/telegram.ts";
 import type { DlmsKeys } from "./ciphering.ts";
 import { dlmsFramer } from "./framing.ts";
@@ -19,7 +21,7 @@ import {
 } from "./reading.ts";
 import { FrameCounters } from "./replay.ts";
 import { statedValues } from "./stated.ts";
-import { type DlmsTelegram, decodeOpened, openDlms } from "./telegram.ts";
+import { type DlmsTelegram, decodeOpened, type OpenedTelegram, openDlms } from "./telegram.ts";
 
 /** What is known of a meter beside its telegrams. */
 export interface DlmsSettings {
@@ -61,7 +63,9 @@ class DlmsProtocol implements TelegramProtocol {
   readonly #settings: DlmsSettings;
   readonly #counters = new FrameCounters();
   readonly #identities = new Identities();
+  readonly #basis = new RegisterBasis();
   readonly #shown = new Set<Quantity>();
+  #isVerified = false;
   /** The meter sends lists without registers, too: those with registers come once an hour. */
   #hourly = false;
 
@@ -75,6 +79,7 @@ class DlmsProtocol implements TelegramProtocol {
 
   decode(bytes: Uint8Array): MeterTelegram | undefined {
     const opened = openDlms(bytes, this.#settings.keys ?? {});
+    this.#requireProtected(opened);
     const telegram = decodeOpened(opened);
     const { apdu, ciphering } = opened;
     if (ciphering !== undefined && !this.#counters.take(ciphering, apdu)) return undefined;
@@ -82,9 +87,21 @@ class DlmsProtocol implements TelegramProtocol {
     return read === undefined || ciphering === undefined ? read : { ...read, evidence: apdu };
   }
 
+  /**
+   * Where a key is configured, nothing else is read: whoever could put a plain telegram on the line would need none; and
+   * once a tag fitted, none without one is, or a telegram whose tag was cut off could have any bit of it turned.
+   */
+  #requireProtected({ ciphering }: OpenedTelegram): void {
+    if (this.#settings.keys?.key === undefined) return;
+    if (ciphering === undefined) throw unencrypted();
+    if (ciphering.authentication === "verified") this.#isVerified = true;
+    else if (this.#isVerified) throw unauthenticated();
+  }
+
   forget(): void {
     this.#counters.forget();
     this.#identities.forget();
+    this.#basis.forget();
     this.#shown.clear();
     this.#hourly = false;
   }
@@ -100,7 +117,8 @@ class DlmsProtocol implements TelegramProtocol {
     const time = timeOf(telegram, this.#settings.clock);
     const meterTimeMs = registers && this.#isHourly(telegram) ? hourOf(time.meterTimeMs) : time.meterTimeMs;
     const late = registers && this.#hourly ? ofTheHour(meterTimeMs, reading.values.status) : {};
-    const doubts = powerDoubts(reading.values, telegram);
+    const codes = telegram.values.map(({ code }) => code);
+    const doubts = [...powerDoubts(reading.values, telegram), ...this.#basis.doubts(identity, codes)];
     return {
       ...(identity === undefined ? {} : { identity }),
       channels: [this.#channel(telegram, reading.values)],
@@ -137,6 +155,24 @@ class DlmsProtocol implements TelegramProtocol {
       },
     );
   }
+}
+
+function unencrypted(): Problem {
+  return new Problem("dlms-unencrypted", "a plain telegram came, and a key is configured", {
+    expected: "encrypted telegrams only",
+    hint: "if the meter does not encrypt, take keyFile out of the configuration",
+  });
+}
+
+function unauthenticated(): Problem {
+  return new Problem(
+    "dlms-unauthenticated",
+    "a telegram without a tag came, and this meter sent one before",
+    {
+      expected: "authenticated telegrams only",
+      hint: "something on the line changes telegrams; if the meter was set otherwise, open the device anew",
+    },
+  );
 }
 
 /** Registers among lists without any are those of the full hour that the list shows. */

@@ -10,6 +10,7 @@ export interface StatedValues {
 }
 
 const REGISTER = /^[12]\.8\.\d+$/;
+const REGISTER_TEXT = /:[12]\.8\.\d+\b/;
 const POWER = /^(?:1|2|16)\.7\.0$/;
 const VOLTAGE = /^[357]2\.7\.0$/;
 /** Some of Kamstrup's meters in Sweden send hundredths of a volt (UtilitechAS/amsreader-firmware issue 970). */
@@ -30,13 +31,20 @@ export function statedValues(telegram: DlmsTelegram, registerStepWh: number | un
     if (!isBare(value) && !(telegram.layout === "kamstrup" && isRegister(value))) return [value];
     if (!REGISTER.test(quantity) && !POWER.test(quantity)) return [value];
     if (registerStepWh === undefined || isBehindTransformer(telegram, value)) {
-      absent.push(`${value.code} is ${value.text}, of a unit that the meter does not state`);
+      absent.push(unstatedText(value, REGISTER.test(quantity)));
       return [];
     }
     return [withScale(value, REGISTER.test(quantity) ? registerScale(registerStepWh) : WATT)];
   });
-  if (absent.length > 0 && !values.some(isUsable)) throw unstated(telegram, absent[0] ?? "");
+  // The one that the display shows, too.
+  const example = absent.find((text) => REGISTER_TEXT.test(text)) ?? absent[0] ?? "";
+  if (absent.length > 0 && !values.some(isUsable)) throw unstated(telegram, example);
   return { values, absent };
+}
+
+function unstatedText({ code, text }: DlmsValue, isEnergy: boolean): string {
+  const todo = isEnergy ? '; compare with the display and set "registerStepWh"' : "";
+  return `${code} is ${text}, of a unit that the meter does not state${todo}`;
 }
 
 /** A whole number without a unit. */
@@ -82,7 +90,7 @@ function plausibleVoltage(value: DlmsValue): DlmsValue {
 function unstated({ layout }: DlmsTelegram, example: string): Problem {
   return new Problem("dlms-units", "the meter states no units", {
     where: layout,
-    got: example,
+    got: example.replace(/;.*/, ""),
     hint: 'compare 1.8.0 with the display and set "registerStepWh" to the Wh that one step of it is',
   });
 }

@@ -2,6 +2,7 @@ import type { ChannelDescription, MeterIdentity } from "../driver.ts";
 import type { TelegramKeys } from "../telegram/decoder.ts";
 import { GRID_CHANNEL } from "../telegram/obis-reading.ts";
 import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "../telegram/protocol.ts";
+import { RegisterBasis } from "../telegram/register-basis.ts";
 import type { Framer } from "../telegram/telegram.ts";
 import { PrintedObjects } from "./continuity.ts";
 import { type OpenTelegram, TelegramOpener } from "./deciphering.ts";
@@ -26,6 +27,7 @@ export class P1Protocol implements TelegramProtocol {
   readonly #winterOffsetMinutes: number;
   readonly #opener: TelegramOpener;
   readonly #printed = new PrintedObjects();
+  readonly #basis = new RegisterBasis();
 
   constructor({ winterOffsetMinutes, keys = {} }: P1Settings) {
     this.#winterOffsetMinutes = winterOffsetMinutes;
@@ -51,9 +53,11 @@ export class P1Protocol implements TelegramProtocol {
     const evidence = opened.ciphering === undefined ? {} : { evidence: opened.raw.bytes };
     return {
       identity,
+      unvouched: telegram.checksum === "absent" && opened.ciphering === undefined,
       channels: [describeChannel(reading, telegram)],
       readings: [reading],
       absent,
+      doubts: this.#basis.doubts(identity, telegram.objects.keys()),
       ...evidence,
     };
   }
@@ -61,6 +65,7 @@ export class P1Protocol implements TelegramProtocol {
   /** The counter of encrypted telegrams is kept: it belongs to the key and to the meter's system title. */
   forget(): void {
     this.#printed.forget();
+    this.#basis.forget();
   }
 }
 

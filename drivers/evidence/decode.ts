@@ -4,15 +4,10 @@ import type { DecodedFrame } from "./decoded.ts";
 import { decodeMbusFrame } from "./mbus-frame.ts";
 import { decodeProfileFrame } from "./profile-frame.ts";
 import { decodeProtocolFrame } from "./protocol-frame.ts";
-import {
-  REPLAYED_IEC62056,
-  REPLAYED_SML,
-  REPLAYED_VEDIRECT,
-  replayedDlms,
-  replayedSpeedwire,
-} from "./protocols.ts";
+import { REPLAYED_IEC62056, REPLAYED_SML, replayedDlms, replayedSpeedwire } from "./protocols.ts";
 import { decodeSunSpecFrame } from "./sunspec-frame.ts";
 import { decodeTelegramFrame } from "./telegram-frame.ts";
+import { decodeVedirectFrame } from "./vedirect-frame.ts";
 
 /** What is known of the device beside the frame: what its channel's manifest says. */
 export interface EvidenceSource {
@@ -36,7 +31,7 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ["dlms-push", ({ resolutionMwh }, bytes) => decodeProtocolFrame(replayedDlms(resolutionMwh), bytes)],
   ["iec62056-21", (_source, bytes) => decodeProtocolFrame(REPLAYED_IEC62056, bytes)],
   ["mbus", (_source, bytes) => decodeMbusFrame(bytes)],
-  ["victron-ve-direct", (_source, bytes) => decodeProtocolFrame(REPLAYED_VEDIRECT, bytes)],
+  ["victron-ve-direct", (_source, bytes) => decodeVedirectFrame(bytes)],
   ["sma-speedwire", (_source, bytes) => decodeProtocolFrame(replayedSpeedwire(bytes), bytes)],
   ["sunspec", ({ make }, bytes) => decodeSunSpecFrame(make, bytes)],
 ]);

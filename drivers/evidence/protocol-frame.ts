@@ -16,10 +16,6 @@ export interface ReplayedProtocol {
   readonly others?: readonly OtherSetting[];
   /** `cut` unless the evidence may be what a telegram carried, deciphered: then it is decoded as it is. */
   readonly framing?: "cut" | "as-it-is";
-  /** A reading may be of two telegrams, one behind the other, or of one whose second never came. */
-  readonly takesPairs?: boolean;
-  /** Whether these bytes may stand before the first telegram: the driver hands them over, and they say nothing. */
-  mayStandBefore?(bytes: Uint8Array): boolean;
 }
 
 /**
@@ -49,35 +45,18 @@ function replay(
   replayed: ReplayedProtocol,
   bytes: Uint8Array,
 ): MeterTelegram | string {
-  const { framing = "cut", takesPairs = false } = replayed;
-  const telegrams = framing === "cut" ? cut(protocol, replayed, bytes) : [bytes];
-  if (telegrams === undefined || telegrams.length > (takesPairs ? 2 : 1))
-    return `the bytes are not one ${protocol.what}`;
-  let said: MeterTelegram | undefined;
-  // The first of a pair is read by itself where the next first one comes before its second.
-  for (const telegram of takesPairs && telegrams.length === 1 ? [...telegrams, ...telegrams] : telegrams)
-    said = protocol.decode(telegram) ?? said;
-  return said ?? `a ${protocol.what} like this one says nothing by itself`;
+  const { framing = "cut" } = replayed;
+  const whole = framing === "cut" ? cut(protocol, bytes) : bytes;
+  if (whole === undefined) return `the bytes are not one ${protocol.what}`;
+  return protocol.decode(whole) ?? `a ${protocol.what} like this one says nothing by itself`;
 }
 
-/** The telegrams that the bytes are; undefined where there is anything else. Throws the Problem of a refused one. */
-function cut(
-  protocol: TelegramProtocol,
-  replayed: ReplayedProtocol,
-  bytes: Uint8Array,
-): readonly Uint8Array[] | undefined {
+/** The telegram that the bytes are; undefined where there is anything else. Throws the Problem of a refused one. */
+function cut(protocol: TelegramProtocol, bytes: Uint8Array): Uint8Array | undefined {
   const framer = protocol.createFramer();
-  const telegrams: Uint8Array[] = [];
-  let end = 0;
-  for (const framed of [...framer.push(bytes), ...framer.end()]) {
-    if (framed.kind === "refused") throw framed.problem;
-    const skipped = bytes.subarray(end, framed.offset);
-    const isFirst = telegrams.length === 0;
-    if (skipped.length > 0 && !(isFirst && replayed.mayStandBefore?.(skipped) === true)) return undefined;
-    telegrams.push(framed.bytes);
-    end = framed.offset + framed.bytes.length;
-  }
-  return telegrams.length > 0 && end === bytes.length ? telegrams : undefined;
+  const [framed, ...more] = [...framer.push(bytes), ...framer.end()];
+  if (framed?.kind === "refused") throw framed.problem;
+  return more.length === 0 && framed?.bytes.length === bytes.length ? framed.bytes : undefined;
 }
 
 interface Said {

@@ -3,18 +3,10 @@ import { iec62056Protocol } from "../iec62056/protocol.ts";
 import { smlProtocol } from "../sml/protocol.ts";
 import { speedwireProtocol } from "../speedwire/protocol.ts";
 import { parseSpeedwire } from "../speedwire/telegram.ts";
-import { vedirectProtocol } from "../vedirect/protocol.ts";
 import type { ReplayedProtocol } from "./protocol-frame.ts";
 
 /** Nothing but the telegram decides what a meter of SML says. */
 export const REPLAYED_SML: ReplayedProtocol = { create: () => smlProtocol() };
-
-/** A battery monitor sends its registers in a second block. Messages in hexadecimal digits may stand before the first. */
-export const REPLAYED_VEDIRECT: ReplayedProtocol = {
-  create: () => vedirectProtocol(),
-  takesPairs: true,
-  mayStandBefore: (bytes) => /^(?::[0-9A-F]*\n)+$/.test(Buffer.from(bytes).toString("latin1")),
-};
 
 /** Some meters print registers without a unit: then the configuration says it. */
 export const REPLAYED_IEC62056: ReplayedProtocol = {

@@ -2,7 +2,13 @@ import { Problem } from "../../attest/problem.ts";
 import type { MeterIdentity } from "../driver.ts";
 import type { Talk } from "../telegram/talk.ts";
 import { bytesOf, textOf } from "./characters.ts";
-import { type AnswerMode, answerMode, parseIdentification, rateCharacterOf } from "./identification.ts";
+import {
+  type AnswerMode,
+  answerMode,
+  type Identification,
+  parseIdentification,
+  rateCharacterOf,
+} from "./identification.ts";
 import { type Pace, pause, USUAL_PACE, wireMs } from "./pace.ts";
 import { Messages } from "./waiting.ts";
 
@@ -54,6 +60,27 @@ export async function askReadout(talk: Talk, asking: Asking): Promise<Uint8Array
 }
 
 const ACKNOWLEDGEMENT = 6;
+
+/**
+ * The identification alone, as it was sent; returns when the meter may be asked again: one that was not acknowledged waits
+ * for that for so long, others send their data.
+ *
+ * @throws Problem `iec62056-silent`, those of damaged messages, `line-…`
+ */
+export async function askName(talk: Talk, asking: Asking): Promise<Uint8Array> {
+  const identification = await signOn(talk, new Messages(talk, asking.pace), asking);
+  asking.onAnswer?.();
+  const { reactionMs, latencyMs } = asking.pace;
+  await talk.quiet(reactionMs + latencyMs, Math.max(0, asking.endMs - performance.now()));
+  return identification;
+}
+
+/** Maker and model of an identification as it was sent, alone or before its data. */
+export function nameIn(bytes: Uint8Array): Pick<Identification, "make" | "model"> {
+  const [line = ""] = textOf(bytes).split("\n", 1);
+  const { make, model } = parseIdentification(line.slice(1).trimEnd());
+  return { make, model };
+}
 
 async function signOn(talk: Talk, messages: Messages, asking: Asking): Promise<Uint8Array> {
   const { address, initialBaudRate, pace, parity } = asking;
@@ -143,8 +170,7 @@ export async function askIdentity(talk: Talk, pace: Pace = USUAL_PACE): Promise<
   const messages = new Messages(talk, pace);
   const asking: Asking = { ...SCAN_ASKING, pace, endMs: performance.now() + LONGEST_SCAN_MS };
   try {
-    const line = textOf(await signOn(talk, messages, asking));
-    const { make, model } = parseIdentification(line.slice(1).trimEnd());
+    const { make, model } = nameIn(await signOn(talk, messages, asking));
     return { make, model, serial: "", firmware: "" };
   } catch (error) {
     if (error instanceof Problem && error.code.startsWith("iec62056-")) return undefined;

@@ -6,7 +6,7 @@ import type { AskedLine } from "../telegram/asked-line.ts";
 import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "../telegram/protocol.ts";
 import { requireSameMeter } from "../telegram/same-meter.ts";
 import type { Talk } from "../telegram/talk.ts";
-import { type Asking, askReadout } from "./asking.ts";
+import { type Asking, askName, askReadout, nameIn } from "./asking.ts";
 import { type Pace, USUAL_PACE } from "./pace.ts";
 
 /** What an {@link AskedMeter} is told about its meter. */
@@ -38,6 +38,16 @@ interface Fresh {
   readonly atMs: number;
 }
 
+/** What a meter is asked for. */
+type Ask = (talk: Talk, asking: Asking) => Promise<Uint8Array>;
+
+interface Attempt {
+  readonly ask: Ask;
+  readonly attempt: number;
+  readonly endMs: number;
+  readonly pace: Pace;
+}
+
 /** A meter with an optical port that is asked for its readout (modes A, B and C). */
 export class AskedMeter implements PolledMeter {
   readonly mode = "polled";
@@ -56,18 +66,21 @@ export class AskedMeter implements PolledMeter {
   }
 
   /**
-   * Reads the meter once and takes it for the meter of this line from then on.
+   * Asks the meter for its name, reads it once and takes it for the meter of this line from then on. An identification has
+   * no check character, so that it has to come twice.
    *
    * @throws Problem `line-…`, `iec62056-…`, `telegram-…`, `driver-closed`, `iec62056-too-soon` where it was read shortly
-   *   before
+   *   before, `iec62056-name` where it came in two forms
    */
   async identify(): Promise<MeterIdentity> {
     const tooSoon = this.#tooSoon();
     if (tooSoon !== undefined) throw tooSoon;
     this.#surroundings.protocol.forget();
+    const name = await this.#talked(askName);
     const { telegram, bytes } = await this.#readout();
-    const { identity } = telegram;
-    if (identity === undefined) throw new Problem("driver-not-identified", "the readout names no meter");
+    if (telegram.identity === undefined)
+      throw new Problem("driver-not-identified", "the readout names no meter");
+    const identity = { ...telegram.identity, ...(await this.#nameTwice(name, bytes)) };
     this.#identity = identity;
     this.#channels = new Map(telegram.channels.map((channel) => [channel.name, channel]));
     this.#fresh = { snapshot: this.#snapshot(telegram, bytes), atMs: performance.now() };
@@ -94,8 +107,11 @@ export class AskedMeter implements PolledMeter {
     if (fresh !== undefined && performance.now() - fresh.atMs < FRESH_MS) return fresh.snapshot;
     const tooSoon = this.#tooSoon();
     if (tooSoon !== undefined) return { readings: [], flexibility: [], absent: [tooSoon.message] };
-    const { telegram, bytes } = await this.#readout();
-    if (telegram.identity !== undefined) requireSameMeter(known, telegram.identity);
+    const endMs = this.#endMs();
+    const { telegram, bytes } = await this.#readout(endMs);
+    const { identity } = telegram;
+    if (identity !== undefined && !(await this.#isNameDamaged([known, identity], endMs)))
+      requireSameMeter(known, identity);
     return this.#snapshot(telegram, bytes);
   }
 
@@ -115,21 +131,55 @@ export class AskedMeter implements PolledMeter {
     });
   }
 
-  async #readout(): Promise<{ readonly telegram: MeterTelegram; readonly bytes: Uint8Array }> {
-    const endMs = performance.now() + this.#options.readTimeoutMs;
-    const bytes = await this.#surroundings.line.talk((talk) => this.#attempts(talk, endMs));
+  /** The name that came twice; where two differ, a third decides. */
+  async #nameTwice(name: Uint8Array, readout: Uint8Array): Promise<ReturnType<typeof nameIn>> {
+    if (beginsWith(readout, name)) return nameIn(name);
+    const again = await this.#talked(askName);
+    if (beginsWith(readout, again) || beginsWith(name, again)) return nameIn(again);
+    const [first, second] = [name, readout].map(nameIn).map(({ make, model }) => `${make} ${model}`);
+    throw new Problem("iec62056-name", "the meter's identification comes in several forms", {
+      expected: "twice the same",
+      got: `${first} and ${second}`,
+      hint: "check that the optical head sits straight on the port; an identification has no check character",
+    });
+  }
+
+  /** The check character vouches for the number, and nothing for the name: with the same number it is asked for again. */
+  async #isNameDamaged(
+    [known, found]: readonly [MeterIdentity, MeterIdentity],
+    endMs: number,
+  ): Promise<boolean> {
+    if (found.serial === "" || found.serial !== known.serial) return false;
+    if (found.make === known.make && found.model === known.model) return false;
+    const { make, model } = nameIn(await this.#talked(askName, endMs));
+    return make === known.make && model === known.model;
+  }
+
+  #endMs(): number {
+    return performance.now() + this.#options.readTimeoutMs;
+  }
+
+  async #readout(endMs?: number): Promise<{ readonly telegram: MeterTelegram; readonly bytes: Uint8Array }> {
+    const bytes = await this.#talked(askReadout, endMs);
     const telegram = this.#surroundings.protocol.decode(bytes);
     if (telegram === undefined) throw new Problem("iec62056-truncated", "the readout says nothing");
     return { telegram, bytes };
   }
 
+  #talked(ask: Ask, endMs: number = this.#endMs()): Promise<Uint8Array> {
+    return this.#surroundings.line.talk((talk) => this.#attempts(talk, { ask, endMs }));
+  }
+
   /** The last attempt stays at the line's first rate: not every head and adapter manages the change. */
-  async #attempts(talk: Talk, endMs: number): Promise<Uint8Array> {
+  async #attempts(
+    talk: Talk,
+    { ask, endMs }: { readonly ask: Ask; readonly endMs: number },
+  ): Promise<Uint8Array> {
     const { pace = USUAL_PACE } = this.#surroundings;
     for (let attempt = 1; ; attempt += 1) {
       if (performance.now() >= endMs) throw busy(talk.name, this.#options.readTimeoutMs);
       try {
-        return await this.#attempt(talk, { attempt, endMs, pace });
+        return await this.#attempt(talk, { ask, attempt, endMs, pace });
       } catch (error) {
         if (attempt === ATTEMPTS || !isPassing(error)) throw error;
       }
@@ -139,26 +189,23 @@ export class AskedMeter implements PolledMeter {
     }
   }
 
-  async #attempt(
-    talk: Talk,
-    { attempt, endMs, pace }: { readonly attempt: number; readonly endMs: number; readonly pace: Pace },
-  ): Promise<Uint8Array> {
+  async #attempt(talk: Talk, { ask, attempt, endMs, pace }: Attempt): Promise<Uint8Array> {
     const maxBaudRate = attempt === ATTEMPTS ? this.#options.initialBaudRate : this.#maxBaudRate;
     const onAnswer = (): void => {
       this.#surroundings.lastAnswer.atMs = performance.now();
     };
-    const bytes = await askReadout(talk, { ...this.#options, maxBaudRate, endMs, pace, onAnswer });
-    this.#maxBaudRate = maxBaudRate;
+    const bytes = await ask(talk, { ...this.#options, maxBaudRate, endMs, pace, onAnswer });
+    if (ask === askReadout) this.#maxBaudRate = maxBaudRate;
     return bytes;
   }
 
-  #snapshot({ readings, absent, doubts }: MeterTelegram, bytes: Uint8Array): Snapshot {
+  #snapshot({ readings, absent, doubts = [] }: MeterTelegram, bytes: Uint8Array): Snapshot {
     const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
     return {
       readings: readings.map((reading) => this.#proven(reading, digest)),
       flexibility: [],
       absent,
-      ...(doubts === undefined ? {} : { doubts }),
+      ...(doubts.length === 0 ? {} : { doubts }),
       frames: [{ digest, bytes, what: this.#surroundings.protocol.what }],
     };
   }
@@ -168,6 +215,11 @@ export class AskedMeter implements PolledMeter {
     const resolution = resolutionMwh === undefined || resolutionMwh === known ? {} : { resolutionMwh };
     return { ...rest, ...resolution, evidence };
   }
+}
+
+/** A name ends with its line: none is the beginning of another. */
+function beginsWith(readout: Uint8Array, name: Uint8Array): boolean {
+  return name.every((byte, at) => byte === readout[at]);
 }
 
 function isPassing(error: unknown): boolean {

@@ -2,6 +2,7 @@ import { Problem } from "../../attest/problem.ts";
 import type { MeterIdentity } from "../driver.ts";
 import { GRID_CHANNEL, gridChannel, obisReading } from "../telegram/obis-reading.ts";
 import type { MeterTelegram, TelegramProtocol } from "../telegram/protocol.ts";
+import { RegisterBasis } from "../telegram/register-basis.ts";
 import type { TelegramValue } from "../telegram/telegram.ts";
 import { Iec62056Framer } from "./framing.ts";
 import { PrintedForms } from "./printed-forms.ts";
@@ -19,6 +20,7 @@ export const WIRING_HINT: string =
 /** Readouts of IEC 62056-21, pushed (mode D) or asked for (modes A, B, C): one channel, `grid`. */
 export function iec62056Protocol(settings: Iec62056Settings): TelegramProtocol {
   const forms = new PrintedForms();
+  const basis = new RegisterBasis();
   return {
     what: "iec62056 readout",
     wiringHint: WIRING_HINT,
@@ -28,9 +30,13 @@ export function iec62056Protocol(settings: Iec62056Settings): TelegramProtocol {
       const telegram = decodeReadout(bytes);
       const decoded = meterTelegram(telegram, settings);
       if (!telegram.checked) forms.require(telegram.values);
-      return decoded;
+      const codes = telegram.values.map(({ code }) => code);
+      return { ...decoded, doubts: basis.doubts(decoded.identity, codes) };
     },
-    forget: () => forms.forget(),
+    forget: () => {
+      forms.forget();
+      basis.forget();
+    },
   };
 }
 
@@ -39,6 +45,8 @@ function meterTelegram(telegram: Iec62056Telegram, settings: Iec62056Settings): 
   const { values, absent } = obisReading(withNetPower(wanted).map((value) => withUnit(value, settings)));
   return {
     identity: identityOf(telegram),
+    // A block's check character does not count the identification.
+    unvouched: true,
     channels: [gridChannel(values, { signSource: SIGN_SOURCE, signVerified: false })],
     readings: [{ channel: GRID_CHANNEL, ...values }],
     absent: [...telegram.absent, ...absent],

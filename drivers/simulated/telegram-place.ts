@@ -1,7 +1,7 @@
 import { createSocket, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import type { Problem } from "../../attest/problem.ts";
+import { Problem } from "../../attest/problem.ts";
 import type { SerialFormat } from "../line/address.ts";
 import { lineProblem } from "../line/problems.ts";
 import { SerialLine } from "../line/serial.ts";
@@ -113,7 +113,7 @@ function sendTo(socket: Socket, bytes: Uint8Array): boolean {
 
 function listening(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(lineProblem(`${host}:${port}`, error)));
+    server.once("error", (error) => reject(unlistenable(`${host}:${port}`, error)));
     server.listen(port, host, () => resolve());
   });
 }
@@ -242,4 +242,14 @@ function datagramClient(
       return true;
     },
   };
+}
+
+/** Of a port to listen on, which is nothing to plug in. */
+function unlistenable(where: string, error: Error): Problem {
+  const taken = "code" in error && error.code === "EADDRINUSE";
+  return new Problem("simulate-place", taken ? "the port is taken" : error.message, {
+    where,
+    hint: taken ? "take another one with --tcp" : "ports below 1024 need rights",
+    cause: error,
+  });
 }

@@ -1,6 +1,7 @@
 import type { ChannelDescription } from "../driver.ts";
 import { GRID_CHANNEL, gridChannel } from "../telegram/obis-reading.ts";
 import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "../telegram/protocol.ts";
+import { RegisterBasis } from "../telegram/register-basis.ts";
 import { decodeSml, type SmlTelegram } from "./decode.ts";
 import { SmlFramer } from "./framing.ts";
 import { ofOneMeter } from "./lists.ts";
@@ -10,15 +11,23 @@ import { type SmlReading, smlReading } from "./reading.ts";
 const WIRING_HINT =
   "check that the optical head sits straight over the meter's diode with its cable down, 9600 8N1, and that the meter sends SML by itself";
 
-/** Meters that push SML at their optical interface. A telegram's reading depends on nothing but the telegram. */
+/**
+ * Meters that push SML at their optical interface. A telegram's reading depends on nothing but the telegram; what is
+ * doubted of it, on those before.
+ */
 export function smlProtocol(): TelegramProtocol {
+  const basis = new RegisterBasis();
   return {
     what: "sml telegram",
     wiringHint: WIRING_HINT,
     finalCodes: [],
     createFramer: () => new SmlFramer(),
-    decode: meterTelegram,
-    forget: () => undefined,
+    decode(bytes) {
+      const said = read(bytes);
+      if (said === undefined) return undefined;
+      return { ...said.telegram, doubts: basis.doubts(said.telegram.identity, said.codes) };
+    },
+    forget: () => basis.forget(),
   };
 }
 
@@ -28,18 +37,28 @@ export function smlProtocol(): TelegramProtocol {
  * @throws Problem `sml-…` for bytes that are no whole file, `sml-meters`, `telegram-…` for values that make no reading
  */
 export function meterTelegram(bytes: Uint8Array): MeterTelegram | undefined {
+  return read(bytes)?.telegram;
+}
+
+interface Said {
+  readonly telegram: MeterTelegram;
+  readonly codes: readonly string[];
+}
+
+function read(bytes: Uint8Array): Said | undefined {
   const all = decodeSml(bytes);
   if (all.length === 0) return undefined;
   const { lists, values } = ofOneMeter(all);
   const reading = smlReading(values);
   const time = meterTime(lists);
   const identity = meterIdentity(lists);
-  return {
+  const telegram = {
     ...(identity === undefined ? {} : { identity }),
     channels: [channelOf(reading)],
     readings: [{ channel: GRID_CHANNEL, ...reading.values, ...time.meterTime }],
     absent: [...reading.absent, ...time.absent],
   };
+  return { telegram, codes: values.map(({ code }) => code) };
 }
 
 /** Stays as it is from telegram to telegram: what one of them proves of the step stands in its reading. */

@@ -8,17 +8,25 @@ const WINDOW_TELEGRAMS = 20;
 /** Nobody has more meters in one network; beyond, others are not remembered. */
 const MAX_METERS = 64;
 
+/** Serial numbers that were heard side by side: none of them is the only meter, also while the others are silent. */
+export type SideBySide = Set<number>;
+
 /** Which of the meters in a network is meant: the one with a serial number, or the only one. */
 export class MeterChoice {
   readonly #wanted: number | undefined;
+  readonly #sideBySide: SideBySide;
+  /** Who spoke since the chosen one did. */
+  readonly #others = new Set<number>();
   readonly #seen = new Set<number>();
   #first: Pick<SpeedwireTelegram, "serial" | "tickerMs"> | undefined;
   #telegrams = 0;
   #chosen: number | undefined;
   #told = false;
 
-  constructor(wanted: number | undefined) {
+  /** @param sideBySide outlives the choice; what is heard is added to it */
+  constructor(wanted: number | undefined, sideBySide: SideBySide = new Set()) {
     this.#wanted = wanted;
+    this.#sideBySide = sideBySide;
     this.#chosen = wanted;
   }
 
@@ -32,6 +40,8 @@ export class MeterChoice {
     const { serial } = telegram;
     const isNew = !this.#seen.has(serial) && this.#seen.size < MAX_METERS;
     if (isNew) this.#seen.add(serial);
+    if (serial === this.#chosen) this.#heardChosen(serial);
+    else if (this.#others.size < MAX_METERS) this.#others.add(serial);
     if (this.#wanted !== undefined) this.#tellOfAbsent(this.#wanted, telegram);
     else if (this.#chosen === undefined) this.#choose(telegram);
     else if (isNew) throw several([...this.#seen]);
@@ -40,22 +50,44 @@ export class MeterChoice {
 
   #choose(telegram: SpeedwireTelegram): void {
     if (!this.#isOver(telegram) || this.#told) return;
-    if (this.#seen.size === 1) {
+    const all = new Set([...this.#seen, ...this.#sideBySide]);
+    if (all.size === 1) {
       this.#chosen = telegram.serial;
+      this.#heardChosen(telegram.serial);
       return;
     }
     this.#told = true;
-    throw several([...this.#seen]);
+    this.#remember(all);
+    throw several([...all]);
+  }
+
+  /** Those who spoke before it did are there beside it, and did not take its place. */
+  #heardChosen(serial: number): void {
+    if (this.#seen.size > 1 && this.#wanted === undefined) this.#remember(this.#seen);
+    this.#others.clear();
+    this.#seen.add(serial);
+  }
+
+  #remember(serials: ReadonlySet<number>): void {
+    for (const serial of serials) if (this.#sideBySide.size < MAX_METERS) this.#sideBySide.add(serial);
+  }
+
+  /** Who speaks instead of the chosen one; undefined where nobody does. */
+  whyNone(): Problem | undefined {
+    if (this.#chosen === undefined || this.#others.size === 0) return undefined;
+    const got = [...this.#others].join(", ");
+    if (this.#wanted !== undefined) return absent(this.#wanted, got);
+    return new Problem("driver-identity-changed", "another meter speaks here, and the one before does not", {
+      expected: String(this.#chosen),
+      got,
+      hint: 'if the meter was replaced, it is identified again; else check its supply and network cable, and set "serial"',
+    });
   }
 
   #tellOfAbsent(wanted: number, telegram: SpeedwireTelegram): void {
     if (this.#told || this.#seen.has(wanted) || !this.#isOver(telegram)) return;
     this.#told = true;
-    throw new Problem("speedwire-serial", "other meters speak here, and the one that is meant does not", {
-      expected: String(wanted),
-      got: [...this.#seen].join(", "),
-      hint: "compare with the serial number on the meter's type label",
-    });
+    throw absent(wanted, [...this.#seen].join(", "));
   }
 
   #isOver({ serial, tickerMs }: SpeedwireTelegram): boolean {
@@ -64,6 +96,14 @@ export class MeterChoice {
     if (this.#telegrams >= WINDOW_TELEGRAMS) return true;
     return serial === this.#first.serial && (tickerMs - this.#first.tickerMs) >>> 0 >= WINDOW_MS;
   }
+}
+
+function absent(wanted: number, got: string): Problem {
+  return new Problem("speedwire-serial", "other meters speak here, and the one that is meant does not", {
+    expected: String(wanted),
+    got,
+    hint: "compare with the serial number on the meter's type label",
+  });
 }
 
 function several(serials: readonly number[]): Problem {

@@ -3,6 +3,7 @@ import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { UdpLine } from "../line/udp.ts";
 import { ListeningMeter } from "../telegram/listening-meter.ts";
 import { listeningOptions } from "../telegram/listening-options.ts";
+import type { SideBySide } from "./choice.ts";
 import { SPEEDWIRE_GROUP, SPEEDWIRE_PORT } from "./place.ts";
 import { speedwireProtocol } from "./protocol.ts";
 
@@ -34,6 +35,9 @@ const schema = z.strictObject({
   identifyTimeoutMs,
 });
 
+/** By network: a driver that is opened anew takes no other meter for the one that fell silent. */
+const heard = new Map<string, SideBySide>();
+
 /**
  * SMA Energy Meters and Sunny Home Managers 2.0, which send their values to a multicast group once a second, or to
  * addresses that were entered for "direct meter communication". Not verified on hardware.
@@ -44,7 +48,10 @@ export const smaSpeedwireDriver: DriverDefinition = {
   schema,
   open({ serial, interface: on, group, port, ...options }: z.output<typeof schema>): MeterDriver {
     const place = on === undefined ? { group, port } : { group, port, interface: on };
-    return new ListeningMeter(speedwireProtocol({ serial }), options, {
+    const key = JSON.stringify(place);
+    const sideBySide = heard.get(key) ?? new Set();
+    heard.set(key, sideBySide);
+    return new ListeningMeter(speedwireProtocol({ serial, sideBySide }), options, {
       createLine: () => new UdpLine(place),
       nowMs: Date.now,
     });

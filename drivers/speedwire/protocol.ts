@@ -1,6 +1,7 @@
+import type { Problem } from "../../attest/problem.ts";
 import type { MeterTelegram, TelegramProtocol } from "../telegram/protocol.ts";
 import type { Framer } from "../telegram/telegram.ts";
-import { MeterChoice } from "./choice.ts";
+import { MeterChoice, type SideBySide } from "./choice.ts";
 import { SpeedwireFramer } from "./framing.ts";
 import { identityOf } from "./identity.ts";
 import { channelOf, doubtsOf, readingOf } from "./reading.ts";
@@ -10,6 +11,8 @@ import { parseSpeedwire, type SpeedwireTelegram } from "./telegram.ts";
 export interface SpeedwireSettings {
   /** Serial number of the one that is meant; without it there must be only one. */
   readonly serial?: number | undefined;
+  /** Meters of this network that an earlier driver heard side by side. */
+  readonly sideBySide?: SideBySide;
 }
 
 /** An SMA Energy Meter or Sunny Home Manager 2.0 in the local network. */
@@ -32,7 +35,7 @@ class SpeedwireProtocol implements TelegramProtocol {
 
   constructor(settings: SpeedwireSettings) {
     this.#settings = settings;
-    this.#choice = new MeterChoice(settings.serial);
+    this.#choice = new MeterChoice(settings.serial, settings.sideBySide);
   }
 
   createFramer(): Framer {
@@ -55,8 +58,12 @@ class SpeedwireProtocol implements TelegramProtocol {
     };
   }
 
+  whyNone(): Problem | undefined {
+    return this.#choice.whyNone();
+  }
+
   forget(): void {
-    this.#choice = new MeterChoice(this.#settings.serial);
+    this.#choice = new MeterChoice(this.#settings.serial, this.#settings.sideBySide);
     this.#last = undefined;
     this.#finer = false;
   }

@@ -38,7 +38,7 @@ export class AskedLines {
    */
   lease(address: LineAddress, defaults: SerialFormat): AskedLine {
     const key = keyOf(address);
-    const settings = JSON.stringify(address.kind === "serial" ? { ...defaults, ...address, path: "" } : {});
+    const settings = address.kind === "serial" ? settingsText({ ...defaults, ...address }) : "";
     const shared = this.#shared.get(key) ?? new SharedLine(settings, () => this.#create(address, defaults));
     if (shared.settings !== settings) throw conflict(address, shared.settings, settings);
     this.#shared.set(key, shared);
@@ -131,6 +131,11 @@ function keyOf(address: LineAddress): string {
     // Not plugged in: opening it will say so.
     return `serial ${address.path}`;
   }
+}
+
+/** "2400 8E1". */
+function settingsText({ baudRate, dataBits, parity, stopBits }: SerialFormat): string {
+  return `${baudRate} ${dataBits}${parity.charAt(0).toUpperCase()}${stopBits}`;
 }
 
 function conflict(address: LineAddress, known: string, wanted: string): Problem {

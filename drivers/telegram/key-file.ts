@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 
 const KEY_DIGITS = 32;
@@ -15,12 +16,25 @@ const NOT_OTHERS = 0o027;
  *   others, `key-file-content` for one that is no key
  */
 export function readKeyFile(path: string): Uint8Array {
+  if (looksLikeKey(path)) throw keyInstead();
   const text = readText(path).trim();
   if (/^[0-9a-fA-F]{32}$/.test(text)) return new Uint8Array(Buffer.from(text, "hex"));
   throw new Problem("key-file-content", "the file is no key", {
     where: path,
     expected: `${KEY_DIGITS} hexadecimal digits and nothing else`,
     got: /^[0-9a-fA-F]*$/.test(text) ? `${text.length} of them` : "other characters",
+  });
+}
+
+/** A key that was written where a path belongs would stand in every message about that path. */
+function looksLikeKey(path: string): boolean {
+  return /^(?:0x)?[0-9a-f]{32}$/i.test(basename(path).replaceAll(/[\s:-]/g, ""));
+}
+
+function keyInstead(): Problem {
+  return new Problem("key-file", "this is a key, and not the path of a file", {
+    expected: `the path of a file that holds the ${KEY_DIGITS} digits, under another name`,
+    hint: "write the digits into a file of mode 0600, and its path here",
   });
 }
 
@@ -31,8 +45,17 @@ function readText(path: string): string {
     if (size <= MAX_FILE_BYTES) return readFileSync(path, "latin1").slice(0, MAX_FILE_BYTES);
   } catch (error) {
     if (error instanceof Problem) throw error;
-    const { message } = describeProblem(error);
-    throw new Problem("key-file", "the key cannot be read", { where: path, got: message, cause: error });
+    const { code, message } = describeProblem(error);
+    const hint =
+      code === "ENOENT"
+        ? "write the meter's key there, or correct the path; a relative one is seen from the configuration's folder"
+        : "the service's user must be able to read it, and nobody else: chmod 0400";
+    throw new Problem("key-file", "the key cannot be read", {
+      where: path,
+      got: message,
+      hint,
+      cause: error,
+    });
   }
   throw new Problem("key-file-content", "the file is too long for a key", {
     where: path,

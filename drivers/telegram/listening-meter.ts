@@ -4,6 +4,7 @@ import { type MeterReading, READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity, PushListener, PushMeter, Snapshot } from "../driver.ts";
 import type { ByteLine } from "../line/line.ts";
 import { ReconnectingLine } from "../line/reconnecting.ts";
+import { Adoption } from "./adoption.ts";
 import type { ListeningOptions } from "./listening-options.ts";
 import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "./protocol.ts";
 import { requireSameMeter } from "./same-meter.ts";
@@ -30,11 +31,16 @@ export class ListeningMeter implements PushMeter {
   readonly #surroundings: ListeningSurroundings;
   readonly #line: ReconnectingLine;
   readonly #waiters = new Waiters();
+  readonly #adoption = new Adoption();
+  /** Ends where the meter has not said its number for long. */
+  #patience: NodeJS.Timeout | undefined;
   #framer: Framer;
   #listener: PushListener | undefined;
   #identity: MeterIdentity | undefined;
   #channels: ReadonlyMap<string, ChannelDescription> = new Map();
+  /** Ends where no telegram came for long, and where none of them was a reading. */
   #watch: NodeJS.Timeout | undefined;
+  #lull: NodeJS.Timeout | undefined;
   #lastProblem: Problem | undefined;
   #closed = false;
 
@@ -65,7 +71,11 @@ export class ListeningMeter implements PushMeter {
     if (this.#closed) return Promise.reject(closedDriver());
     this.#line.start();
     this.#protocol.forget();
-    return this.#waiters.wait(this.#options.identifyTimeoutMs, () => this.#noAnswer());
+    this.#adoption.begin();
+    const { identifyTimeoutMs } = this.#options;
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => this.#adopt(this.#adoption.numberless), identifyTimeoutMs / 2);
+    return this.#waiters.wait(identifyTimeoutMs, () => this.#noAnswer());
   }
 
   channels(): readonly ChannelDescription[] {
@@ -82,27 +92,52 @@ export class ListeningMeter implements PushMeter {
   async close(): Promise<void> {
     this.#closed = true;
     this.#listener = undefined;
-    clearTimeout(this.#watch);
+    this.#stopWatching();
+    clearTimeout(this.#patience);
     this.#waiters.reject(closedDriver());
     await this.#line.close();
   }
 
   #opened(): void {
     this.#framer = this.#protocol.createFramer();
-    clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => this.#noTelegram(), this.#options.silenceMs);
+    this.#stopWatching();
+    const { silenceMs } = this.#options;
+    this.#watch = setTimeout(() => this.#noTelegram(), silenceMs);
+    this.#lull = setTimeout(() => this.#noReading(), Math.max(silenceMs, this.#protocol.courseMs ?? 0));
   }
 
   #lineLost(problem: Problem): void {
-    clearTimeout(this.#watch);
+    this.#stopWatching();
     this.#report(problem);
   }
 
+  #stopWatching(): void {
+    clearTimeout(this.#watch);
+    clearTimeout(this.#lull);
+    // One that was cleared must not be refreshed.
+    [this.#watch, this.#lull] = [undefined, undefined];
+  }
+
+  #refresh(): void {
+    this.#watch?.refresh();
+    this.#lull?.refresh();
+  }
+
   #received(bytes: Uint8Array): void {
-    for (const framed of this.#framer.push(bytes)) {
+    for (const framed of this.#cut(bytes)) {
       if (this.#closed) return;
       this.#watch?.refresh();
       this.#handle(framed);
+    }
+  }
+
+  #cut(bytes: Uint8Array): readonly Framed[] {
+    try {
+      return this.#framer.push(bytes);
+    } catch (error) {
+      this.#framer = this.#protocol.createFramer();
+      this.#report(faultOf(error));
+      return [];
     }
   }
 
@@ -113,37 +148,38 @@ export class ListeningMeter implements PushMeter {
       this.#line.healthy();
       if (telegram !== undefined) this.#take(telegram, framed.bytes);
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      this.#report(error);
+      this.#report(error instanceof Problem ? error : faultOf(error));
     }
   }
 
   #take(telegram: MeterTelegram, bytes: Uint8Array): void {
-    const { identity } = telegram;
-    if (identity !== undefined && (this.#waiters.any || this.#identity === undefined))
-      this.#adopt(identity, telegram.channels);
-    else if (identity !== undefined && this.#identity !== undefined)
-      requireSameMeter(this.#identity, identity);
+    if (this.#waiters.any || this.#identity === undefined) {
+      if (this.#adoption.takes(telegram)) this.#adopt(telegram);
+    } else if (telegram.identity !== undefined) requireSameMeter(this.#identity, telegram.identity);
     // Before the meter has named itself nobody knows whose energy this is.
-    if (this.#identity === undefined) return;
+    if (this.#waiters.any || this.#identity === undefined) return;
+    this.#refresh();
     this.#lastProblem = undefined;
     this.#listener?.onSnapshot(this.#snapshot(telegram, bytes));
   }
 
-  #adopt(identity: MeterIdentity, channels: readonly ChannelDescription[]): void {
+  #adopt(telegram: MeterTelegram | undefined): void {
+    if (telegram?.identity === undefined) return;
+    clearTimeout(this.#patience);
+    const { identity, channels } = telegram;
     this.#identity = identity;
     this.#channels = new Map(channels.map((channel) => [channel.name, channel]));
     this.#waiters.resolve(identity);
   }
 
-  #snapshot({ readings, absent, doubts, evidence }: MeterTelegram, telegram: Uint8Array): Snapshot {
+  #snapshot({ readings, absent, doubts = [], evidence }: MeterTelegram, telegram: Uint8Array): Snapshot {
     const bytes = evidence ?? telegram;
     const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
     return {
       readings: readings.map((reading) => this.#proven(reading, digest)),
       flexibility: [],
       absent,
-      ...(doubts === undefined ? {} : { doubts }),
+      ...(doubts.length === 0 ? {} : { doubts }),
       frames: [{ digest, bytes, what: this.#protocol.what }],
     };
   }
@@ -163,8 +199,6 @@ export class ListeningMeter implements PushMeter {
 
   /** Bytes came, since silence is the line's own matter, and nothing in them began like a telegram. */
   #noTelegram(): void {
-    // First, since the listener may close the driver.
-    this.#watch?.refresh();
     this.#report(
       new Problem("driver-no-telegram", "bytes arrive, and none of them begin a telegram", {
         expected: `a ${this.#protocol.what} within ${this.#options.silenceMs} ms`,
@@ -174,7 +208,23 @@ export class ListeningMeter implements PushMeter {
     );
   }
 
+  /** Telegrams came, which are another meter's, or say nothing. */
+  #noReading(): void {
+    this.#refresh();
+    // Nobody waits for readings of a meter that has not named itself: identify() says how that ended.
+    if (this.#identity === undefined) return;
+    this.#report(
+      this.#protocol.whyNone?.() ??
+        new Problem("driver-no-telegram", "telegrams arrive, and none of them is a reading of the meter", {
+          expected: `one within ${Math.max(this.#options.silenceMs, this.#protocol.courseMs ?? 0)} ms`,
+          hint: this.#protocol.wiringHint,
+        }),
+    );
+  }
+
   #report(problem: Problem): void {
+    // First, since the listener may close the driver.
+    this.#refresh();
     this.#lastProblem = problem;
     const isFinal = LINE_PROBLEM.test(problem.code) || this.#protocol.finalCodes.includes(problem.code);
     if (isFinal) this.#waiters.reject(problem);
@@ -190,4 +240,13 @@ export class ListeningMeter implements PushMeter {
       cause: last,
     });
   }
+}
+
+/** One device's bytes must not end the program that reads all of them. */
+function faultOf(error: unknown): Problem {
+  return new Problem("driver-fault", "the driver itself failed at what the meter sent", {
+    got: describeProblem(error).message,
+    hint: "this is a fault of the program: keep what the meter sent (kilowitness decode) and report it",
+    cause: error,
+  });
 }

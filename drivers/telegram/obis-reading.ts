@@ -82,7 +82,7 @@ export function obisReading(values: readonly TelegramValue[]): ObisReading {
 const CODE = /^(?:(\d+)-(\d+):)?(\d+\.\d+(?:\.\d+)?)(?:\*(\d+))?$/;
 
 /** `C.D.E` of an electricity value of now; undefined for all others. */
-function plainCode(code: string): string | undefined {
+export function plainCode(code: string): string | undefined {
   const [whole, medium = "1", , middle, period = "255"] = CODE.exec(code) ?? [];
   if (whole === undefined || middle === undefined || medium !== "1" || period !== "255") return undefined;
   return middle.split(".").length === 2 ? `${middle}.0` : middle;

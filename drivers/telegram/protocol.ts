@@ -1,3 +1,4 @@
+import type { Problem } from "../../attest/problem.ts";
 import type { MeterReading } from "../../attest/reading.ts";
 import type { ChannelDescription, Doubt, MeterIdentity } from "../driver.ts";
 import type { SerialFormat } from "../line/address.ts";
@@ -10,6 +11,8 @@ export type UnprovenReading = Omit<MeterReading, "evidence">;
 export interface MeterTelegram {
   /** Absent where this telegram does not name its meter: it is the one's that was identified. */
   readonly identity?: MeterIdentity;
+  /** True where no checksum vouches for the identity. */
+  readonly unvouched?: boolean;
   /** All channels that the meter has, also those of which this telegram says nothing. */
   readonly channels: readonly ChannelDescription[];
   /** `resolutionMwh` is the step of this telegram's registers; it is left out of the reading where it is the channel's. */
@@ -31,12 +34,19 @@ export interface TelegramProtocol {
   readonly wiringHint: string;
   /** Codes of problems that no further telegram mends, such as a missing key; {@link MeterTelegram}s end there. */
   readonly finalCodes: readonly string[];
+  /**
+   * A meter in order may send telegrams for so long, ms, of which none is a reading of it; absent where that is no more than
+   * it may be silent.
+   */
+  readonly courseMs?: number;
   createFramer(): Framer;
   /**
    * Throws the Problem with which a telegram is refused. A telegram that says nothing of energy or power is refused, too,
    * unless it belongs to the protocol's course: then it gives undefined.
    */
   decode(telegram: Uint8Array): MeterTelegram | undefined;
+  /** Why none of the telegrams of late was a reading, where the protocol knows. */
+  whyNone?(): Problem | undefined;
   /** Another meter may be on the line from here on: whatever was remembered of the one before is void. */
   forget(): void;
 }

@@ -76,6 +76,9 @@ export class StreamFramer implements Framer {
 
   end(): readonly Framed[] {
     const found: Framed[] = [];
+    // What came behind the last look may show already that no telegram begins here.
+    this.#need = 1;
+    this.#drop(this.#examine(found));
     while (this.#length > 0) {
       const problem = this.#format.cut(this.#buffer.subarray(0, this.#length), this.#offset);
       if (problem !== undefined) this.#refuse(found, problem, [this.#offset, this.#length]);

@@ -20,7 +20,7 @@ export function vedirectProtocol(): TelegramProtocol {
 }
 
 /** A block as it came. */
-interface Block {
+export interface Block {
   readonly fields: Fields;
   readonly bytes: Uint8Array;
 }
@@ -90,12 +90,17 @@ class VedirectProtocol implements TelegramProtocol {
   }
 }
 
-/** BMV-600 and older have no product number. */
-function namesDevice(fields: Fields): boolean {
+/** Whether it is a device's first block. BMV-600 and older have no product number. */
+export function namesDevice(fields: Fields): boolean {
   return fields.has("PID") || fields.has("BMV");
 }
 
-function together(first: Block, second: Block): Block {
+/**
+ * Both blocks of a monitor as one.
+ *
+ * @throws Problem `vedirect-conflict`
+ */
+export function together(first: Block, second: Block): Block {
   const fields = new Map(first.fields);
   for (const [label, value] of second.fields) {
     const known = fields.get(label);

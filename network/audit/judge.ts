@@ -38,12 +38,17 @@ export function judgeFrame(
 ): Judgement {
   if (!equalBytes(suite.sha256(bytes).subarray(0, EVIDENCE_BYTES), evidence))
     return { verdict: "wrong-frame", detail: "the bytes do not have the leaf's digest" };
-  const { driver, make, profileDigest } = manifest;
+  const { driver, make, profileDigest, resolutionMwh } = manifest;
   const profile = profileDigest === undefined ? undefined : found(profiles, profileDigest);
   if (profile instanceof Problem) return cannotDecode(describeProblem(profile).message);
   if (profile === undefined && (profileDigest !== undefined || !decodesWithoutProfile(driver)))
     return { verdict: "profile-unknown", detail: `this node has no such profile of the driver ${driver}` };
-  const decoded = decodeEvidence(driver, profile === undefined ? { make } : { make, profile }, bytes);
+  const source = {
+    make,
+    ...(profile === undefined ? {} : { profile }),
+    ...(resolutionMwh === undefined ? {} : { resolutionMwh }),
+  };
+  const decoded = decodeEvidence(driver, source, bytes);
   if ("cannotDecode" in decoded) return cannotDecode(decoded.cannotDecode);
   return judgeChannels(leaf, manifest, decoded.channels);
 }
@@ -70,7 +75,7 @@ function judgeChannels(
   const { otherwise } = channel;
   if (otherwise !== undefined && differenceOf(leaf, otherwise.reading) === undefined)
     return cannotDecode(
-      `the power has the other sign; the manifest does not say how ${otherwise.setting} is set`,
+      `${difference.value}: the frame says ${difference.expected} or, set otherwise, ${difference.got}; the manifest does not say how ${otherwise.setting} is set`,
     );
   const other = channels.find(({ reading }) => differenceOf(leaf, reading) === undefined);
   if (!certain && other !== undefined)

@@ -78,6 +78,10 @@ describe("DLMS over wired M-Bus", () => {
     );
   });
 
+  it("is none where the third byte shows it, however the bytes come, also at the end", () => {
+    for (const size of [1, 2, 3]) expect(cutAny(hex("68 00 01"), size, true)).toEqual([]);
+  });
+
   it("with any one bit changed is refused or another telegram's", () => {
     for (let bit = 0; bit < TELEGRAM.length * 8; bit += 1) {
       const changed = TELEGRAM.with(bit >>> 3, (TELEGRAM[bit >>> 3] ?? 0) ^ (1 << (bit & 7)));

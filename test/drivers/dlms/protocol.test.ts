@@ -196,6 +196,26 @@ describe("encrypted telegrams", () => {
     expect(unverified.decode(one)?.readings).toHaveLength(1);
   });
 
+  it("are read alone where a key is configured", () => {
+    const plain = speak({ layout: "kaifa", framing: "mbus" });
+    expect(() => dlmsProtocol({ keys: { key: KEY } }).decode(plain)).toThrow(
+      expect.objectContaining({ code: "dlms-unencrypted" }),
+    );
+    expect(dlmsProtocol().decode(plain)).toBeDefined();
+  });
+
+  it("are not read without a tag once one fitted, whatever their counter is", () => {
+    const later = (ms: number) => ({ ...SHOWN, timeMs: SHOWN.timeMs + ms });
+    const withoutTag = speak({ layout: "kaifa", framing: "mbus", key: KEY }, later(60_000));
+    const protocol = dlmsProtocol({ keys });
+    expect(protocol.decode(speak(settings))).toBeDefined();
+    expect(() => protocol.decode(withoutTag)).toThrow(
+      expect.objectContaining({ code: "dlms-unauthenticated" }),
+    );
+    expect(protocol.decode(speak(settings, later(120_000)))).toBeDefined();
+    expect(dlmsProtocol({ keys }).decode(withoutTag)).toBeDefined();
+  });
+
   it.each([{}, { key: KEY.with(1, 9) }, { ...keys, authenticationKey: KEY }])(
     "with keys that do not fit end the identification, and show none (%#)",
     (given) => {

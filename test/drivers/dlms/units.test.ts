@@ -20,6 +20,8 @@ describe("units that the list does not state", () => {
     const protocol = dlmsProtocol();
     const problem = problemOf(() => protocol.decode(speak({ layout: "landis-gyr", framing: "hdlc" })));
     expect(problem).toMatchObject({ code: "dlms-units", message: expect.stringContaining("registerStepWh") });
+    // What the display shows, too: so it can be compared.
+    expect(problem?.message).toMatch(/1\.8\.0\S* is \d{3,},/);
     expect(protocol.finalCodes).toContain("dlms-units");
   });
 

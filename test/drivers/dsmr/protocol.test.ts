@@ -41,6 +41,12 @@ describe("the P1 protocol", () => {
     expect(codeOf(() => meter.decode(plainTelegram(SERIAL, ...TARIFFS.slice(1))))).toBe("dsmr-incomplete");
   });
 
+  it("says where nothing vouches for who the meter is", () => {
+    const checked = checkedTelegram("/ISk5\\2MT382", SERIAL, ...TARIFFS);
+    expect(protocol().decode(plainTelegram(SERIAL, ...TARIFFS))).toMatchObject({ unvouched: true });
+    expect(protocol().decode(checked)).toMatchObject({ unvouched: false });
+  });
+
   it("describes a power that is at rest just now", () => {
     const { readings, channels } = protocol().decode(
       plainTelegram("1-0:1.7.0(0000.00*kW)", "1-0:2.8.0(00001.001*kWh)"),

@@ -148,6 +148,42 @@ describe("what hangs on the configuration", () => {
   });
 });
 
+describe("blocks of a battery monitor", () => {
+  const [main = expect.fail(), history = expect.fail()] = vedirectSpeaker({ device: "bmv" }).telegrams(SHOWN);
+  const HEX = new Uint8Array(Buffer.from(":A4F10019F\n", "latin1"));
+  /** What the driver makes of a stream, each reading with its evidence. */
+  const driven = (...parts: readonly Uint8Array[]) => {
+    const stream = new Uint8Array(Buffer.concat([main, history, ...parts]));
+    const framed = new VedirectFramer().push(stream);
+    const telegrams = framed.flatMap((one) => (one.kind === "telegram" ? [one.bytes] : []));
+    return replayed(vedirectProtocol(), telegrams);
+  };
+
+  it.each([
+    ["with HEX messages before and between them", [HEX, main, HEX, HEX, history]],
+    ["with one that ends oddly", [Uint8Array.of(...HEX.slice(0, -1), 0xfe), main, history]],
+    ["the second alone, whose first was lost", [history]],
+    ["the second alone behind a HEX message", [HEX, history]],
+    ["the first alone, twice", [main, main, main]],
+  ])("are decoded again %s", (_, parts) => {
+    const made = driven(...parts);
+    expect(made.length).toBeGreaterThan(1);
+    for (const one of made) expectAgain("victron-ve-direct", one);
+  });
+
+  it("are no frame in another order, or more of them", () => {
+    for (const parts of [
+      [history, main],
+      [history, history],
+      [main, main],
+      [main, history, history],
+    ])
+      expect(
+        Object.keys(decodeEvidence("victron-ve-direct", { make: "" }, new Uint8Array(Buffer.concat(parts)))),
+      ).toEqual(["cannotDecode"]);
+  });
+});
+
 const FRAMES: readonly (readonly [driver: string, bytes: Uint8Array])[] = [
   ["sml", only(smlSpeaker().telegrams(SHOWN))],
   ["iec62056-21", only(iec62056Speaker().telegrams(SHOWN))],

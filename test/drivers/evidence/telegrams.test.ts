@@ -18,13 +18,18 @@ afterAll(() => {
   process.stdout.write(`evidence: ${ran.real} real and ${ran.own} own P1 telegrams decoded again\n`);
 });
 
-/** What a meter makes of bytes that its line brings. */
+/** So often a meter speaks until it is known that has no number of its own. */
+const SPOKEN = 11;
+
+/** What a meter makes of bytes that its line brings again and again. */
 async function snapshotOf(
   bytes: Uint8Array,
 ): Promise<{ readonly snapshot: Snapshot; readonly meter: P1Meter }> {
   const snapshots: Snapshot[] = [];
   const open = async (listener: LineListener): Promise<void> => {
-    queueMicrotask(() => listener.onBytes(bytes));
+    queueMicrotask(() => {
+      for (let spoken = 0; spoken < SPOKEN; spoken += 1) listener.onBytes(bytes);
+    });
   };
   const close = async (): Promise<void> => undefined;
   const meter = new P1Meter(

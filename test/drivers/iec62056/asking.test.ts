@@ -6,6 +6,7 @@ import { iec62056Protocol } from "../../../drivers/iec62056/protocol.ts";
 import { type Iec62056Look, iec62056Answerer } from "../../../drivers/simulated/iec62056-telegram.ts";
 import { AskedLines } from "../../../drivers/telegram/asked-line.ts";
 import { Talk } from "../../../drivers/telegram/talk.ts";
+import { telegrams } from "../telegram/framed.ts";
 import {
   ascii,
   block,
@@ -16,7 +17,6 @@ import {
   OPTIONS,
   QUICK,
   SHOWN,
-  telegrams,
   withParity,
 } from "./kit.ts";
 
@@ -77,7 +77,7 @@ describe.concurrent("asking a meter", () => {
       serial: "40718293",
       firmware: "",
     });
-    expect(words(line)).toEqual(["/?!\r\n", "\x06050\r\n"]);
+    expect(words(line)).toEqual(["/?!\r\n", "/?!\r\n", "\x06050\r\n"]);
     expect(line.sent[0]).toEqual(withParity(ascii("/?!\r\n")));
     expect(line.rates).toEqual([9_600, 300]);
     expect(meter.channels()[0]).toMatchObject({
@@ -92,9 +92,9 @@ describe.concurrent("asking a meter", () => {
     const { meter, line } = ask();
     await meter.identify();
     const first = await meter.read();
-    expect(words(line)).toHaveLength(2);
+    expect(words(line)).toHaveLength(3);
     const { readings, frames = [], absent } = await meter.read();
-    expect(words(line)).toHaveLength(4);
+    expect(words(line)).toHaveLength(5);
     expect(readings).toEqual([{ ...READING, evidence: frames[0]?.digest }]);
     expect(first.readings).toEqual(readings);
     expect(absent).toEqual([]);
@@ -130,7 +130,8 @@ describe.concurrent("asking a meter", () => {
     const { meter, line } = ask(setting);
     await meter.identify();
     expect((await meter.read()).readings[0]).toMatchObject(READING);
-    expect(words(line)).toEqual(sent);
+    // The name alone, then the readout.
+    expect(words(line)).toEqual([sent[0], ...sent]);
     expect(line.rates).toEqual(rates);
   });
 
@@ -146,11 +147,11 @@ describe.concurrent("a meter that does not answer as it should", () => {
   it("is asked again after a wrong check character", async () => {
     const answerer = iec62056Answerer();
     const { meter, line } = ask({
-      spoil: (answer, count) => [count === 1 ? (answerer.withWrongChecksum(answer) ?? answer) : answer],
+      spoil: (answer, count) => [count === 2 ? (answerer.withWrongChecksum(answer) ?? answer) : answer],
     });
     await meter.identify();
     expect((await meter.read()).readings[0]).toMatchObject(READING);
-    expect(words(line)).toHaveLength(4);
+    expect(words(line)).toHaveLength(5);
   });
 
   it("gives no reading while every check character is wrong", async () => {
@@ -161,10 +162,12 @@ describe.concurrent("a meter that does not answer as it should", () => {
 
   it("is asked at the first rate when it cannot be understood at another, and from then on", async () => {
     const { meter, line } = ask({
-      spoil: (answer, count) => [count < 4 && count % 2 === 1 ? answer.map((byte) => byte ^ 0x55) : answer],
+      // First comes the name alone, then name and data by turns.
+      spoil: (answer, count) => [[2, 4].includes(count) ? answer.map((byte) => byte ^ 0x55) : answer],
     });
     await meter.identify();
     expect(words(line)).toEqual([
+      "/?!\r\n",
       "/?!\r\n",
       "\x06050\r\n",
       "/?!\r\n",
@@ -174,7 +177,7 @@ describe.concurrent("a meter that does not answer as it should", () => {
     ]);
     await meter.read();
     await meter.read();
-    expect(words(line).slice(6)).toEqual(["/?!\r\n", "\x06000\r\n"]);
+    expect(words(line).slice(7)).toEqual(["/?!\r\n", "\x06000\r\n"]);
   });
 
   it.each<[string, Setting["spoil"], string]>([
@@ -211,7 +214,7 @@ describe.concurrent("a meter that does not answer as it should", () => {
   it("changes its rate on a line that cannot", async () => {
     const { meter, line } = ask({ look: { identification: "KWTESIM" }, changes: false });
     await expect(meter.identify()).rejects.toMatchObject({ code: "iec62056-baud-rate" });
-    expect(words(line)).toHaveLength(1);
+    expect(words(line)).toHaveLength(2);
   });
 
   it("is another meter than before", async () => {
@@ -223,6 +226,43 @@ describe.concurrent("a meter that does not answer as it should", () => {
     await meter.read();
     identification = "KWT5OTHER";
     await expect(meter.read()).rejects.toMatchObject({ code: "driver-identity-changed" });
+  });
+
+  it.each([
+    ["the first of them", 0],
+    ["the one before the data", 1],
+  ])("is called what its name is, though %s lost a character", async (_, damaged) => {
+    const { meter } = ask({
+      spoil: (answer, count) => [count === damaged ? answer.filter((_byte, index) => index !== 7) : answer],
+    });
+    expect((await meter.identify()).model).toBe("SIM-C V1.0");
+    expect((await meter.read()).readings[0]).toMatchObject(READING);
+  });
+
+  it("is not taken for anybody while every name is another one", async () => {
+    const { meter } = ask({
+      spoil: (answer, count) => [answer.length > 30 ? answer : withParity(ascii(`/KWT5SIM${count}\r\n`))],
+    });
+    await expect(meter.identify()).rejects.toMatchObject({ code: "iec62056-name" });
+  });
+
+  it("is the same one where only its name was damaged, which nothing vouches for", async () => {
+    let damaged = false;
+    const { meter, line } = ask({
+      spoil: (answer) => {
+        const spoilt = damaged && answer.length < 30 ? answer.filter((_byte, index) => index !== 7) : answer;
+        damaged = false;
+        return [spoilt];
+      },
+    });
+    await meter.identify();
+    await meter.read();
+    damaged = true;
+    const before = words(line).length;
+    expect((await meter.read()).readings[0]).toMatchObject(READING);
+    expect(words(line).slice(before)).toEqual(["/?!\r\n", "\x06050\r\n", "/?!\r\n"]);
+    expect((await meter.read()).readings[0]).toMatchObject(READING);
+    expect(words(line)).toHaveLength(before + 5);
   });
 
   it("loses its line", async () => {
@@ -241,11 +281,11 @@ describe.concurrent("a meter that may be asked seldom", () => {
     const early = await meter.read();
     expect(early.readings).toEqual([]);
     expect(early.absent[0]).toContain("60000 ms between two reads");
-    expect(words(line)).toHaveLength(2);
+    expect(words(line)).toHaveLength(3);
     await expect(meter.identify()).rejects.toMatchObject({ code: "iec62056-too-soon" });
     lastAnswer.atMs = performance.now() - 60_001;
     expect((await meter.read()).readings).toHaveLength(1);
-    expect(words(line)).toHaveLength(4);
+    expect(words(line)).toHaveLength(5);
   });
 
   it("may be asked again at once when it did not answer", async () => {

@@ -5,7 +5,8 @@ import { iec62056Decoder } from "../../../drivers/iec62056/decoder.ts";
 import { iec62056Protocol } from "../../../drivers/iec62056/protocol.ts";
 import { decodeReadout } from "../../../drivers/iec62056/telegram.ts";
 import type { MeterTelegram } from "../../../drivers/telegram/protocol.ts";
-import { answered, ascii, block, frame, join, pushed, telegrams } from "./kit.ts";
+import { telegrams } from "../telegram/framed.ts";
+import { answered, ascii, block, frame, join, pushed } from "./kit.ts";
 
 function read(bytes: Uint8Array, registerUnit?: "kWh" | "Wh"): MeterTelegram {
   const telegram = iec62056Protocol({ registerUnit }).decode(bytes);

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { Iec62056Framer } from "../../../drivers/iec62056/framing.ts";
 import { messageFormat } from "../../../drivers/iec62056/message.ts";
 import { StreamFramer } from "../../../drivers/telegram/stream-framer.ts";
-import { answered, ascii, block, frame, join, pushed, refusals, said, telegrams, withParity } from "./kit.ts";
+import { refusals, said, telegrams } from "../telegram/framed.ts";
+import { answered, ascii, block, frame, join, pushed, withParity } from "./kit.ts";
 
 const PUSHED = pushed("KWT5SIM V1", "1-0:1.8.0*255(000012.3456*kWh)", "1-0:16.7.0*255(-000012.30*W)");
 const ASKED = answered("KWT5SIM V1", "F.F(00)", "1.8.0(001234.5*kWh)", "0.0.0(40718293)");

@@ -5,7 +5,7 @@ import type { Pace } from "../../../drivers/iec62056/pace.ts";
 import type { ByteLine, LineListener } from "../../../drivers/line/line.ts";
 import type { Iec62056Answerer } from "../../../drivers/simulated/iec62056-telegram.ts";
 import type { ShownByMeter } from "../../../drivers/simulated/speaking.ts";
-import type { Framed } from "../../../drivers/telegram/telegram.ts";
+import { type CutStream, framedBy } from "../telegram/framed.ts";
 
 export function ascii(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "latin1"));
@@ -45,31 +45,7 @@ export function answered(identification: string, ...lines: readonly string[]): U
   return join(ascii(`/${identification}\r\n`), block(`${lines.map((line) => `${line}\r\n`).join("")}!\r\n`));
 }
 
-/** The outcomes of a stream that arrives in chunks of `size` bytes, and of its end. */
-export function frame(stream: Uint8Array, size: number = Math.max(stream.length, 1)): readonly Framed[] {
-  const framer = new Iec62056Framer();
-  const outcomes: Framed[] = [];
-  for (let at = 0; at < stream.length; at += size)
-    outcomes.push(...framer.push(stream.subarray(at, at + size)));
-  return [...outcomes, ...framer.end()];
-}
-
-export function telegrams(outcomes: readonly Framed[]): readonly Uint8Array[] {
-  return outcomes.flatMap((outcome) => (outcome.kind === "telegram" ? [outcome.bytes] : []));
-}
-
-export function refusals(outcomes: readonly Framed[]): readonly string[] {
-  return outcomes.flatMap((outcome) =>
-    outcome.kind === "refused" ? [`${outcome.problem.code} at ${outcome.offset}`] : [],
-  );
-}
-
-/** What a framer says without the stacks of its problems. */
-export function said(outcomes: readonly Framed[]): readonly unknown[] {
-  return outcomes.map((outcome) =>
-    outcome.kind === "telegram" ? outcome : { ...outcome, problem: outcome.problem.message },
-  );
-}
+export const frame: CutStream = framedBy(() => new Iec62056Framer());
 
 export const SHOWN: ShownByMeter = {
   serial: "40718293",

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeSml, type SmlTelegram } from "../../../drivers/sml/decode.ts";
-import { decodeOne, frame, join, refusals, said, telegrams, textOf } from "./kit.ts";
+import { refusals, said, telegrams } from "../telegram/framed.ts";
+import { decodeOne, frame, join, textOf } from "./kit.ts";
 
 const FOLDER = "../shared/corpora/sml";
 

@@ -7,7 +7,8 @@ import { SmlFile, type SmlListEntry } from "open-sml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { smlSpeaker } from "../../../drivers/simulated/sml-telegram.ts";
 import { decodeSml, type SmlValue } from "../../../drivers/sml/decode.ts";
-import { frame, telegrams } from "./kit.ts";
+import { telegrams } from "../telegram/framed.ts";
+import { frame } from "./kit.ts";
 import { anySettings, anyShown } from "./shown.ts";
 
 const FOLDER = "../shared/corpora/sml";

@@ -16,7 +16,8 @@ import { smlDecoder } from "../../../drivers/sml/decoder.ts";
 import { smlDriver } from "../../../drivers/sml/driver.ts";
 import { smlListening } from "../../../drivers/sml/listening.ts";
 import { listen, until, unusedPort } from "../line/kit.ts";
-import { frame, join as joined, telegrams } from "./kit.ts";
+import { telegrams } from "../telegram/framed.ts";
+import { frame, join as joined } from "./kit.ts";
 import { SHOWN } from "./shown.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_FILE_BYTES, SmlFramer } from "../../../drivers/sml/framing.ts";
 import { crc16Kermit, crc16X25 } from "../../../drivers/telegram/crc16.ts";
+import { refusals, said, telegrams } from "../telegram/framed.ts";
 import {
   decodeOne,
   entry,
@@ -10,11 +11,8 @@ import {
   hex,
   join,
   octets,
-  refusals,
-  said,
   sealed,
   TELEGRAM,
-  telegrams,
   textOf,
   valueList,
 } from "./kit.ts";

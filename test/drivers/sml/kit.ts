@@ -1,6 +1,6 @@
 import { decodeSml, type SmlTelegram } from "../../../drivers/sml/decode.ts";
 import { SmlFramer } from "../../../drivers/sml/framing.ts";
-import type { Framed } from "../../../drivers/telegram/telegram.ts";
+import { type CutStream, framedBy } from "../telegram/framed.ts";
 
 export type Algorithm = "x25" | "kermit";
 
@@ -134,32 +134,7 @@ export const POWER: string = entry({ name: "0100100700ff", unit: "621b", scaler:
 /** What a meter would push: 31604275.1 Wh drawn, -788.51 W of power. */
 export const TELEGRAM: Uint8Array = file(join(OPEN, valueList({ entries: [IMPORT, POWER] }), CLOSE));
 
-/** The outcomes of a stream that arrives in chunks of `size` bytes, and of its end. */
-export function frame(stream: Uint8Array, size: number = Math.max(stream.length, 1)): readonly Framed[] {
-  const framer = new SmlFramer();
-  const outcomes: Framed[] = [];
-  for (let at = 0; at < stream.length; at += size)
-    outcomes.push(...framer.push(stream.subarray(at, at + size)));
-  return [...outcomes, ...framer.end()];
-}
-
-export function telegrams(outcomes: readonly Framed[]): readonly Uint8Array[] {
-  return outcomes.flatMap((outcome) => (outcome.kind === "telegram" ? [outcome.bytes] : []));
-}
-
-/** Code and offset of everything refused. */
-export function refusals(outcomes: readonly Framed[]): readonly string[] {
-  return outcomes.flatMap((outcome) =>
-    outcome.kind === "refused" ? [`${outcome.problem.code} at ${outcome.offset}`] : [],
-  );
-}
-
-/** What a framer says without the stacks of its problems. */
-export function said(outcomes: readonly Framed[]): readonly unknown[] {
-  return outcomes.map((outcome) =>
-    outcome.kind === "telegram" ? outcome : { ...outcome, problem: outcome.problem.message },
-  );
-}
+export const frame: CutStream = framedBy(() => new SmlFramer());
 
 export function decodeOne(bytes: Uint8Array): SmlTelegram {
   const [telegram, ...more] = decodeSml(bytes);

@@ -6,6 +6,7 @@ import { READING_STATUS } from "../../../attest/reading.ts";
 import { meterTelegram, smlProtocol } from "../../../drivers/sml/protocol.ts";
 import { provenStep } from "../../../drivers/sml/resolution.ts";
 import type { MeterTelegram, UnprovenReading } from "../../../drivers/telegram/protocol.ts";
+import { telegrams } from "../telegram/framed.ts";
 import {
   ascii,
   CLOSE,
@@ -20,7 +21,6 @@ import {
   POWER,
   SERVER,
   TELEGRAM,
-  telegrams,
   valueList,
 } from "./kit.ts";
 

@@ -5,7 +5,8 @@ import { type SmlSpeakerSettings, smlSpeaker } from "../../../drivers/simulated/
 import type { ShownByMeter } from "../../../drivers/simulated/speaking.ts";
 import { meterTelegram } from "../../../drivers/sml/protocol.ts";
 import type { MeterTelegram } from "../../../drivers/telegram/protocol.ts";
-import { frame, telegrams } from "./kit.ts";
+import { telegrams } from "../telegram/framed.ts";
+import { frame } from "./kit.ts";
 import { anySettings, anyShown, SHOWN } from "./shown.ts";
 
 function said(shown: ShownByMeter, settings: SmlSpeakerSettings = {}): MeterTelegram {

@@ -71,6 +71,60 @@ describe("which of several Speedwire meters", () => {
     expect(protocol.decode(at(C, 0))?.identity?.serial).toBe(String(C));
   });
 
+  it("is not another one without a word: who speaks in its place is named", () => {
+    const protocol = speedwireProtocol();
+    protocol.decode(at(A, 0));
+    protocol.decode(at(A, 3_000));
+    expect(protocol.whyNone?.()).toBeUndefined();
+    codeOf(() => protocol.decode(at(B, 0)));
+    for (let ms = 1_000; ms < 60_000; ms += 1_000) expect(protocol.decode(at(B, ms))).toBeUndefined();
+    expect(protocol.whyNone?.()).toMatchObject({
+      code: "driver-identity-changed",
+      detail: { expected: String(A), got: String(B) },
+    });
+    protocol.decode(at(A, 60_000));
+    expect(protocol.whyNone?.()).toBeUndefined();
+  });
+
+  it("is said to be missing again where the one with the serial number fell silent", () => {
+    const protocol = speedwireProtocol({ serial: A });
+    protocol.decode(at(A, 0));
+    protocol.decode(at(B, 0));
+    protocol.decode(at(C, 0));
+    expect(protocol.whyNone?.()).toMatchObject({
+      code: "speedwire-serial",
+      detail: { expected: String(A), got: `${B}, ${C}` },
+    });
+  });
+
+  it("is never the other one of two that were heard side by side, also by the next driver", () => {
+    const sideBySide = new Set<number>();
+    const first = speedwireProtocol({ sideBySide });
+    first.decode(at(A, 0));
+    first.decode(at(A, 3_000));
+    codeOf(() => first.decode(at(B, 0)));
+    first.decode(at(A, 4_000));
+    const second = speedwireProtocol({ sideBySide });
+    second.decode(at(B, 10_000));
+    expect(() => second.decode(at(B, 13_000))).toThrow(
+      expect.objectContaining({ code: "speedwire-several", message: expect.stringContaining(String(A)) }),
+    );
+    expect(second.decode(at(B, 20_000))).toBeUndefined();
+    const named = speedwireProtocol({ sideBySide, serial: B });
+    expect(named.decode(at(B, 21_000))?.identity?.serial).toBe(String(B));
+  });
+
+  it("is the new one where the old one never spoke beside it", () => {
+    const sideBySide = new Set<number>();
+    const first = speedwireProtocol({ sideBySide });
+    first.decode(at(A, 0));
+    first.decode(at(A, 3_000));
+    codeOf(() => first.decode(at(B, 0)));
+    const second = speedwireProtocol({ sideBySide });
+    second.decode(at(B, 10_000));
+    expect(second.decode(at(B, 13_000))?.identity?.serial).toBe(String(B));
+  });
+
   it("is found where its ticker stands still", () => {
     const protocol = speedwireProtocol();
     const found = Array.from({ length: 20 }, () => protocol.decode(at(A, 5)));

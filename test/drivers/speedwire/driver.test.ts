@@ -110,6 +110,22 @@ describe("driver sma-speedwire over loopback multicast", () => {
     });
   });
 
+  it("says again and again that another meter speaks in place of the one that it read", async () => {
+    const port = await freePort();
+    await meterAt(port, "1900000001");
+    const meter = driverAt(port, { silenceMs: 1_000 });
+    const problems: string[] = [];
+    meter.start({
+      onSnapshot: () => undefined,
+      onProblem: (problem) => problems.push("code" in problem ? String(problem.code) : problem.message),
+    });
+    await meter.identify();
+    await open.shift()?.close();
+    await meterAt(port, "1900000002");
+    const replaced = (): number => problems.filter((code) => code === "driver-identity-changed").length;
+    await until("two words of it", () => replaced() >= 2);
+  });
+
   it("tells what to check where nothing is heard", async () => {
     const meter = driverAt(await freePort(), { identifyTimeoutMs: 1_000 });
     await expect(meter.identify()).rejects.toMatchObject({

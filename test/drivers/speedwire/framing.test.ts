@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { speedwireSpeaker } from "../../../drivers/simulated/speedwire-telegram.ts";
 import { MAX_TELEGRAM_BYTES, SpeedwireFramer } from "../../../drivers/speedwire/framing.ts";
-import { frame, hex, join, METER, refusals, said, telegram, telegrams } from "./kit.ts";
+import { refusals, said, telegrams } from "../telegram/framed.ts";
+import { frame, hex, join, METER, telegram } from "./kit.ts";
 
 const ONE = telegram(METER);
 const OTHER = telegram({ ...METER, tickerMs: 2_000 });

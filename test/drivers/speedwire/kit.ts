@@ -1,6 +1,6 @@
 import { Problem } from "../../../attest/problem.ts";
 import { SpeedwireFramer } from "../../../drivers/speedwire/framing.ts";
-import type { Framed } from "../../../drivers/telegram/telegram.ts";
+import { type CutStream, framedBy } from "../telegram/framed.ts";
 
 export function hex(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text.replaceAll(/\s+/g, ""), "hex"));
@@ -44,31 +44,7 @@ export const METER: Published = {
   version: "02001252",
 };
 
-export function frame(stream: Uint8Array, size: number = Math.max(stream.length, 1)): readonly Framed[] {
-  const framer = new SpeedwireFramer();
-  const outcomes: Framed[] = [];
-  for (let at = 0; at < stream.length; at += size)
-    outcomes.push(...framer.push(stream.subarray(at, at + size)));
-  return [...outcomes, ...framer.end()];
-}
-
-export function telegrams(outcomes: readonly Framed[]): readonly Uint8Array[] {
-  return outcomes.flatMap((outcome) => (outcome.kind === "telegram" ? [outcome.bytes] : []));
-}
-
-/** Code and offset of everything refused. */
-export function refusals(outcomes: readonly Framed[]): readonly string[] {
-  return outcomes.flatMap((outcome) =>
-    outcome.kind === "refused" ? [`${outcome.problem.code} at ${outcome.offset}`] : [],
-  );
-}
-
-/** What a framer says without the stacks of its problems. */
-export function said(outcomes: readonly Framed[]): readonly unknown[] {
-  return outcomes.map((outcome) =>
-    outcome.kind === "telegram" ? outcome : { ...outcome, problem: outcome.problem.message },
-  );
-}
+export const frame: CutStream = framedBy(() => new SpeedwireFramer());
 
 /** The code of the Problem that something throws, else "none". */
 export function codeOf(act: () => unknown): string {

@@ -65,4 +65,24 @@ describe("readKeyFile", () => {
     });
     expect(problemOf(folder)).toMatchObject({ code: expect.stringMatching(/^key-file/) });
   });
+
+  it.each([
+    DIGITS,
+    DIGITS.toLowerCase(),
+    `0x${DIGITS}`,
+    `/etc/kilowitness/${DIGITS}`,
+    (DIGITS.match(/../g) ?? []).join(" "),
+    (DIGITS.match(/../g) ?? []).join(":"),
+  ])("says nothing of a key that stands in place of the path: %#", (path) => {
+    const problem = problemOf(path);
+    expect(problem.code).toBe("key-file");
+    const said = JSON.stringify([
+      problem.message,
+      problem.detail,
+      String(problem.stack),
+      problem.cause ?? null,
+    ]);
+    expect(said.replaceAll(/[^0-9a-f]/gi, "").toLowerCase()).not.toContain(DIGITS.toLowerCase());
+    expect(problem.message).toContain("path of a file");
+  });
 });

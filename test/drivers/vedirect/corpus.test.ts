@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { vedirectDecoder } from "../../../drivers/vedirect/decoder.ts";
-import { frame, join, read, refusals, said, telegrams } from "./kit.ts";
+import { refusals, said, telegrams } from "../telegram/framed.ts";
+import { frame, join, read } from "./kit.ts";
 
 const FOLDER = "../shared/corpora/vedirect";
 

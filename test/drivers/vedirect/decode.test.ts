@@ -6,7 +6,8 @@ import { vedirectSpeaker } from "../../../drivers/simulated/vedirect-telegram.ts
 import { vedirectDecoder } from "../../../drivers/vedirect/decoder.ts";
 import { productName } from "../../../drivers/vedirect/products.ts";
 import { vedirectProtocol } from "../../../drivers/vedirect/protocol.ts";
-import { block, frame, join, read, telegrams } from "./kit.ts";
+import { telegrams } from "../telegram/framed.ts";
+import { block, frame, join, read } from "./kit.ts";
 
 const SHOWN = {
   serial: "2144ABCDE",

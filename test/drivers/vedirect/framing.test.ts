@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_BLOCK_BYTES, VedirectFramer } from "../../../drivers/vedirect/framing.ts";
-import { block, bytes, frame, join, refusals, said, telegrams, text } from "./kit.ts";
+import { refusals, said, telegrams } from "../telegram/framed.ts";
+import { block, bytes, frame, join, text } from "./kit.ts";
 
 const SOLAR = block("PID\t0xA042", "SER#\tHQ1", "V\t12800", "PPV\t40", "H19\t8272");
 const NOW = block("PID\t0x203", "V\t12065", "P\t-92", "SOC\t839");

@@ -1,7 +1,7 @@
 import type { MeterTelegram, TelegramProtocol } from "../../../drivers/telegram/protocol.ts";
-import type { Framed } from "../../../drivers/telegram/telegram.ts";
 import { VedirectFramer } from "../../../drivers/vedirect/framing.ts";
 import { vedirectProtocol } from "../../../drivers/vedirect/protocol.ts";
+import { type CutStream, framedBy } from "../telegram/framed.ts";
 
 export function bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "latin1"));
@@ -23,32 +23,7 @@ export function block(...lines: readonly string[]): Uint8Array {
   return join(open, Uint8Array.of((256 - sum) % 256));
 }
 
-/** The outcomes of a stream that arrives in chunks of `size` bytes, and of its end. */
-export function frame(stream: Uint8Array, size: number = Math.max(stream.length, 1)): readonly Framed[] {
-  const framer = new VedirectFramer();
-  const outcomes: Framed[] = [];
-  for (let at = 0; at < stream.length; at += size)
-    outcomes.push(...framer.push(stream.subarray(at, at + size)));
-  return [...outcomes, ...framer.end()];
-}
-
-export function telegrams(outcomes: readonly Framed[]): readonly Uint8Array[] {
-  return outcomes.flatMap((outcome) => (outcome.kind === "telegram" ? [outcome.bytes] : []));
-}
-
-/** Code and offset of everything refused. */
-export function refusals(outcomes: readonly Framed[]): readonly string[] {
-  return outcomes.flatMap((outcome) =>
-    outcome.kind === "refused" ? [`${outcome.problem.code} at ${outcome.offset}`] : [],
-  );
-}
-
-/** What a framer says without the stacks of its problems. */
-export function said(outcomes: readonly Framed[]): readonly unknown[] {
-  return outcomes.map((outcome) =>
-    outcome.kind === "telegram" ? outcome : { ...outcome, problem: outcome.problem.message },
-  );
-}
+export const frame: CutStream = framedBy(() => new VedirectFramer());
 
 /** What a protocol makes of blocks, one after the other, without those that it waits with. */
 export function read(
