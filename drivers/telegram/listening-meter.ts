@@ -236,7 +236,8 @@ export class ListeningMeter implements PushMeter {
     return new Problem("driver-no-answer", "no good telegram came", {
       expected: `one within ${this.#options.identifyTimeoutMs} ms`,
       got: last === undefined ? "none" : `at last: ${describeProblem(last).message}`,
-      hint: this.#protocol.wiringHint,
+      // What came says more of what is wrong than the wiring does.
+      hint: last?.detail.hint ?? this.#protocol.wiringHint,
       cause: last,
     });
   }
