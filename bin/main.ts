@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["drivers", async () => (await import("../agent/cli/drivers.ts")).driversCommand()],
   ["scan", async () => (await import("../agent/cli/scan.ts")).scanCommand()],
   ["simulate", async () => (await import("../agent/cli/simulate.ts")).simulateCommand()],
+  ["firmware", async () => (await import("../agent/cli/firmware.ts")).firmwareCommand()],
   ["decode", async () => (await import("../agent/cli/decode.ts")).decodeCommand()],
   ["capture", async () => (await import("../agent/cli/capture.ts")).captureCommand()],
   ["fsck", async () => (await import("./fsck/command.ts")).fsckCommand()],
@@ -42,6 +43,9 @@ On a gateway, in this order:
 
 For a meter whose telegrams somebody wrote down (docs/decode.md):
   kilowitness decode sml FILE               what is in telegrams of P1, SML, DLMS, IEC 62056-21, M-Bus, VE.Direct, Speedwire
+
+For a microcontroller beside the gateway (docs/firmware-update.md):
+  kilowitness firmware upload FILE …        verify an image, store it, test it, confirm it (also: list, verify, confirm)
 
 For a device that is not in the list (docs/add-a-device.md):
   kilowitness drivers [WORD]                the devices that can be read

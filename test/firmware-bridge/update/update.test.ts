@@ -1,0 +1,458 @@
+import { describe, expect, it } from "vitest";
+import { equalBytes } from "../../../attest/bytes.ts";
+import { Problem } from "../../../attest/problem.ts";
+import { verifyImage } from "../../../firmware-bridge/image/verify-image.ts";
+import type { MicrocontrollerMisbehaviour } from "../../../firmware-bridge/simulated/microcontroller.ts";
+import { smpMap } from "../../../firmware-bridge/smp/cbor.ts";
+import { confirmRunning } from "../../../firmware-bridge/update/confirm.ts";
+import { buildImage, publicKeyOf, SEED } from "../image/build.ts";
+import {
+  type Answering,
+  codeOf,
+  connectTo,
+  microcontroller,
+  ownSystem,
+  recorder,
+  seen,
+  update,
+  verified,
+} from "./kit.ts";
+import { bytesOf, NEW, OTHER, signed } from "./kit-images.ts";
+
+const HASH = verified(NEW).digest;
+/** Of the management protocol: an echo of nothing in particular, and the lengths of buffers. */
+const PARAMETERS = { 6: smpMap({ buf_size: 384, buf_count: 4 }) };
+const EVERY_STAGE = ["upload", "test", "restart", "check"];
+
+describe("an update", () => {
+  it("stores, tests, restarts, checks and confirms", async () => {
+    const mcu = microcontroller();
+    const { stages, onEvent } = recorder();
+    const stored: number[] = [];
+    const result = await update(mcu, {
+      onEvent: (event) => {
+        onEvent(event);
+        if (event.kind === "progress") stored.push(event.storedBytes);
+      },
+    });
+    expect(result).toMatchObject({
+      outcome: "confirmed",
+      before: { version: "1.0.0" },
+      running: { version: "1.1.0", confirmed: true, active: true },
+      upload: { compared: true, resumedAtBytes: 0 },
+    });
+    expect(stages).toEqual(EVERY_STAGE);
+    expect(stored.at(-1)).toBe(NEW.length);
+    expect([seen(mcu), mcu.boots]).toEqual(["new none", 1]);
+  });
+
+  it.each<readonly MicrocontrollerMisbehaviour[]>([
+    ["short-accepts", "log-noise"],
+    ["wrong-offset", "indefinite-maps"],
+    ["bad-crc", "no-resume"],
+    ["reset-in-upload"],
+  ])("gets there in spite of %s and %s", async (...misbehaviours) => {
+    const mcu = microcontroller({ misbehaviours });
+    await expect(update(mcu)).resolves.toMatchObject({ outcome: "confirmed" });
+    expect(seen(mcu)).toBe("new none");
+  });
+
+  it("waits for a reset that comes after its answer", async () => {
+    let later = 0;
+    const mcu = ownSystem((resets) => ({
+      ...PARAMETERS,
+      get 5() {
+        later += 1;
+        setTimeout(resets, 25);
+        return smpMap({});
+      },
+    }));
+    await expect(update(mcu, { times: { repeatMs: 20_000 } })).resolves.toMatchObject({
+      outcome: "confirmed",
+    });
+    expect([seen(mcu), later, mcu.boots]).toEqual(["new none", 1, 1]);
+  });
+
+  it("repeats a reset that was never heard", async () => {
+    let asked = 0;
+    const mcu = ownSystem((resets) => ({
+      ...PARAMETERS,
+      get 5() {
+        asked += 1;
+        if (asked === 2) resets();
+        return asked === 2 ? smpMap({}) : undefined;
+      },
+    }));
+    await expect(update(mcu)).resolves.toMatchObject({
+      outcome: "confirmed",
+    });
+    expect([seen(mcu), mcu.boots]).toEqual(["new none", 1]);
+  });
+
+  it("opens the line anew where a reset takes it away", async () => {
+    const mcu = microcontroller();
+    let opened = 0;
+    const connect = async (): ReturnType<ReturnType<typeof connectTo>> => {
+      opened += 1;
+      // Not there yet at the second attempt.
+      if (opened === 2) throw new Problem("line-not-found", "there is no such port");
+      const boots = mcu.boots;
+      const connection = await connectTo({
+        receive: (bytes) => {
+          const said = mcu.receive(bytes);
+          if (mcu.boots !== boots) void connection.close();
+          return said;
+        },
+      })();
+      return connection;
+    };
+    await expect(update(mcu, { connect })).resolves.toMatchObject({
+      outcome: "confirmed",
+    });
+    expect([seen(mcu), opened]).toEqual(["new none", 3]);
+  });
+});
+
+describe("an update that is begun again", () => {
+  const begun = {
+    "half stored": (): Promise<unknown> => stoppedAfter(8),
+    stored: (): Promise<unknown> => stoppedIn("test"),
+    pending: (): Promise<unknown> => stoppedIn("restart"),
+    "running unconfirmed": (): Promise<unknown> => update(mcu, { testOnly: true }),
+    confirmed: (): Promise<unknown> => update(mcu),
+  };
+  const RESUMED: ReadonlyMap<string, readonly [least: number, most?: number]> = new Map([
+    ["half stored", [1_000, 4_500]],
+    ["stored", [NEW.length]],
+  ]);
+  let mcu = microcontroller();
+
+  async function stoppedAfter(pieces: number): Promise<void> {
+    const stop = new AbortController();
+    let left = pieces;
+    const onEvent = (): void => {
+      left -= 1;
+      if (left === 0) stop.abort();
+    };
+    expect(await codeOf(update(mcu, { signal: stop.signal, onEvent }))).toBe("update-stopped");
+  }
+
+  async function stoppedIn(stage: string): Promise<void> {
+    const stop = new AbortController();
+    const { stages, onEvent } = recorder();
+    const seenStage = (event: Parameters<typeof onEvent>[0]): void => {
+      onEvent(event);
+      if (stages.at(-1) === stage) stop.abort();
+    };
+    expect(await codeOf(update(mcu, { signal: stop.signal, onEvent: seenStage }))).toBe("update-stopped");
+  }
+
+  it.each([
+    ["half stored", "old none", EVERY_STAGE],
+    ["stored", "old none", EVERY_STAGE],
+    ["pending", "old test", ["restart", "check"]],
+    ["running unconfirmed", "new revert", ["check"]],
+    ["confirmed", "new none", ["done"]],
+  ] as const)("goes on where the image is %s", async (point, left, todo) => {
+    mcu = microcontroller();
+    await begun[point]();
+    expect(seen(mcu)).toBe(left);
+    const { stages, onEvent } = recorder();
+    const result = await update(mcu, { onEvent });
+    expect(stages).toEqual(todo);
+    expect(result.outcome).toBe(point === "confirmed" ? "already-confirmed" : "confirmed");
+    expect(seen(mcu)).toBe("new none");
+    const [least, most] = RESUMED.get(point) ?? [];
+    if (least === undefined) expect(result.upload).toBeUndefined();
+    else expect(result.upload?.resumedAtBytes).toBeGreaterThanOrEqual(least);
+    if (most !== undefined) expect(result.upload?.resumedAtBytes).toBeLessThan(most);
+  });
+});
+
+describe("an image that is stored up to its hash and not to its signature", () => {
+  it("is not taken for stored", async () => {
+    const mcu = microcontroller();
+    mcu.slots.write(1, 0, NEW.subarray(0, NEW.length - 70));
+    expect(mcu.slots.image(1)?.hash).toEqual(HASH);
+    await expect(update(mcu)).resolves.toMatchObject({ outcome: "confirmed", upload: { resumedAtBytes: 0 } });
+    expect(seen(mcu)).toBe("new none");
+  });
+});
+
+describe("a new image that fails", () => {
+  it("its owner's check gives way to the old one", async () => {
+    const mcu = microcontroller();
+    const { stages, onEvent } = recorder();
+    const check = (): Promise<void> => Promise.reject(new Error("measures nothing"));
+    await expect(update(mcu, { check, onEvent })).rejects.toThrow(
+      /^test.*: the new image failed its check, and the old image \(1\.0\.0\) runs again; .*got measures nothing/,
+    );
+    expect(stages).toEqual([...EVERY_STAGE, "going-back"]);
+    expect([seen(mcu), mcu.boots]).toEqual(["old none", 2]);
+  });
+
+  it("to answer the echo gives way to the old one", async () => {
+    const mcu = ownSystem((resets) => ({
+      ...PARAMETERS,
+      0: smpMap({ r: "" }),
+      get 5() {
+        resets();
+        return smpMap({});
+      },
+    }));
+    await expect(update(mcu)).rejects.toMatchObject({ code: "update-check", cause: { code: "update-echo" } });
+    expect(seen(mcu)).toBe("old none");
+  });
+
+  it("and cannot be reset is said to be there still", async () => {
+    let asked = 0;
+    const mcu = ownSystem((resets) => ({
+      ...PARAMETERS,
+      get 5() {
+        asked += 1;
+        if (asked === 1) resets();
+        return asked === 1 ? smpMap({}) : undefined;
+      },
+    }));
+    const check = (): Promise<void> => Promise.reject(new Error("measures nothing"));
+    expect(await codeOf(update(mcu, { check, times: { returnMs: 80 } }))).toBe("update-stuck");
+    expect(seen(mcu)).toBe("new revert");
+  });
+
+  it("and confirmed itself is said to stay", async () => {
+    const check = (): Promise<void> => Promise.reject(new Error("measures nothing"));
+    const { mcu, confirmsItself } = microcontrollerThatConfirms();
+    expect(await codeOf(update(confirmsItself, { check }))).toBe("update-stays");
+    expect(seen(mcu)).toBe("new none");
+    const { confirmsItself: good } = microcontrollerThatConfirms();
+    await expect(update(good)).resolves.toMatchObject({ outcome: "self-confirmed" });
+  });
+
+  it("to start is known by the old one's running", async () => {
+    const mcu = microcontroller();
+    const { onEvent, stages } = recorder();
+    // A bootloader without the image's key: it never swaps.
+    const refuses = (event: Parameters<typeof onEvent>[0]): void => {
+      onEvent(event);
+      if (stages.at(-1) === "restart") mcu.slots.erase(1);
+    };
+    expect(await codeOf(update(mcu, { onEvent: refuses }))).toBe("update-not-started");
+    expect(seen(mcu)).toBe("old none");
+  });
+
+  it("by losing its power before the confirmation runs the old one, and is not confirmed", async () => {
+    const mcu = microcontroller({ misbehaviours: ["power-loss-between-test-and-confirm"] });
+    expect(await codeOf(update(mcu))).toBe("update-not-started");
+    expect(seen(mcu)).toBe("old none");
+    await expect(update(mcu)).resolves.toMatchObject({
+      outcome: "confirmed",
+      upload: { resumedAtBytes: NEW.length },
+    });
+  });
+
+  it("to be reset by its predecessor is left to a power cut", async () => {
+    const mcu = ownSystem(() => PARAMETERS);
+    expect(await codeOf(update(mcu))).toBe("update-no-reset");
+    mcu.restart();
+    expect(seen(mcu)).toBe("new revert");
+    await expect(update(mcu)).resolves.toMatchObject({ outcome: "confirmed" });
+  });
+
+  it("to start because a bootloader waits for updates gives way to the old one", async () => {
+    const mcu = microcontroller();
+    const bootloader = microcontroller({ image: NEW, recovery: true });
+    // Swapped, and then a question was taken for a call into the recovery: the new image has not run yet.
+    const trapped: Answering = {
+      receive: (bytes) => {
+        if (mcu.boots !== 1) return mcu.receive(bytes);
+        const said = bootloader.receive(bytes);
+        if (bootloader.boots > 0) mcu.restart();
+        return said;
+      },
+    };
+    expect(await codeOf(update(trapped))).toBe("update-not-started");
+    expect([seen(mcu), mcu.boots]).toEqual(["old none", 2]);
+  });
+
+  it("to answer at all after its restart is left to a power cut", async () => {
+    const mcu = microcontroller();
+    const dead: Answering = {
+      receive: (bytes) => (mcu.boots === 0 ? mcu.receive(bytes) : new Uint8Array(0)),
+    };
+    await expect(update(dead, { times: { returnMs: 80 } })).rejects.toMatchObject({
+      code: "update-no-return",
+      detail: { hint: expect.stringContaining("take its power away") },
+    });
+    mcu.restart();
+    expect(seen(mcu)).toBe("old none");
+  });
+});
+
+function microcontrollerThatConfirms(): {
+  readonly mcu: ReturnType<typeof microcontroller>;
+  readonly confirmsItself: Answering;
+} {
+  const mcu = microcontroller();
+  const receive = (bytes: Uint8Array): Uint8Array => {
+    const said = mcu.receive(bytes);
+    mcu.slots.confirm();
+    return said;
+  };
+  return { mcu, confirmsItself: { receive } };
+}
+
+describe("an update is refused, with nothing changed,", () => {
+  it("where the image has no room", async () => {
+    const mcu = microcontroller({ slotBytes: 4_096 });
+    const flash = mcu.slots.flash(1).slice();
+    await expect(update(mcu)).rejects.toMatchObject({
+      code: "update-no-room",
+      detail: { got: `${NEW.length} bytes` },
+    });
+    expect([seen(mcu), equalBytes(flash, mcu.slots.flash(1))]).toEqual(["old none", true]);
+  });
+
+  it("where another image waits", async () => {
+    const mcu = microcontroller();
+    mcu.slots.write(1, 0, OTHER);
+    mcu.slots.setPending("test");
+    expect(await codeOf(update(mcu))).toBe("update-other-pending");
+    expect(seen(mcu)).toBe("old test");
+  });
+
+  it("where another image is under test", async () => {
+    const mcu = microcontroller();
+    await update(mcu, { image: verified(OTHER), testOnly: true });
+    expect(await codeOf(update(mcu))).toBe("update-under-test");
+    expect(seen(mcu)).toBe("other revert");
+  });
+
+  it("where it would stay without a test", async () => {
+    const mcu = microcontroller();
+    mcu.slots.write(1, 0, NEW);
+    mcu.slots.setPending("permanent");
+    expect(await codeOf(update(mcu))).toBe("update-permanent");
+    expect(seen(mcu)).toBe("old permanent");
+  });
+
+  it("where the bootloader cannot go back, unless that is asked for", async () => {
+    const mcu = ownSystem((resets) => ({
+      ...PARAMETERS,
+      8: smpMap({ mode: 2 }),
+      get 5() {
+        resets();
+        mcu.slots.confirm();
+        return smpMap({});
+      },
+    }));
+    await expect(update(mcu)).rejects.toMatchObject({
+      code: "update-no-way-back",
+      detail: { got: "overwrite only" },
+    });
+    expect([seen(mcu), mcu.slots.image(1)]).toEqual(["old none", undefined]);
+    await expect(update(mcu, { noWayBack: true })).resolves.toMatchObject({ outcome: "self-confirmed" });
+  });
+
+  it("where the bootloader's mode is one that nobody knows", async () => {
+    const mcu = ownSystem(() => ({ ...PARAMETERS, 8: smpMap({ mode: 99 }) }));
+    await expect(update(mcu)).rejects.toMatchObject({
+      code: "update-no-way-back",
+      detail: { got: "mode 99" },
+    });
+  });
+
+  it("where the hash is one that is not sent here", async () => {
+    const trust = { publicKey: publicKeyOf(SEED), variant: "pure" } as const;
+    const image = verifyImage(buildImage({ variant: "pure", body: bytesOf(100, 4) }), trust);
+    const mcu = microcontroller();
+    expect(await codeOf(update(mcu, { image }))).toBe("update-hash-length");
+    expect(mcu.slots.image(1)).toBeUndefined();
+  });
+
+  it("after the upload where what is listed is not what was sent", async () => {
+    const mcu = microcontroller();
+    const swaps = (): void => {
+      if (mcu.slots.image(1)?.whole !== true) return;
+      mcu.slots.erase(1);
+      mcu.slots.write(1, 0, OTHER);
+    };
+    expect(await codeOf(update(mcu, { onEvent: swaps }))).toBe("update-hash");
+    expect(seen(mcu)).toBe("old none");
+  });
+});
+
+describe("MCUboot's recovery", () => {
+  /** The recovery up to the first reset with a whole image in slot 0, the firmware from then on. */
+  function recovering(image: Uint8Array): Answering & { readonly running: () => string } {
+    const recovery = microcontroller({ image, recovery: true });
+    let firmware = microcontroller();
+    let isUp = false;
+    return {
+      running: () => (isUp ? seen(firmware) : "recovery"),
+      receive: (bytes) => {
+        if (isUp) return firmware.receive(bytes);
+        const said = recovery.receive(bytes);
+        if (recovery.boots > 0 && recovery.slots.image(0)?.whole === true) {
+          isUp = true;
+          firmware = microcontroller({ image: recovery.slots.flash(0) });
+        }
+        return said;
+      },
+    };
+  }
+
+  it("is refused unless it is asked for", async () => {
+    const mcu = microcontroller({ recovery: true });
+    await expect(update(mcu)).rejects.toMatchObject({
+      code: "update-recovery",
+      detail: { hint: expect.stringContaining("--recovery") },
+    });
+    expect(mcu.slots.image(0)?.version).toBe("1.0.0");
+  });
+
+  it.each([
+    ["an old image", signed([1, 0, 0, 0], bytesOf(3_000, 1))],
+    ["no image", new Uint8Array(0)],
+  ])("with %s is written over and left", async (_, image) => {
+    const mcu = recovering(image);
+    const { stages, onEvent } = recorder();
+    await expect(update(mcu, { recovery: true, onEvent })).resolves.toMatchObject({
+      outcome: "confirmed",
+      running: { version: "1.1.0" },
+    });
+    expect([mcu.running(), stages]).toEqual(["new none", ["recovery", "done"]]);
+  });
+
+  it("that is broken off is begun again", async () => {
+    const mcu = recovering(new Uint8Array(0));
+    const stop = new AbortController();
+    const onEvent = ({ kind }: { readonly kind: string }): void => {
+      if (kind === "progress") stop.abort();
+    };
+    expect(await codeOf(update(mcu, { recovery: true, signal: stop.signal, onEvent }))).toBe(
+      "update-stopped",
+    );
+    await expect(update(mcu, { recovery: true })).resolves.toMatchObject({ outcome: "confirmed" });
+    expect(mcu.running()).toBe("new none");
+  });
+});
+
+describe("a confirmation", () => {
+  it("keeps the image that runs, if it is the one that is meant", async () => {
+    const mcu = microcontroller();
+    await update(mcu, { testOnly: true });
+    const connection = await connectTo(mcu)();
+    expect(await codeOf(confirmRunning(connection, verified(OTHER).digest))).toBe("update-other-image");
+    expect(seen(mcu)).toBe("new revert");
+    await expect(confirmRunning(connection, HASH)).resolves.toMatchObject({ already: false });
+    await expect(confirmRunning(connection)).resolves.toMatchObject({ already: true });
+    expect(seen(mcu)).toBe("new none");
+    await connection.close();
+  });
+
+  it("is none in the recovery", async () => {
+    const connection = await connectTo(microcontroller({ recovery: true }))();
+    expect(await codeOf(confirmRunning(connection))).toBe("update-recovery");
+    await connection.close();
+  });
+});
