@@ -1,0 +1,34 @@
+import { equalBytes } from "../../attest/bytes.ts";
+import { Problem } from "../../attest/problem.ts";
+import type { CoprocessorMoment, TakenSnapshot } from "./snapshot.ts";
+
+/**
+ * What breaks the count between two snapshots of one coprocessor, in words; undefined where nothing does. What flowed
+ * while the microcontroller was down is in no register, and a counter that went back says that it was.
+ */
+export function breakBetween(before: CoprocessorMoment, now: CoprocessorMoment): string | undefined {
+  if (now.boot !== before.boot)
+    return `the coprocessor started anew (start ${now.boot}, ${now.atMs} ms ago; it was start ${before.boot}): what flowed while it was down is unknown`;
+  if (now.atMs < before.atMs)
+    return `the coprocessor's own counter went back from ${before.atMs} to ${now.atMs} ms: what flowed meanwhile is unknown`;
+  if (now.number < before.number)
+    return `the coprocessor's snapshots went back from number ${before.number} to ${now.number}: what flowed meanwhile is unknown`;
+  return undefined;
+}
+
+/**
+ * Refuses two snapshots of one number that differ: values were exchanged while they were written down.
+ *
+ * @throws Problem `coprocessor-torn`
+ */
+export function requireWhole(before: TakenSnapshot, now: TakenSnapshot, where: string): void {
+  const { boot, number } = now.snapshot;
+  if (before.snapshot.boot !== boot || before.snapshot.number !== number) return;
+  if (equalBytes(before.bytes, now.bytes)) return;
+  throw new Problem("coprocessor-torn", "two snapshots of one number have different values", {
+    where,
+    expected: `snapshot ${number} as it was`,
+    got: "other values",
+    hint: "the firmware must take all values of a snapshot at once, and number each anew",
+  });
+}

@@ -1,0 +1,190 @@
+import { createHash } from "node:crypto";
+import { Problem } from "../../attest/problem.ts";
+import type { MeterReading } from "../../attest/reading.ts";
+import type {
+  ChannelDescription,
+  Doubt,
+  MeterIdentity,
+  PolledMeter,
+  Snapshot,
+} from "../../drivers/driver.ts";
+import { requireSameMeter } from "../../drivers/telegram/same-meter.ts";
+import { closedDriver } from "../../drivers/telegram/waiters.ts";
+import type { Asking, SmpConnection } from "../smp/connection.ts";
+import { breakBetween, requireWhole } from "./continuity.ts";
+import { type CoprocessorDescription, describeCoprocessor } from "./describe.ts";
+import type { CoprocessorLine } from "./lines.ts";
+import { answerFault } from "./problems.ts";
+import {
+  type CoprocessorSnapshot,
+  readSnapshot,
+  type SnapshotChannel,
+  type TakenSnapshot,
+} from "./snapshot.ts";
+
+/** What a {@link CoprocessorMeter} takes from the world. */
+export interface CoprocessorSurroundings {
+  readonly line: CoprocessorLine;
+  /** The last good snapshot of each coprocessor by its place, whoever read it: a driver that is opened anew knows of a restart. */
+  readonly lastSnapshots: Map<string, TakenSnapshot>;
+  readonly asking: Asking;
+}
+
+/** A metering front end behind a microcontroller that speaks group 64. */
+export class CoprocessorMeter implements PolledMeter {
+  readonly mode = "polled";
+  readonly #surroundings: CoprocessorSurroundings;
+  #description: CoprocessorDescription | undefined;
+  #closed = false;
+
+  constructor(surroundings: CoprocessorSurroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /**
+   * Asks the coprocessor who it is, and takes it for the meter of this line from then on.
+   *
+   * @throws Problem `coprocessor-no-meter` where it only signs, `coprocessor-protocol`, `coprocessor-answer`, `smp-…`,
+   *   `line-…`, `driver-closed`
+   */
+  async identify(): Promise<MeterIdentity> {
+    if (this.#closed) throw closedDriver();
+    const { line, asking } = this.#surroundings;
+    const description = await line.talk((connection) => describeCoprocessor(connection, asking));
+    if (description.channels.length === 0) throw noMeter(line.name);
+    this.#description = description;
+    return description.identity;
+  }
+
+  channels(): readonly ChannelDescription[] {
+    return this.#identified().channels;
+  }
+
+  /**
+   * @throws Problem `driver-identity-changed` where another coprocessor answers or it describes itself otherwise,
+   *   `coprocessor-…`, `smp-…`, `line-…`, `driver-closed`, `driver-not-identified`
+   */
+  async read(): Promise<Snapshot> {
+    if (this.#closed) throw closedDriver();
+    const known = this.#identified();
+    return await this.#surroundings.line.talk((connection) => this.#taken(connection, known));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#surroundings.line.release();
+  }
+
+  #identified(): CoprocessorDescription {
+    if (this.#description !== undefined) return this.#description;
+    throw new Problem("driver-not-identified", "the coprocessor has not been identified yet");
+  }
+
+  async #taken(connection: SmpConnection, known: CoprocessorDescription): Promise<Snapshot> {
+    const { lastSnapshots, asking, line } = this.#surroundings;
+    const taken = await readSnapshot(connection, asking);
+    const { snapshot } = taken;
+    requireSameMeter(known.identity, { ...known.identity, serial: snapshot.serial });
+    const key = `${line.name} ${snapshot.serial}`;
+    const before = lastSnapshots.get(key);
+    if (before !== undefined) requireWhole(before, taken, line.name);
+    const broken = before === undefined ? undefined : breakBetween(before.snapshot, snapshot);
+    // New firmware may have been started, which describes itself otherwise.
+    if (broken !== undefined) requireAlike(known, await describeCoprocessor(connection, asking));
+    requireDescribed(known, snapshot, line.name);
+    lastSnapshots.set(key, taken);
+    return countedSnapshot(known, taken, broken);
+  }
+}
+
+function countedSnapshot(
+  { channels }: CoprocessorDescription,
+  { bytes, snapshot }: TakenSnapshot,
+  broken: string | undefined,
+): Snapshot {
+  const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const readings = snapshot.channels.map(({ reading }): MeterReading => ({ ...reading, evidence: digest }));
+  const doubts = readings.flatMap(powerDoubt);
+  const downtime =
+    broken === undefined ? [] : channels.map(({ name }) => ({ channel: name, message: broken }));
+  return {
+    readings,
+    flexibility: [],
+    absent: [...(broken === undefined ? [] : [broken]), ...absentOf(channels, snapshot.channels)],
+    frames: [{ digest, bytes, what: "coprocessor snapshot" }],
+    ...(doubts.length === 0 ? {} : { doubts }),
+    ...(downtime.length === 0 ? {} : { downtime }),
+  };
+}
+
+const VALUES = [
+  ["import", "importMwh"],
+  ["export", "exportMwh"],
+  ["power", "activePowerMw"],
+  ["stateOfCharge", "stateOfChargePpm"],
+] as const;
+
+/** What is described and not shown, in words. */
+function absentOf(
+  channels: readonly ChannelDescription[],
+  shown: readonly SnapshotChannel[],
+): readonly string[] {
+  return channels.flatMap(({ name, quantities }) => {
+    const reading = shown.find((one) => one.reading.channel === name)?.reading;
+    if (reading === undefined) return [`channel ${name}: not in this snapshot`];
+    const missing = VALUES.filter(([quantity, key]) => quantities.includes(quantity) && !(key in reading));
+    return missing.map(([quantity]) => `channel ${name}: no ${quantity} in this snapshot`);
+  });
+}
+
+/** Refuses a snapshot with a channel or a quantity that `describe` does not have. */
+function requireDescribed(known: CoprocessorDescription, snapshot: CoprocessorSnapshot, where: string): void {
+  for (const { role, reading } of snapshot.channels) {
+    const at = `${where}: coprocessor read: channel ${reading.channel}`;
+    const described = known.channels.find(({ name }) => name === reading.channel);
+    if (described?.role !== role)
+      throw answerFault(at, described === undefined ? "a described channel" : described.role, role);
+    const extra = VALUES.find(
+      ([quantity, key]) => key in reading && !described.quantities.includes(quantity),
+    );
+    if (extra !== undefined) throw answerFault(at, described.quantities.join(", "), extra[0]);
+  }
+}
+
+/** The firmware's version may change; channels that do are those of another device. */
+function requireAlike(known: CoprocessorDescription, found: CoprocessorDescription): void {
+  requireSameMeter(known.identity, found.identity);
+  if (JSON.stringify(known.channels) === JSON.stringify(found.channels)) return;
+  throw new Problem("driver-identity-changed", "the coprocessor describes other channels than before", {
+    expected: known.channels.map(({ name }) => name).join(", "),
+    got: `${found.channels.map(({ name }) => name).join(", ")}, or others of their properties`,
+    hint: "if its firmware was updated, nothing is to be done: it is identified anew",
+  });
+}
+
+/** 5 parts in 4, and 100 W: voltage, current and power are averaged over different times, and small loads are coarse. */
+const APPARENT_PERCENT = 125;
+const SLACK_MW = 100_000;
+
+/** Power cannot be more than voltage times current; where it is, they are not of one instant. */
+function powerDoubt({ channel, activePowerMw, voltageMv, currentMa }: MeterReading): readonly Doubt[] {
+  if (activePowerMw === undefined || voltageMv === undefined || currentMa?.length !== voltageMv.length)
+    return [];
+  const apparentMw = voltageMv.reduce(
+    (sum, one, at) => sum + Math.round((one * (currentMa[at] ?? 0)) / 1000),
+    0,
+  );
+  const mostMw = Math.floor((apparentMw * APPARENT_PERCENT) / 100) + SLACK_MW;
+  if (Math.abs(activePowerMw) <= mostMw) return [];
+  const message = `power is ${activePowerMw} mW, voltage times current is ${apparentMw} mW, which allows ${mostMw} mW`;
+  return [{ channel, quantities: ["power"], message }];
+}
+
+function noMeter(where: string): Problem {
+  return new Problem("coprocessor-no-meter", "the coprocessor meters nothing", {
+    where,
+    expected: "a channel",
+    got: "none",
+    hint: "it only signs; take it out of the devices",
+  });
+}

@@ -1,0 +1,201 @@
+import { equalBytes, toHex } from "../../attest/bytes.ts";
+import { describeProblem, Problem } from "../../attest/problem.ts";
+import { requireVerified } from "../../attest/signature.ts";
+import type { Suite } from "../../attest/suite.ts";
+import type { RemoteSigner } from "../signer/remote-signer.ts";
+import type { CoprocessorLine } from "./lines.ts";
+import { type CoprocessorKey, type KeyUse, readKey, type SigningOptions, signMessage } from "./signing.ts";
+
+export interface CoprocessorSignerOptions {
+  readonly line: CoprocessorLine;
+  /** What verifies; `nativeSuite` in the agent. */
+  readonly suite: Suite;
+  /** The device's key as it is known from before; another one is refused. */
+  readonly publicKey?: Uint8Array;
+  /** Everything that one signature may take, waiting for the line included. */
+  readonly deadlineMs?: number;
+  readonly signing?: Pick<SigningOptions, "timeoutMs" | "signTimeoutMs" | "attempts">;
+  /** What has to be said and stops nothing: the key was used by somebody else. */
+  readonly onNotice?: (problem: Problem) => void;
+}
+
+const DEFAULT_DEADLINE_MS = 30_000;
+
+/**
+ * A device key that lives in a microcontroller and cannot leave it (assurance tier 2). No signature is handed out that does
+ * not verify under the key that was found when the signer was opened.
+ */
+export class CoprocessorSigner implements RemoteSigner {
+  readonly assuranceTier = 2;
+  readonly publicKey: Uint8Array;
+  readonly #options: CoprocessorSignerOptions;
+  readonly #maxMessageBytes: number;
+  #use: KeyUse;
+  /** How many signatures the microcontroller may have made for us since {@link #use}. */
+  #asked = 0;
+  #closed = false;
+
+  private constructor(options: CoprocessorSignerOptions, key: CoprocessorKey) {
+    this.#options = options;
+    this.publicKey = key.publicKey;
+    this.#maxMessageBytes = key.maxMessageBytes;
+    this.#use = key;
+  }
+
+  /**
+   * Asks for the key and checks it. On a failure the line is given back.
+   *
+   * @throws Problem `signer-key` where it is none of prime order, `signer-key-changed` where it is another than the known
+   *   one, `signer-unsupported` where the firmware does not sign, `signer-silent`, `signer-refused`, `signer-unavailable`
+   */
+  static async open(options: CoprocessorSignerOptions): Promise<CoprocessorSigner> {
+    try {
+      const key = await within(options, (signal) =>
+        options.line.talk((connection) => readKey(connection, { ...options.signing, signal })),
+      );
+      requireKey(options, key.publicKey);
+      return new CoprocessorSigner(options, key);
+    } catch (error) {
+      await options.line.release();
+      throw signerProblem(error, options.line.name);
+    }
+  }
+
+  /**
+   * @returns 64 bytes that verify under {@link publicKey}
+   * @throws Problem `signer-fault`, `signer-key-changed`, `signer-message` where it is empty or too long, `signer-refused`,
+   *   `signer-silent`, `signer-unavailable`, `signer-closed`
+   */
+  async sign(message: Uint8Array): Promise<Uint8Array> {
+    if (this.#closed) throw new Problem("signer-closed", "the signer was closed");
+    this.#requireSize(message);
+    // What is verified is what was asked for, whatever becomes of the caller's bytes meanwhile.
+    const copy = message.slice();
+    try {
+      return await within(this.#options, (signal) => this.#made(copy, signal));
+    } catch (error) {
+      throw signerProblem(error, this.#options.line.name);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#options.line.release();
+  }
+
+  #made(message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const { line, signing, suite } = this.#options;
+    const onLastPiece = (): void => {
+      this.#asked += 1;
+    };
+    return line.talk(async (connection) => {
+      // Another microcontroller, or a fault of this one: its key tells.
+      const keyChecked = async (): Promise<void> => {
+        const { publicKey } = await readKey(connection, { ...signing, signal });
+        requireSameKey(this.publicKey, publicKey, line.name);
+      };
+      const made = await signMessage(connection, message, { ...signing, signal, onLastPiece }).catch(
+        async (error: unknown) => {
+          if (error instanceof Problem && error.code === "coprocessor-not-signable") await keyChecked();
+          throw error;
+        },
+      );
+      // Within its turn: the next signature is counted after this one.
+      this.#notice(made);
+      const signed = { publicKey: this.publicKey, message, signature: made.signature };
+      if (!suite.verifySignature(signed.publicKey, message, made.signature)) await keyChecked();
+      return requireVerified(suite, signed);
+    });
+  }
+
+  #requireSize({ length }: Uint8Array): void {
+    if (length > 0 && length <= this.#maxMessageBytes) return;
+    throw new Problem("signer-message", "the coprocessor signs no message of this length", {
+      where: this.#options.line.name,
+      expected: `1 to ${this.#maxMessageBytes} bytes`,
+      got: String(length),
+    });
+  }
+
+  /** Says when the key made more signatures than it was asked for here. */
+  #notice({ boot, signatures }: KeyUse): void {
+    const before = boot === this.#use.boot ? this.#use.signatures : 0;
+    const most = before + this.#asked;
+    if (signatures <= before || signatures > most)
+      this.#options.onNotice?.(
+        new Problem("signer-used-elsewhere", "the key signed something that was not asked for here", {
+          where: this.#options.line.name,
+          expected: `${before + 1} to ${most} signatures since the coprocessor started`,
+          got: String(signatures),
+          hint: "find out who else uses the coprocessor; if nobody should, revoke the key",
+        }),
+      );
+    this.#use = { boot, signatures };
+    this.#asked = 0;
+  }
+}
+
+function requireKey({ suite, publicKey, line }: CoprocessorSignerOptions, found: Uint8Array): void {
+  if (!suite.checkPublicKey(found))
+    throw new Problem("signer-key", "the coprocessor's key is no Ed25519 key", {
+      where: line.name,
+      expected: "the canonical encoding of a point of prime order",
+      got: toHex(found),
+    });
+  if (publicKey !== undefined) requireSameKey(publicKey, found, line.name);
+}
+
+function requireSameKey(known: Uint8Array, found: Uint8Array, where: string): void {
+  if (equalBytes(known, found)) return;
+  throw new Problem("signer-key-changed", "the coprocessor has another key than before", {
+    where,
+    expected: toHex(known),
+    got: toHex(found),
+    hint: "a new key is a new device; if the coprocessor was exchanged, enrol it anew",
+  });
+}
+
+/** Ends in time whatever it waits for; what is under way is told to stop. */
+async function within<T>(
+  { deadlineMs = DEFAULT_DEADLINE_MS, line }: CoprocessorSignerOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  return await new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const late = silent(line.name, `an answer within ${deadlineMs} ms`);
+      controller.abort(late);
+      reject(late);
+    }, deadlineMs);
+    work(controller.signal)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
+}
+
+const CODES: ReadonlyMap<string, string> = new Map([
+  ["smp-timeout", "signer-silent"],
+  ["smp-aborted", "signer-silent"],
+  ["smp-not-supported", "signer-unsupported"],
+  ["driver-closed", "signer-closed"],
+]);
+
+/** Everything in the words of a signer, with what it came from. */
+function signerProblem(error: unknown, where: string): Problem {
+  const { code, message } = describeProblem(error);
+  if (error instanceof Problem && code.startsWith("signer-")) return error;
+  const refused = code.startsWith("coprocessor-") ? "signer-refused" : "signer-unavailable";
+  return new Problem(CODES.get(code) ?? refused, "the coprocessor did not sign", {
+    where,
+    got: message,
+    cause: error,
+  });
+}
+
+function silent(where: string, expected: string): Problem {
+  return new Problem("signer-silent", "the coprocessor did not sign in time", {
+    where,
+    expected,
+    got: "none",
+  });
+}
