@@ -1,0 +1,71 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describeProblem, Problem } from "../../attest/problem.ts";
+import type { OutputLine } from "./output-line.ts";
+
+/** Their command lines have little in common but the name. */
+export type GpiosetMajor = 1 | 2;
+
+/** How long a level is held that nobody holds afterwards. */
+const TOUCH_MS = 50;
+const MOST_WORDS = 500;
+
+/**
+ * Which gpioset there is: version 1 prints `gpioset (libgpiod) v1.6.3`, version 2 the same with its own number.
+ *
+ * @throws Problem `gpioset-missing`, `gpioset-version`
+ */
+export async function gpiosetMajor(): Promise<GpiosetMajor> {
+  const stdout = await versionText();
+  const major = /\bv(\d+)\./.exec(stdout)?.[1];
+  if (major === "1") return 1;
+  if (major === "2") return 2;
+  throw new Problem("gpioset-version", "this version of gpioset is not known", {
+    expected: "version 1 or 2",
+    got: JSON.stringify(stdout.slice(0, MOST_WORDS)),
+  });
+}
+
+async function versionText(): Promise<string> {
+  try {
+    return (await promisify(execFile)("gpioset", ["--version"])).stdout;
+  } catch (cause) {
+    const { code, message } = describeProblem(cause);
+    if (code === "ENOENT")
+      throw new Problem("gpioset-missing", "there is no gpioset", { hint: "Debian: apt install gpiod" });
+    throw new Problem("gpioset-version", "gpioset cannot be run", { got: message, cause });
+  }
+}
+
+/**
+ * The command that sets a line and holds it until it is killed. Options of version 1 as of gpioset 1.6.3 (Debian 12), of
+ * version 2 as of libgpiod v2.2.4, tools/gpioset.c, which prints a line with `--banner` once it has the line.
+ */
+export function holdCommand(major: GpiosetMajor, output: OutputLine, active: boolean): string[] {
+  const level = levelOf(output, active);
+  if (major === 1) return ["gpioset", "--mode=signal", ...optionsOf(output), output.chip, level];
+  return ["gpioset", "--banner", ...optionsOf(output), `--chip=${output.chip}`, level];
+}
+
+/** The command that sets a line and lets go of it. What becomes of the level then is the kernel's and the wiring's. */
+export function touchCommand(major: GpiosetMajor, output: OutputLine, active: boolean): string[] {
+  const level = levelOf(output, active);
+  const options = optionsOf(output);
+  if (major === 1)
+    return ["gpioset", "--mode=time", `--usec=${TOUCH_MS * 1000}`, ...options, output.chip, level];
+  // A single period of 0 is "no toggle, and exit"; without it version 2 never ends.
+  return [
+    ...["gpioset", "--toggle=0", `--hold-period=${TOUCH_MS}ms`],
+    ...options,
+    `--chip=${output.chip}`,
+    level,
+  ];
+}
+
+function optionsOf({ activeLow, drive }: OutputLine): string[] {
+  return [`--drive=${drive}`, ...(activeLow ? ["--active-low"] : [])];
+}
+
+function levelOf({ line }: OutputLine, active: boolean): string {
+  return `${line}=${active ? 1 : 0}`;
+}

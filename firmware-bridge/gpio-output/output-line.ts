@@ -1,0 +1,15 @@
+/** One output of a GPIO chip. `true` is its active level: what closes the contact, or lights the lamp. */
+export interface OutputLine {
+  /** `gpiochip0`, or a path of one in /dev. */
+  readonly chip: string;
+  /** The line's offset on its chip. */
+  readonly line: number;
+  /** Active is low: what switches at this line wants current to flow into it. */
+  readonly activeLow: boolean;
+  readonly drive: "push-pull" | "open-drain" | "open-source";
+}
+
+/** How messages call the line. */
+export function lineName({ chip, line }: Pick<OutputLine, "chip" | "line">): string {
+  return `${chip} line ${line}`;
+}

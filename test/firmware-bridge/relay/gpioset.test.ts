@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { gpiosetMajor, holdCommand, touchCommand } from "../../../firmware-bridge/gpio-output/gpioset.ts";
+import { HeldLine } from "../../../firmware-bridge/gpio-output/held-line.ts";
+import { FakeGpio } from "./fake-gpio.ts";
+
+let gpio: FakeGpio;
+let lost: string[];
+
+beforeEach(() => {
+  gpio = new FakeGpio();
+  lost = [];
+});
+
+afterEach(() => gpio.close());
+
+function heldLine(major: 1 | 2, line = 17): HeldLine {
+  const onLost = (problem: Error): void => void lost.push(problem.message);
+  return new HeldLine(major, gpio.output(line), { atExit: true, atLoss: false, onLost });
+}
+
+describe("the command line", () => {
+  it("of version 1 holds until a signal, and touches for 50 ms", () => {
+    const output = gpio.output(17, { activeLow: true, drive: "open-drain" });
+    const options = ["--drive=open-drain", "--active-low", "gpiochip0"];
+    expect(holdCommand(1, output, true)).toEqual(["gpioset", "--mode=signal", ...options, "17=1"]);
+    const touch = ["gpioset", "--mode=time", "--usec=50000"];
+    expect(touchCommand(1, output, false)).toEqual([...touch, ...options, "17=0"]);
+  });
+
+  it("of version 2 holds for ever, and touches for 50 ms", () => {
+    const options = ["--drive=push-pull", "--chip=gpiochip0"];
+    expect(holdCommand(2, gpio.output(17), false)).toEqual(["gpioset", "--banner", ...options, "17=0"]);
+    const touch = ["gpioset", "--toggle=0", "--hold-period=50ms"];
+    expect(touchCommand(2, gpio.output(17), true)).toEqual([...touch, ...options, "17=1"]);
+  });
+
+  it.each([1, 2] as const)("of version %i is known by what it says", async (version) => {
+    gpio.install(version);
+    expect(await gpiosetMajor()).toBe(version);
+  });
+
+  it("is none where there is no gpioset", async () => {
+    vi.stubEnv("PATH", gpio.folder);
+    await expect(gpiosetMajor()).rejects.toMatchObject({ code: "gpioset-missing" });
+  });
+});
+
+describe.each([1, 2] as const)("a held line, version %i", (version) => {
+  beforeEach(() => gpio.install(version));
+
+  it("is set, changed and let go at the level of an end", async () => {
+    const line = heldLine(version);
+    await line.set(false);
+    const first = gpio.holder(17);
+    expect(first).toBeDefined();
+    await line.set(false);
+    expect(gpio.holder(17)).toBe(first);
+    await line.set(true);
+    expect(line.active).toBe(true);
+    await line.exit();
+    await line.exit();
+    expect(gpio.history(17)).toEqual(["hold 0 high", "hold 1 high", "touch 1 high"]);
+    expect(gpio.holder(17)).toBeUndefined();
+    expect(lost).toEqual([]);
+  });
+
+  it("that cannot be had is refused with the program's own words", async () => {
+    gpio.refuse(17);
+    await expect(heldLine(version).set(true)).rejects.toMatchObject({
+      code: "gpioset-ended",
+      message: expect.stringContaining("Operation not permitted"),
+    });
+    expect(gpio.history(17)).toEqual([]);
+  });
+
+  it("that is lost is said, and goes to its level of a loss", async () => {
+    const line = heldLine(version);
+    await line.set(true);
+    process.kill(gpio.holder(17) ?? Number.NaN, "SIGKILL");
+    await vi.waitFor(() => expect(lost).toHaveLength(1), 10_000);
+    expect(line.active).toBeUndefined();
+    await line.lose();
+    expect(gpio.history(17).at(-1)).toBe("touch 0 high");
+  });
+
+  it("does not end with a signal to everybody", async () => {
+    const line = heldLine(version);
+    await line.set(true);
+    // proc(5): the signals that a process ignores, as bits; SIGHUP, SIGINT and SIGTERM are 1, 2 and 15.
+    const status = readFileSync(`/proc/${gpio.holder(17)}/status`, "utf8");
+    const ignored = Number.parseInt(/^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "", 16);
+    expect([1, 2, 15].map((signal) => Math.floor(ignored / 2 ** (signal - 1)) % 2)).toEqual([1, 1, 1]);
+    await line.exit();
+    expect(gpio.history(17)).toEqual(["hold 1 high", "touch 1 high"]);
+  });
+});
+
+describe("a gpioset that hangs", () => {
+  it("is ended, and the line goes to its level of an end", async () => {
+    gpio.install(2);
+    gpio.hang(17);
+    await expect(heldLine(2).set(false)).rejects.toMatchObject({
+      ...{ code: "gpioset-ended", message: expect.stringContaining("nothing for 5000 ms") },
+    });
+    expect(gpio.history(17)).toEqual(["touch 1 high"]);
+  });
+});
