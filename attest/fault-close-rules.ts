@@ -147,11 +147,13 @@ function lastReadingMs(close: IntervalClose, shown: ShownLeaves): number | undef
   const leaf = shown.at(close.closingSeq)?.leaf;
   if (leaf?.kind !== "reading") return undefined;
   // The reading that opened the chain counts as of when it came.
-  if (!statesMeterTime(leaf.status) || close.closingSeq === close.openingSeq)
+  const isOpening = close.closingSeq === close.openingSeq;
+  if (!statesMeterTime(leaf.status) || (isOpening && opensAtReading(close)))
     return nowOf(shown, close, { seq: leaf.seq, ms: leaf.timeMs });
-  // Where the chain stood when the reading came, neither a bridge nor a clock that was set since says.
+  // Where the chain stood when the reading came, none of these says: a close before it, a bridge, a clock that was set since.
   const isSet = (close.lastClockStepSeq ?? 0) > leaf.seq;
-  return isSet || hasShape(close, CLOSE_SHAPE.bridges) ? undefined : registersMs(leaf, close.t0Ms);
+  const isUnsaid = isOpening || isSet || hasShape(close, CLOSE_SHAPE.bridges);
+  return isUnsaid ? undefined : registersMs(leaf, close.t0Ms);
 }
 
 /** The boundary is the first one at or after the closing reading, near enough; a chain does not end before it is due. */

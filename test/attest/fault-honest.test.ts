@@ -44,7 +44,7 @@ describe("an honest device", () => {
         for (const shown of partsOf(log, seed)) expect(contradictionOf(shown)).toBeUndefined();
         for (const { leaf } of log.leaves) kinds.set(leaf.kind, (kinds.get(leaf.kind) ?? 0) + 1);
       }),
-      { numRuns: 150 },
+      { numRuns: Number(process.env["HONEST_RUNS"] ?? 150) },
     );
     for (const kind of ["intervalClose", "discontinuity", "clockStep", "channelManifest", "opaque"] as const)
       expect([kind, (kinds.get(kind) ?? 0) > 50]).toEqual([kind, true]);
@@ -64,7 +64,7 @@ describe("an honest device", () => {
           refusals.set(name, (refusals.get(name) ?? 0) + 1);
         }
       }),
-      { numRuns: 80 },
+      { numRuns: Number(process.env["HONEST_RUNS"] ?? 80) },
     );
     // Most of what is tried is sound to the last signature and fails only because it shows nothing.
     for (const name of ["fork", "two-epochs", "false-leaf"])

@@ -190,9 +190,10 @@ def _last_reading(shown: Shown, close: Leaf) -> Optional[int]:
     reading = shown.at.get(close.fields["closingSeq"])
     if reading is None:
         return None
-    if not reading.fields.get("status", 0) & AT_METER_TIME or reading.seq == close.fields["openingSeq"]:
+    is_opening = reading.seq == close.fields["openingSeq"]
+    if not reading.fields.get("status", 0) & AT_METER_TIME or (is_opening and opens_at_reading(close)):
         return shown.now(reading.time, reading.seq, close)
-    if _shape(close) & BRIDGES or close.fields.get("lastClockStepSeq", 0) > reading.seq:
+    if is_opening or _shape(close) & BRIDGES or close.fields.get("lastClockStepSeq", 0) > reading.seq:
         return None
     return registers_time(reading, close.fields["t0Ms"])
 
