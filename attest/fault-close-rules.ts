@@ -3,7 +3,7 @@ import { eachOf, isUnderstood, opensAtReading } from "./fault-reference-rules.ts
 import { movedTo, stoodAt } from "./fault-trace.ts";
 import { boundaryAtOrAfter, boundaryToleranceMs } from "./intervals.ts";
 import { CLOSE_SHAPE, type IntervalClose } from "./leaf.ts";
-import { registersMs, statesMeterTime } from "./register-time.ts";
+import { statedMs } from "./register-time.ts";
 import { hasShape } from "./segments.ts";
 
 /** What a close says of its ends, against the close before it, the readings at its ends and the interval. */
@@ -143,17 +143,34 @@ function end(close: IntervalClose, shown: ShownLeaves): Difference | undefined {
   return { leaves: [close.closingSeq, close.seq], property: "t1Ms", expected, got: said(t1Ms) };
 }
 
+/** When the registers at the end of the close were read, on the clock of the close. */
 function lastReadingMs(close: IntervalClose, shown: ShownLeaves): number | undefined {
   const leaf = shown.at(close.closingSeq)?.leaf;
   if (leaf?.kind !== "reading") return undefined;
-  // The reading that opened the chain counts as of when it came.
+  const ms = statedMs(leaf);
   const isOpening = close.closingSeq === close.openingSeq;
-  if (!statesMeterTime(leaf.status) || (isOpening && opensAtReading(close)))
+  // The reading that opened the chain counts as of when it came.
+  if (ms === leaf.timeMs || (isOpening && opensAtReading(close)))
     return nowOf(shown, close, { seq: leaf.seq, ms: leaf.timeMs });
-  // Where the chain stood when the reading came, none of these says: a close before it, a bridge, a clock that was set since.
-  const isSet = (close.lastClockStepSeq ?? 0) > leaf.seq;
-  const isUnsaid = isOpening || isSet || hasShape(close, CLOSE_SHAPE.bridges);
-  return isUnsaid ? undefined : registersMs(leaf, close.t0Ms);
+  if (isOpening) return lastBefore(close, shown);
+  const t0Ms = standOf(close, shown);
+  const nowMs = nowOf(shown, close, { seq: leaf.seq, ms });
+  return t0Ms === undefined || nowMs === undefined ? undefined : Math.max(nowMs, t0Ms);
+}
+
+/** The end of the close before, on the clock of this one, which ends at the same reading. */
+function lastBefore(close: IntervalClose, shown: ShownLeaves): number | undefined {
+  const previous = previousOf(close, shown);
+  if (previous?.closingSeq !== close.openingSeq) return undefined;
+  const ms = lastReadingMs(previous, shown);
+  return ms === undefined ? undefined : nowOf(shown, close, { seq: previous.seq, ms });
+}
+
+/** Where the chain stood before the close, on the clock of the close: a bridge begins elsewhere. */
+function standOf(close: IntervalClose, shown: ShownLeaves): number | undefined {
+  if (!hasShape(close, CLOSE_SHAPE.bridges)) return close.t0Ms;
+  const from = beginOf(close, shown);
+  return from && nowOf(shown, close, from);
 }
 
 /** The boundary is the first one at or after the closing reading, near enough; a chain does not end before it is due. */

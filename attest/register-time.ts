@@ -13,21 +13,20 @@ export function statesMeterTime(status: number | undefined): boolean {
 }
 
 /**
- * The instant that a reading's registers are of: when it was sealed, unless it states that they are those at the meter's
- * time. That is believed on a known clock, within a chain, not before where the chain stands, and up to
- * {@link LONGEST_LAG_MS} back.
- *
- * @param t0Ms where the channel's chain stands on the clock of the reading; undefined where the reading opens it
+ * The instant that a reading says its registers are of: when it was sealed, unless it states that they are those at the
+ * meter's time. That is believed on a known clock and up to {@link LONGEST_LAG_MS} back.
  */
-export function registersMs(
-  { timeMs, timeQuality, meterTimeMs, status }: RegisterTime,
-  t0Ms: number | undefined,
-): number {
-  if (!statesMeterTime(status) || meterTimeMs === undefined || t0Ms === undefined) return timeMs;
-  const isBelieved =
-    timeQuality >= KNOWN_TIME &&
-    meterTimeMs >= t0Ms &&
-    meterTimeMs <= timeMs &&
-    timeMs - meterTimeMs <= LONGEST_LAG_MS;
-  return isBelieved ? meterTimeMs : timeMs;
+export function statedMs({ timeMs, timeQuality, meterTimeMs, status }: RegisterTime): number {
+  if (!statesMeterTime(status) || meterTimeMs === undefined || timeQuality < KNOWN_TIME) return timeMs;
+  return meterTimeMs <= timeMs && timeMs - meterTimeMs <= LONGEST_LAG_MS ? meterTimeMs : timeMs;
+}
+
+/**
+ * The instant that a reading's registers count as of: {@link statedMs}, and not before where the channel's chain stands.
+ *
+ * @param t0Ms where the chain stands on the clock of the reading; undefined where the reading opens it, as of its own time
+ */
+export function registersMs(reading: RegisterTime, t0Ms: number | undefined): number {
+  const ms = statedMs(reading);
+  return t0Ms === undefined || ms === reading.timeMs ? reading.timeMs : Math.max(ms, t0Ms);
 }

@@ -34,7 +34,9 @@ function opened(): LogBuilder {
 function goodBatches(): Draft[] {
   const onTime = power(late(opened(), 70, [BOUNDARY_S, 1_016_000]), 80);
   const tooLate = power(late(opened(), 121, [BOUNDARY_S, 1_016_000]), 130);
-  const beforeChain = power(late(opened(), 70, [0, 1_016_000]), 80);
+  const beforeChain = late(late(meteredLog(), 5, [0, 1_000_000]), 50, [0, 1_016_000]);
+  beforeChain.manifest({ samplingMs: 10_000, firmware: "2" });
+  power(beforeChain, 55);
   const rows: readonly (readonly [string, string, LogBuilder])[] = [
     [
       "registers-late",
@@ -48,7 +50,7 @@ function goodBatches(): Draft[] {
     ],
     [
       "registers-before-chain",
-      "Registers of before where the chain stands count as of when they came.",
+      "Registers of before where the chain stands count as of where it stands: a partial close ends there.",
       beforeChain,
     ],
   ];

@@ -148,13 +148,19 @@ def _check_registers(channel: Channel, registers: Registers) -> None:
     require(shown, "leaf-mismatch", "not the registers that the discontinuity named")
 
 
-def registers_time(leaf: Leaf, t0: Optional[int]) -> int:
-    """The instant that a reading's registers are of."""
+def stated_time(leaf: Leaf) -> int:
+    """The instant that a reading says its registers are of."""
     stated = leaf.get("meterTimeMs")
-    if not leaf.fields.get("status", 0) & AT_METER_TIME or stated is None or t0 is None:
+    if not leaf.fields.get("status", 0) & AT_METER_TIME or stated is None:
         return leaf.time
-    believed = leaf.fields["timeQuality"] >= KNOWN_CLOCK and max(t0, leaf.time - LONGEST_LAG_MS) <= stated <= leaf.time
+    believed = leaf.fields["timeQuality"] >= KNOWN_CLOCK and leaf.time - LONGEST_LAG_MS <= stated <= leaf.time
     return int(stated) if believed else leaf.time
+
+
+def registers_time(leaf: Leaf, t0: Optional[int]) -> int:
+    """The instant that a reading's registers count as of."""
+    stated = stated_time(leaf)
+    return leaf.time if t0 is None or stated == leaf.time else max(stated, t0)
 
 
 def apply_reading(channel: Channel, leaf: Leaf) -> None:

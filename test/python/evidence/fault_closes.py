@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 from . import fault_rules as rules
-from .channel import AT_METER_TIME, registers_of, registers_time
+from .channel import registers_of, stated_time
 from .claim import BRIDGES, COARSE, ENDS, KNOWN_CLOCK, OPENS, boundary_reach
 from .fault_rules import Shown, is_counter, status_of
 from .leaf import CHANNEL_MANIFEST, CLOCK_STEP, CLOSE, DISCONTINUITY, READING, Leaf
@@ -190,12 +190,31 @@ def _last_reading(shown: Shown, close: Leaf) -> Optional[int]:
     reading = shown.at.get(close.fields["closingSeq"])
     if reading is None:
         return None
+    stated = stated_time(reading)
     is_opening = reading.seq == close.fields["openingSeq"]
-    if not reading.fields.get("status", 0) & AT_METER_TIME or (is_opening and opens_at_reading(close)):
+    if stated == reading.time or (is_opening and opens_at_reading(close)):
         return shown.now(reading.time, reading.seq, close)
-    if is_opening or _shape(close) & BRIDGES or close.fields.get("lastClockStepSeq", 0) > reading.seq:
+    if is_opening:
+        return _last_before(shown, close)
+    stand, now = _stand(shown, close), shown.now(stated, reading.seq, close)
+    return None if stand is None or now is None else max(now, stand)
+
+
+def _last_before(shown: Shown, close: Leaf) -> Optional[int]:
+    """L of the close before, which ends at the same reading, on the clock of this one."""
+    before = previous_of(shown, close)
+    if before is None or before.fields["closingSeq"] != close.fields["openingSeq"]:
         return None
-    return registers_time(reading, close.fields["t0Ms"])
+    last = _last_reading(shown, before)
+    return None if last is None else shown.now(last, before.seq, close)
+
+
+def _stand(shown: Shown, close: Leaf) -> Optional[int]:
+    """Where the chain stood before the close, on its clock."""
+    if not _shape(close) & BRIDGES:
+        return int(close.fields["t0Ms"])
+    begin = _begin(shown, close)
+    return None if begin is None else shown.now(begin[0], begin[1], close)
 
 
 def close_end(shown: Shown, close: Leaf) -> bool:
