@@ -15,6 +15,8 @@ COPY . .
 RUN packaging/release.sh --arch "$TARGETARCH" --stage /release
 
 FROM debian:bookworm-slim
+# Pulse meters, relays and the tamper contact go through its programs; without such devices it is not needed.
+RUN apt-get update && apt-get install -y --no-install-recommends gpiod && rm -rf /var/lib/apt/lists/*
 COPY --from=build /release/node /opt/kilowitness/node
 COPY --from=build /release/app /opt/kilowitness/app
 COPY --from=build /release/VERSION /opt/kilowitness/VERSION
