@@ -28,6 +28,7 @@ export const COMMON_DEVICE_KEYS: readonly string[] = [
   "intervalSeconds",
   "intervalMs",
   "channels",
+  "relay",
 ];
 
 const NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;

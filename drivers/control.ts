@@ -14,7 +14,7 @@ export const CONTROL_KINDS = {
 
 export type ControlKind = keyof typeof CONTROL_KINDS;
 
-/** What a battery does of itself, with the number that stands for it as a value of an actuation leaf. */
+/** What a device is to do of itself, with the number that stands for it as a value of an actuation leaf. */
 export const CONTROL_MODES = {
   /** Neither charges nor discharges. */
   hold: 1,
@@ -22,6 +22,8 @@ export const CONTROL_MODES = {
   chargeOnly: 2,
   /** Discharges in need, does not charge. */
   dischargeOnly: 3,
+  /** Of a load: it is advised to take more than it would, as far as it likes. */
+  advised: 4,
 } as const;
 
 export type ControlMode = keyof typeof CONTROL_MODES;
@@ -62,6 +64,10 @@ export interface ControlCapability {
   readonly revertsTo: "automatic" | "before";
   readonly shortestLeaseMs: number;
   readonly longestLeaseMs: number;
+  /** How long a device that only has states stays in each of them; absent: it takes any value at any time. */
+  readonly leastMs?: number;
+  /** How long it keeps to a command at the most, renewals included; absent: as long as it is renewed. */
+  readonly mostMs?: number;
   /** Whether a command can say how fast. */
   readonly ramp: boolean;
   /** Kinds that are written into the same registers: only one of them is leased at a time. */
@@ -92,6 +98,8 @@ export interface ControlState {
   readonly value?: ControlValue;
   /** Until the device reverts, where it says so. */
   readonly remainingMs?: number;
+  /** Until it takes another value, or goes back; absent when it does at once. */
+  readonly mayChangeInMs?: number;
 }
 
 export interface ControlResult {

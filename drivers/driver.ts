@@ -123,5 +123,10 @@ export interface DriverDefinition<Schema extends z.ZodObject = z.ZodObject> {
   readonly schema: Schema;
   /** Options that are paths of files: a relative one is seen from the folder of the configuration. */
   readonly files?: readonly string[];
+  /**
+   * The one of {@link files} in which the driver remembers what has to outlive the program. Left out of a configuration it
+   * is made beside the journal, with the device's id as its name.
+   */
+  readonly remembers?: string;
   open(options: z.output<Schema>): MeterDriver;
 }

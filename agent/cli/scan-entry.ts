@@ -1,11 +1,11 @@
 import { stringify } from "yaml";
-import { driverCatalogue } from "../../drivers/catalogue.ts";
 import type { Candidate } from "../../drivers/discovery/recognise.ts";
-import { formatText, sameFormat } from "../../drivers/discovery/serial-format.ts";
+import { sameFormat } from "../../drivers/discovery/serial-format.ts";
 import type { DriverDefinition, MeterIdentity } from "../../drivers/driver.ts";
-import type { SerialFormat } from "../../drivers/line/address.ts";
+import { formatText, type SerialFormat } from "../../drivers/line/address.ts";
 import { type LineSettings, METER_FORMAT } from "../../drivers/modbus/settings.ts";
 import { formatOf } from "../../drivers/profile/delivery.ts";
+import { gatewayCatalogue } from "../../firmware-bridge/catalogue.ts";
 import type { DeviceConfig } from "../config/config.ts";
 
 /** A device as it stands in the configuration, less its id. */
@@ -20,13 +20,13 @@ export interface ScanEntry {
 
 /** An entry of a driver that the catalogue has. */
 export function scanEntry(driver: string, options: ScanEntry["options"]): ScanEntry {
-  return { driver, options, definition: driverCatalogue.find(driver) };
+  return { driver, options, definition: gatewayCatalogue.find(driver) };
 }
 
 /** The entry of a candidate at a place; undefined when its driver cannot be used there. */
 export function entryOf(candidate: Candidate, place: LineSettings, unit: number): ScanEntry | undefined {
   const { driver } = candidate;
-  const definition = driverCatalogue.find(driver);
+  const definition = gatewayCatalogue.find(driver);
   const where = placeKeys(candidate, place);
   const bare = definition.schema.safeParse(where);
   if (!bare.success) return undefined;

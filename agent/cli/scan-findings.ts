@@ -1,7 +1,7 @@
 import type { Candidate, Certainty } from "../../drivers/discovery/recognise.ts";
-import { formatText } from "../../drivers/discovery/serial-format.ts";
 import type { PlaceReport } from "../../drivers/discovery/terms.ts";
 import type { MeterIdentity } from "../../drivers/driver.ts";
+import { formatText } from "../../drivers/line/address.ts";
 import { type LineSettings, nameOfLine } from "../../drivers/modbus/settings.ts";
 import type { DeviceConfig } from "../config/config.ts";
 import { freshId } from "./scan-entry.ts";

@@ -1,5 +1,5 @@
 import { describeProblem } from "../../attest/problem.ts";
-import { formatText } from "../../drivers/discovery/serial-format.ts";
+import { formatText } from "../../drivers/line/address.ts";
 import type { LineSettings } from "../../drivers/modbus/settings.ts";
 import { probeJson } from "./probe-report.ts";
 import { type Finding, type Findings, isProposed, type Stranger } from "./scan-findings.ts";

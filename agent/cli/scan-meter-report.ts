@@ -1,4 +1,4 @@
-import { formatText } from "../../drivers/discovery/serial-format.ts";
+import { formatText } from "../../drivers/line/address.ts";
 import type { ProbeResult } from "./probe-device.ts";
 import { probeJson, probeText } from "./probe-report.ts";
 import { configOf, entryYaml } from "./scan-entry.ts";

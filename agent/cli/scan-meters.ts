@@ -1,6 +1,6 @@
-import { formatText } from "../../drivers/discovery/serial-format.ts";
 import type { FoundMeter, MeterOptions, MeterPlace } from "../../drivers/discovery/terms.ts";
 import type { MeterIdentity } from "../../drivers/driver.ts";
+import { formatText } from "../../drivers/line/address.ts";
 import type { DeviceConfig } from "../config/config.ts";
 import type { ProbeResult } from "./probe-device.ts";
 import { configOf, lineAddress, type ScanEntry, scanEntry } from "./scan-entry.ts";

@@ -6,16 +6,15 @@ import type { MeteredPart } from "../../drivers/simulated/telegram-home.ts";
 import type { MeterKind } from "../../drivers/simulated/telegram-kinds.ts";
 import type { TelegramPlace } from "../../drivers/simulated/telegram-place.ts";
 import { SPEEDWIRE_GROUP, SPEEDWIRE_PORT } from "../../drivers/speedwire/place.ts";
+import type { KeyFiles } from "../../drivers/telegram/key-file.ts";
 import { powerWords, registerWords } from "../words.ts";
 
 /** What a simulated meter was told to be. */
-export interface MeterWords {
+export interface MeterWords extends KeyFiles {
   readonly kind: MeterKind;
   readonly layout: string;
   readonly place: TelegramPlace;
   readonly faults: readonly string[];
-  readonly keyFile?: string | undefined;
-  readonly authenticationKeyFile?: string | undefined;
 }
 
 /** One line: what it is, where, and what is wrong with it. */

@@ -1,12 +1,11 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { Problem } from "../../attest/problem.ts";
-import { parseLineAddress } from "../../drivers/line/address.ts";
 import { startSimulatedMeter } from "../../drivers/simulated/telegram-device.ts";
 import { TELEGRAM_FAULTS, telegramFaultNamed } from "../../drivers/simulated/telegram-faults.ts";
 import { METER_KINDS, type MeterKind } from "../../drivers/simulated/telegram-kinds.ts";
 import type { TelegramPlace } from "../../drivers/simulated/telegram-place.ts";
 import { SPEEDWIRE_GROUP, SPEEDWIRE_PORT } from "../../drivers/speedwire/place.ts";
-import { readKeyFile } from "../../drivers/telegram/key-file.ts";
+import { readKeyFiles } from "../../drivers/telegram/key-file.ts";
 import { runCommand, stopRequested } from "../../runtime/command.ts";
 import {
   type MeterWords,
@@ -14,6 +13,7 @@ import {
   meterReadyText,
   meterShownText,
 } from "./simulate-meter-text.ts";
+import { collected, daySpeed, hostAndPort, listFaults, runUntil, serialPort } from "./simulate-options.ts";
 
 interface SimulateMeterOptions {
   readonly tcp?: Extract<TelegramPlace, { readonly kind: "tcp" }>;
@@ -32,8 +32,6 @@ interface SimulateMeterOptions {
   readonly quiet?: boolean;
 }
 
-const SHOW_MS = 10_000;
-const FASTEST = 10_000;
 const LONGEST_PERIOD_MS = 3_600_000;
 const TCP: TelegramPlace = { kind: "tcp", host: "127.0.0.1", port: 2001 };
 const SPEEDWIRE = { group: SPEEDWIRE_GROUP, port: SPEEDWIRE_PORT };
@@ -54,7 +52,7 @@ export function simulateMeterCommand(): Command {
     .addArgument(new Argument("[protocol]", "what it speaks").choices(kinds))
     .addOption(
       new Option("--tcp <host:port>", "be on a TCP port, as ser2net has a meter (default: 127.0.0.1:2001)")
-        .argParser(hostAndPort)
+        .argParser(tcpPlace)
         .conflicts(["pty", "path", "multicast"]),
     )
     .addOption(
@@ -82,12 +80,12 @@ export function simulateMeterCommand(): Command {
     .option("--period-ms <number>", "how often it speaks; left out: as such meters do", period)
     .option("--fault <name>", "something that goes wrong, as often as needed", collected)
     .option("--list-faults", "say what can go wrong, and end")
-    .option("--speed <number>", "how much faster than real time its day passes", speed, 60)
+    .option("--speed <number>", "how much faster than real time its day passes", daySpeed, 60)
     .option("--quiet", "print nothing after the first lines")
     .addHelpText("after", `${HELP}\n\n${layoutsText()}`)
     .action((protocol: string | undefined, options: SimulateMeterOptions) =>
       runCommand("simulate meter", () =>
-        options.listFaults === true ? listFaults() : simulateMeter(protocol, options),
+        options.listFaults === true ? listFaults(TELEGRAM_FAULTS) : simulateMeter(protocol, options),
       ),
     );
 }
@@ -99,28 +97,20 @@ function layoutsText(): string {
   return `Layouts:\n${lines.join("")}`;
 }
 
-function listFaults(): void {
-  const width = Math.max(...Object.keys(TELEGRAM_FAULTS).map((name) => name.length));
-  for (const [name, sentence] of Object.entries(TELEGRAM_FAULTS))
-    process.stdout.write(`${name.padEnd(width)}  ${sentence}\n`);
-}
-
 async function simulateMeter(protocol: string | undefined, options: SimulateMeterOptions): Promise<void> {
   const kind = kindNamed(protocol);
-  const { layout = kind.layouts[0] ?? "", key, authenticationKey, speed: daySpeed, quiet } = options;
+  const { layout = kind.layouts[0] ?? "", key, authenticationKey, speed, quiet } = options;
+  const keyFiles = { keyFile: key, authenticationKeyFile: authenticationKey };
   const faults = (options.fault ?? []).map(telegramFaultNamed);
   const place = placeOf(kind, options);
   const stopped = stopRequested();
   const meter = await startSimulatedMeter({
-    ...{ kind, place, layout, faults, daySpeed },
+    ...{ kind, place, layout, faults, daySpeed: speed },
     ...{ serial: options.serial, periodMs: options.periodMs },
-    keys: {
-      ...(key === undefined ? {} : { key: readKeyFile(key) }),
-      ...(authenticationKey === undefined ? {} : { authenticationKey: readKeyFile(authenticationKey) }),
-    },
+    keys: readKeyFiles(keyFiles),
   });
   const words: MeterWords = {
-    ...{ kind, layout, place, faults, keyFile: key, authenticationKeyFile: authenticationKey },
+    ...{ kind, layout, place, faults, ...keyFiles },
   };
   const [ready, configuration] = [meterReadyText, meterConfigurationText].map((text) =>
     text(words, meter.port),
@@ -128,11 +118,7 @@ async function simulateMeter(protocol: string | undefined, options: SimulateMete
   process.stdout.write(`${ready}\n\n${configuration}\n`);
   const part = kind.partOf(layout);
   const show = (): unknown => process.stdout.write(`${meterShownText(meter, part)}\n`);
-  const timer = quiet === true ? undefined : setInterval(show, SHOW_MS);
-  const lost = await Promise.race([stopped, meter.lost]);
-  clearInterval(timer);
-  await meter.close();
-  if (lost !== undefined) throw lost;
+  await runUntil(stopped, meter, { quiet, show });
 }
 
 function kindNamed(name: string | undefined): MeterKind {
@@ -161,34 +147,13 @@ function wrongPlace(expected: string): Problem {
   return new Problem("config-place", "such a meter cannot be there", { expected });
 }
 
-function hostAndPort(text: string): Extract<TelegramPlace, { readonly kind: "tcp" }> {
-  const { host, port } = splitAtPort(text, 0);
-  return { kind: "tcp", host, port };
+function tcpPlace(text: string): Extract<TelegramPlace, { readonly kind: "tcp" }> {
+  return { kind: "tcp", ...hostAndPort(text, 0) };
 }
 
 function groupAndPort(text: string): { readonly group: string; readonly port: number } {
-  const { host, port } = splitAtPort(text, 1);
+  const { host, port } = hostAndPort(text, 1);
   return { group: host, port };
-}
-
-function splitAtPort(text: string, leastPort: number): { readonly host: string; readonly port: number } {
-  const [, bracketed, plain, digits] = /^(?:\[([0-9a-f:.]+)\]|([^:\s/]+)):(\d{1,5})$/i.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  const port = Number(digits);
-  if (host !== undefined && port >= leastPort && port <= 65_535) return { host, port };
-  throw new InvalidArgumentError(`expected HOST:PORT, got "${text}"`);
-}
-
-function serialPort(text: string): Extract<TelegramPlace, { readonly kind: "serial" }> {
-  if (!text.includes("://")) return { kind: "serial", path: text };
-  try {
-    const address = parseLineAddress(text);
-    if (address.kind === "serial") return address;
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    throw new InvalidArgumentError(error.message);
-  }
-  throw new InvalidArgumentError("expected a path or serial:///dev/...; for TCP there is --tcp");
 }
 
 function serialNumber(text: string): string {
@@ -200,14 +165,4 @@ function period(text: string): number {
   const value = Number(text);
   if (/^\d{1,7}$/.test(text) && value >= 50 && value <= LONGEST_PERIOD_MS) return value;
   throw new InvalidArgumentError(`expected 50 to ${LONGEST_PERIOD_MS}, got "${text}"`);
-}
-
-function speed(text: string): number {
-  const value = Number(text);
-  if (value > 0 && value <= FASTEST) return value;
-  throw new InvalidArgumentError(`expected a number above 0 up to ${FASTEST}, got "${text}"`);
-}
-
-function collected(name: string, before: readonly string[] = []): readonly string[] {
-  return [...before, name];
 }

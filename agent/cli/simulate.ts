@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { parseLineAddress, type SerialAddress } from "../../drivers/line/address.ts";
+import type { SerialAddress } from "../../drivers/line/address.ts";
 import { bundledProfile, bundledProfiles } from "../../drivers/profile/bundled.ts";
 import { compileProfile } from "../../drivers/profile/compile.ts";
 import { loadProfile } from "../../drivers/profile/load.ts";
@@ -12,6 +12,8 @@ import { METER_KINDS } from "../../drivers/simulated/telegram-kinds.ts";
 import { runCommand, stopRequested } from "../../runtime/command.ts";
 import { simulateHome } from "./simulate-home.ts";
 import { simulateMeterCommand } from "./simulate-meter.ts";
+import { simulateMicrocontrollerCommand } from "./simulate-microcontroller.ts";
+import { collected, daySpeed, listFaults, runUntil, serialAddress } from "./simulate-options.ts";
 import {
   configurationText,
   type NamedProfile,
@@ -30,8 +32,6 @@ interface SimulateOptions extends SimulatedWhere {
   readonly quiet?: boolean;
 }
 
-const SHOW_MS = 10_000;
-const FASTEST = 10_000;
 const HELP_HINT = "(add --help for what it takes)";
 const HELP = `
 The device's day (sun, load, battery) passes --speed times as fast; its registers count real time. Nobody else needs to
@@ -47,6 +47,7 @@ export function simulateCommand(): Command {
   return new Command("simulate")
     .enablePositionalOptions()
     .addCommand(simulateMeterCommand().showHelpAfterError(HELP_HINT).exitOverride())
+    .addCommand(simulateMicrocontrollerCommand().showHelpAfterError(HELP_HINT).exitOverride())
     .description("be the Modbus device that a profile describes, on a port or a serial line")
     .argument(
       "[profile]",
@@ -71,21 +72,15 @@ export function simulateCommand(): Command {
     .option("--unit <number>", "Modbus unit; left out: the profile's", unit)
     .option("--fault <name>", "something that goes wrong, as often as needed", collected)
     .option("--list-faults", "say what can go wrong, and end")
-    .option("--speed <number>", "how much faster than real time its day passes", speed, 60)
+    .option("--speed <number>", "how much faster than real time its day passes", daySpeed, 60)
     .option("--quiet", "print nothing after the first lines")
     .addHelpText("after", HELP)
     .action((profile: string | undefined, options: SimulateOptions) =>
       runCommand("simulate", () => {
-        if (options.listFaults === true) return listFaults();
+        if (options.listFaults === true) return listFaults(SIMULATED_FAULTS);
         return profile === "home" ? simulateHome(options) : simulate(profile, options);
       }),
     );
-}
-
-function listFaults(): void {
-  const width = Math.max(...Object.keys(SIMULATED_FAULTS).map((name) => name.length));
-  for (const [name, sentence] of Object.entries(SIMULATED_FAULTS))
-    process.stdout.write(`${name.padEnd(width)}  ${sentence}\n`);
 }
 
 async function simulate(profile: string | undefined, options: SimulateOptions): Promise<void> {
@@ -99,11 +94,7 @@ async function simulate(profile: string | undefined, options: SimulateOptions): 
   });
   const [ready, configuration] = [readyText, configurationText].map((text) => text(named, device, options));
   process.stdout.write(`${ready}\n\n${configuration}\n`);
-  const timer = options.quiet === true ? undefined : setInterval(() => show(named, device), SHOW_MS);
-  const lost = await Promise.race([stopped, device.lost]);
-  clearInterval(timer);
-  await device.close();
-  if (lost !== undefined) throw lost;
+  await runUntil(stopped, device, { quiet: options.quiet, show: () => show(named, device) });
 }
 
 function show(named: NamedProfile, device: SimulatedProfile): void {
@@ -140,14 +131,7 @@ function placeOf({ host, port, line, rtuOverTcp }: SimulateOptions): SimulatedPl
 }
 
 function serialLine(text: string): SerialAddress {
-  try {
-    const address = parseLineAddress(text);
-    if (address.kind === "serial") return address;
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    throw new InvalidArgumentError(error.message);
-  }
-  throw new InvalidArgumentError("expected serial:///dev/...; for TCP there are --port and --rtu-over-tcp");
+  return serialAddress(text, "expected serial:///dev/...; for TCP there are --port and --rtu-over-tcp");
 }
 
 function port(text: string): number {
@@ -158,18 +142,8 @@ function unit(text: string): number {
   return whole(text, 0, 255);
 }
 
-function speed(text: string): number {
-  const value = Number(text);
-  if (value > 0 && value <= FASTEST) return value;
-  throw new InvalidArgumentError(`expected a number above 0 up to ${FASTEST}, got "${text}"`);
-}
-
 function whole(text: string, least: number, most: number): number {
   const value = Number(text);
   if (/^\d{1,5}$/.test(text) && value >= least && value <= most) return value;
   throw new InvalidArgumentError(`expected ${least} to ${most}, got "${text}"`);
-}
-
-function collected(name: string, before: readonly string[] = []): readonly string[] {
-  return [...before, name];
 }

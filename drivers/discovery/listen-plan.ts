@@ -1,6 +1,6 @@
-import type { SerialFormat } from "../line/address.ts";
+import { formatText, type SerialFormat } from "../line/address.ts";
 import type { Listening } from "../telegram/protocol.ts";
-import { formatFrom, formatText, sameFormat } from "./serial-format.ts";
+import { formatFrom, sameFormat } from "./serial-format.ts";
 import type { ListenTimes } from "./terms.ts";
 
 /** The line is listened to with these settings once. */

@@ -1,15 +1,9 @@
-import type { SerialFormat } from "../line/address.ts";
+import { formatText, type SerialFormat } from "../line/address.ts";
 
 const PARITIES = { N: "none", E: "even", O: "odd" } as const;
-const LETTERS = { none: "N", even: "E", odd: "O" } as const;
 
 /** Line settings as installers write them; Modbus RTU has eight data bits. */
 export type FormatText = `${number} ${7 | 8}${keyof typeof PARITIES}${1 | 2}`;
-
-/** "9600 8N1". */
-export function formatText({ baudRate, dataBits, parity, stopBits }: SerialFormat): string {
-  return `${baudRate} ${dataBits}${LETTERS[parity]}${stopBits}`;
-}
 
 export function formatFrom(text: FormatText): SerialFormat {
   const [baud = "", format = ""] = text.split(" ");

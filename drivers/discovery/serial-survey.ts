@@ -1,4 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
+import { formatText } from "../line/address.ts";
 import type { RtuLineSettings } from "../modbus/settings.ts";
 import { askingMs, askOnLine } from "./ask-line.ts";
 import { likelyFirst } from "./likely.ts";
@@ -8,7 +9,6 @@ import { speakerOptions } from "./listen-known.ts";
 import { listenOnLine } from "./listen-line.ts";
 import { type ListenStop, listeningMs, noticingMs } from "./listen-plan.ts";
 import { PlaceSurvey } from "./place-survey.ts";
-import { formatText } from "./serial-format.ts";
 import { probeRanges, type SweepStop, sweepMs } from "./sweep-plan.ts";
 import type { DiscoveryTerms, FoundMeter, PlaceReport } from "./terms.ts";
 import { SERIAL_UNITS } from "./units.ts";

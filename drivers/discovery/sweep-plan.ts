@@ -1,10 +1,10 @@
-import type { SerialFormat } from "../line/address.ts";
+import { formatText, type SerialFormat } from "../line/address.ts";
 import { lineTiming } from "../modbus/line-timing.ts";
 import { formatOf } from "../profile/delivery.ts";
 import type { ProfileTransport } from "../profile/profile.ts";
 import type { RegisterRange } from "./facts.ts";
 import type { KnownProfile } from "./known.ts";
-import { type FormatText, formatFrom, formatText, sameFormat } from "./serial-format.ts";
+import { type FormatText, formatFrom, sameFormat } from "./serial-format.ts";
 import { SERIAL_UNITS, serialUnits } from "./units.ts";
 
 /** One short request to one unit. */

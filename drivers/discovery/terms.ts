@@ -1,9 +1,9 @@
 import type { Problem } from "../../attest/problem.ts";
 import type { MeterIdentity } from "../driver.ts";
 import type { SerialFormat } from "../line/address.ts";
+import type { CreateLine } from "../line/create.ts";
 import type { OpenLine } from "../modbus/line.ts";
 import type { LineSettings } from "../modbus/settings.ts";
-import type { CreateLine } from "../telegram/asked-line.ts";
 import type { Listening } from "../telegram/protocol.ts";
 import type { Talk } from "../telegram/talk.ts";
 import type { KnownProfile } from "./known.ts";

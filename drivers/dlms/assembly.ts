@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
 import type { Framed } from "../telegram/telegram.ts";
+import { hex2 } from "../telegram/text.ts";
 import { expectsBlock } from "./blocks.ts";
 import { beginsTelegram, carriesData, examineFrame, FLAG, type HdlcFrame, LLC } from "./hdlc.ts";
 import { examineSegment, type MbusSegment } from "./mbus.ts";
@@ -149,8 +150,4 @@ export function informationOf(bytes: Uint8Array): Uint8Array | undefined {
 function refusal(code: string, what: string, offset: number): Framed {
   const problem = new Problem(code, what, { where: `offset ${offset}` });
   return { kind: "refused", offset, problem };
-}
-
-function hex2(value: number): string {
-  return value.toString(16).toUpperCase().padStart(2, "0");
 }

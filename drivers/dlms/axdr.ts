@@ -1,5 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
-import { floatOf } from "./float.ts";
+import { floatOf } from "../telegram/float.ts";
 
 /** Lists in lists: real telegrams have three levels. */
 const MAX_DEPTH = 8;

@@ -1,5 +1,7 @@
 import { createDecipheriv } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
+import type { TelegramKeys } from "../telegram/decoder.ts";
+import { hexText } from "../telegram/text.ts";
 import { AxdrReader } from "./axdr.ts";
 
 /** general-glo-ciphering (IEC 62056-5-3). */
@@ -17,14 +19,6 @@ const AUTHENTICATED = 0x10;
 const ENCRYPTED = 0x20;
 const COMPRESSED = 0x80;
 const SUITE_MASK = 0x0f;
-
-/** What the grid operator handed out for this meter, 16 bytes each. */
-export interface DlmsKeys {
-  /** Global unicast encryption key. */
-  readonly key?: Uint8Array;
-  /** Without it an authenticated telegram is read, and said to be unverified. */
-  readonly authenticationKey?: Uint8Array;
-}
 
 /** How a telegram was protected. */
 export interface Ciphering {
@@ -60,7 +54,7 @@ export function isCiphered(apdu: Uint8Array): boolean {
  */
 export function decipherApdu(
   apdu: Uint8Array,
-  keys: DlmsKeys,
+  keys: TelegramKeys,
 ): { readonly apdu: Uint8Array; readonly ciphering: Ciphering } {
   const envelope = readEnvelope(apdu);
   const key = requireKey(keys.key, "encryption key");
@@ -69,7 +63,7 @@ export function decipherApdu(
   const verified = authenticationKey !== undefined;
   const plain = decrypt(envelope, key, authenticationKey);
   const authentication = !authenticated ? "absent" : verified ? "verified" : "unverified";
-  const systemTitle = Buffer.from(envelope.title).toString("hex").toUpperCase();
+  const systemTitle = hexText(envelope.title);
   const frameCounter = Buffer.from(envelope.counter).readUInt32BE(0);
   return { apdu: plain, ciphering: { systemTitle, frameCounter, authentication } };
 }

@@ -1,6 +1,6 @@
+import { obisText } from "../telegram/text.ts";
 import type { AxdrReader } from "./axdr.ts";
 import { type Layout, requireOneValueEach } from "./layout.ts";
-import { codeOf } from "./obis.ts";
 import { type DlmsValue, layoutProblem, telegramValue } from "./values.ts";
 
 const STRUCTURE = 0x02;
@@ -42,7 +42,7 @@ function readEntry(reader: AxdrReader): DlmsValue | undefined {
   if (reader.byte() !== STRUCTURE || reader.byte() !== 2)
     throw layoutProblem(at, "a list entry is not a descriptor and its value");
   reader.take(DESCRIPTOR_CLASS_BYTES);
-  const code = codeOf(reader.take(OBIS_BYTES));
+  const code = obisText(reader.take(OBIS_BYTES));
   reader.byte();
   const value = reader.value();
   return value.kind === "list" ? undefined : telegramValue(code, value);

@@ -1,11 +1,9 @@
 import { z } from "zod";
 import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
-import { createLine } from "../line/create.ts";
-import { readKeyFile } from "../telegram/key-file.ts";
-import { ListeningMeter } from "../telegram/listening-meter.ts";
+import { KEY_FILES, keyFileOptions, readKeyFiles } from "../telegram/key-file.ts";
+import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
 import { listeningOptions } from "../telegram/listening-options.ts";
-import type { DlmsKeys } from "./ciphering.ts";
 import { DLMS_FORMAT } from "./listening.ts";
 import { CLOCK_NAMES } from "./local-clock.ts";
 import { dlmsProtocol } from "./protocol.ts";
@@ -14,16 +12,11 @@ const schema = z.strictObject({
   line: lineSchema.describe(
     "serial:///dev/serial/by-id/NAME (2400 8E1; ?format=8N1, ?baud=9600&format=8N1 or ?baud=115200&format=8N1 for others) or tcp://HOST:PORT",
   ),
-  keyFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("file of 32 hexadecimal digits: the encryption key (GUEK) of a meter that encrypts"),
-  authenticationKeyFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("the same for the authentication key (GAK); without it the origin of telegrams is not checked"),
+  ...keyFileOptions({
+    keyFile: "file of 32 hexadecimal digits: the encryption key (GUEK) of a meter that encrypts",
+    authenticationKeyFile:
+      "the same for the authentication key (GAK); without it the origin of telegrams is not checked",
+  }),
   registerStepWh: z
     .union([z.literal(1), z.literal(10), z.literal(100), z.literal(1_000)])
     .optional()
@@ -39,15 +32,13 @@ const schema = z.strictObject({
   ...listeningOptions({ silenceMs: 90_000, identifyTimeoutMs: 75_000 }),
 });
 
-type DlmsDriverOptions = z.output<typeof schema>;
-
 /** Meters that push DLMS lists: a push meter with one channel, `grid`. */
 export const dlmsPushDriver: DriverDefinition = {
   name: "dlms-push",
   summary:
     "Meters that push DLMS lists at a HAN or customer port: Kaifa, Kamstrup, Aidon, Landis+Gyr, Iskra, Sagemcom (NO, SE, DK, AT, CH, CZ, SI, HR), encrypted or not",
   schema,
-  files: ["keyFile", "authenticationKeyFile"],
+  files: KEY_FILES,
   open({
     line,
     keyFile,
@@ -55,16 +46,12 @@ export const dlmsPushDriver: DriverDefinition = {
     registerStepWh,
     clock,
     ...options
-  }: DlmsDriverOptions): MeterDriver {
-    const keys: DlmsKeys = {
-      ...(keyFile === undefined ? {} : { key: readKeyFile(keyFile) }),
-      ...(authenticationKeyFile === undefined
-        ? {}
-        : { authenticationKey: readKeyFile(authenticationKeyFile) }),
-    };
-    return new ListeningMeter(dlmsProtocol({ keys, registerStepWh, clock }), options, {
-      createLine: () => createLine(line, DLMS_FORMAT),
-      nowMs: Date.now,
-    });
+  }: z.output<typeof schema>): MeterDriver {
+    const keys = readKeyFiles({ keyFile, authenticationKeyFile });
+    return new ListeningMeter(
+      dlmsProtocol({ keys, registerStepWh, clock }),
+      options,
+      listeningTo(line, DLMS_FORMAT),
+    );
   },
 };

@@ -1,28 +1,24 @@
 import { Problem } from "../../attest/problem.ts";
+import { LONG_START } from "../mbus/frame.ts";
 import type { Examination, FrameFormat, Place } from "../telegram/stream-framer.ts";
 import { examineFrame, FLAG, MAX_FRAME_BYTES } from "./hdlc.ts";
-import { examineSegment, LONG_START } from "./mbus.ts";
+import { examineSegment } from "./mbus.ts";
 
-/** HDLC frames (IEC 62056-46); a flag that fills the pause before another is handed on as one byte. */
-export const hdlcFormat: FrameFormat = {
-  maxBytes: MAX_FRAME_BYTES,
-  find: (bytes, from) => firstOf([FLAG], bytes, from),
-  examine: examineHdlc,
-  cut: cutFrame,
-};
+const STARTS = [FLAG, LONG_START];
 
-/** HDLC frames and long frames of wired M-Bus, told apart by their first byte. */
+/**
+ * HDLC frames (IEC 62056-46) and long frames of wired M-Bus, told apart by their first byte; a flag that fills the pause
+ * before another is handed on as one byte.
+ */
 export const dlmsFormat: FrameFormat = {
   maxBytes: MAX_FRAME_BYTES,
-  find: (bytes, from) => firstOf([FLAG, LONG_START], bytes, from),
+  find(bytes, from) {
+    const places = STARTS.map((start) => bytes.indexOf(start, from)).filter((at) => at >= 0);
+    return places.length === 0 ? bytes.length : Math.min(...places);
+  },
   examine: (bytes, place) => (bytes[0] === FLAG ? examineHdlc(bytes, place) : examineMbus(bytes, place)),
   cut: cutFrame,
 };
-
-function firstOf(starts: readonly number[], bytes: Uint8Array, from: number): number {
-  const places = starts.map((start) => bytes.indexOf(start, from)).filter((at) => at >= 0);
-  return places.length === 0 ? bytes.length : Math.min(...places);
-}
 
 function examineHdlc(bytes: Uint8Array, { offset }: Place): Examination {
   // The flag that closed a frame and the one that opens the next.

@@ -1,3 +1,4 @@
+import { isSummerTime } from "../telegram/summer-time.ts";
 import type { MeterClock } from "./date-time.ts";
 
 /** How a meter's clock goes that does not say how far it is from UTC: its winter time, and whether it has a summer time. */
@@ -38,15 +39,4 @@ export function utcMsIn({ localText, status }: MeterClock, name: ClockName): num
   if (canBeWinter && canBeSummer && status?.daylightSaving !== true) return undefined;
   if (canBeSummer) return summerMs;
   return canBeWinter ? winterMs : undefined;
-}
-
-/** From the last Sunday of March to the last Sunday of October, both at 01:00 UTC (Directive 2000/84/EC). */
-export function isSummerTime(utcMs: number): boolean {
-  const year = new Date(utcMs).getUTCFullYear();
-  return utcMs >= lastSundayMs(year, 2) && utcMs < lastSundayMs(year, 9);
-}
-
-function lastSundayMs(year: number, month: number): number {
-  const lastDay = new Date(Date.UTC(year, month + 1, 0));
-  return Date.UTC(year, month, lastDay.getUTCDate() - lastDay.getUTCDay(), 1);
 }

@@ -1,9 +1,7 @@
 import { Problem } from "../../attest/problem.ts";
+import { checksum, HEAD_BYTES, LONG_START, STOP } from "../mbus/frame.ts";
 
-/** `68 L L 68` opens a long frame, `16` closes it (EN 13757-2). */
-export const LONG_START = 0x68;
-const STOP = 0x16;
-const HEAD_BYTES = 4;
+/** Checksum and stop byte. */
 const TAIL_BYTES = 2;
 /** C, A, CI, STSAP and DTSAP. */
 const FIELD_BYTES = 5;
@@ -12,7 +10,6 @@ const FIELD_BYTES = 5;
  * in UtilitechAS/amsreader-firmware @ a88a0be, test/payloads/sagemcom, have the checksum and the stop byte there.
  */
 const OVERFLOWN_BELOW = 3;
-export const MAX_MBUS_FRAME_BYTES: number = HEAD_BYTES + 256 + OVERFLOWN_BELOW - 1 + TAIL_BYTES;
 
 /** CI: bits 0 to 3 number the segment from 0, bit 4 stands in the last one, all others are 0. */
 const LAST_SEGMENT = 0x10;
@@ -56,7 +53,7 @@ export function examineSegment(bytes: Uint8Array, offset: number): ExaminedMbus 
   const size = end + TAIL_BYTES;
   if (bytes.length < size) return { kind: "incomplete", need: size };
   if (bytes[size - 1] !== STOP) return refused("dlms-stop", "the frame does not end with 16", [offset, size]);
-  if (sum(bytes.subarray(HEAD_BYTES, end)) !== bytes[end]) {
+  if (checksum(bytes.subarray(HEAD_BYTES, end)) !== bytes[end]) {
     return refused("dlms-checksum", "the checksum of the frame is wrong", [offset, size]);
   }
   const [control = 0, address = 0, ci = 0, source = 0, destination = 0] = bytes.subarray(HEAD_BYTES);
@@ -70,11 +67,6 @@ export function examineSegment(bytes: Uint8Array, offset: number): ExaminedMbus 
     size,
   };
   return { kind: "segment", segment };
-}
-
-/** The arithmetic sum without carry (EN 13757-2). */
-function sum(bytes: Uint8Array): number {
-  return bytes.reduce((total, byte) => (total + byte) & 0xff, 0);
 }
 
 function refused(code: string, what: string, [offset, length]: readonly [number, number]): ExaminedMbus {

@@ -1,17 +1,12 @@
+import { obisText } from "../telegram/text.ts";
 import type { AxdrValue } from "./axdr.ts";
 
 const OBIS_BYTES = 6;
 
-/** `A-B:C.D.E*F` (IEC 62056-6-1) of a value that is an OBIS code: six octets. */
+/** The code of a value that is one: six octets. */
 export function obisOf(value: AxdrValue | undefined): string | undefined {
   if (value?.kind !== "octets" || value.bytes.length !== OBIS_BYTES) return undefined;
-  return codeOf(value.bytes);
-}
-
-/** The code that six octets are. */
-export function codeOf(octets: Uint8Array): string {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = octets;
-  return `${a}-${b}:${c}.${d}.${e}*${f}`;
+  return obisText(value.bytes);
 }
 
 /** What is measured, whatever medium and channel it is kept under: `1.8.0` of `1-1:1.8.0*255`. */

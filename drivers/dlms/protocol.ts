@@ -1,12 +1,12 @@
 import { Problem } from "../../attest/problem.ts";
 import { READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription } from "../driver.ts";
+import type { TelegramKeys } from "../telegram/decoder.ts";
 import { GRID_CHANNEL, gridChannel, type ObisQuantities } from "../telegram/obis-reading.ts";
 import type { MeterTelegram, TelegramProtocol } from "../telegram/protocol.ts";
 import { RegisterBasis } from "../telegram/register-basis.ts";
 import type { Framer } from "../telegram/telegram.ts";
-import type { DlmsKeys } from "./ciphering.ts";
-import { dlmsFramer } from "./framing.ts";
+import { DlmsFramer } from "./framing.ts";
 import { Identities } from "./identity.ts";
 import type { ClockName } from "./local-clock.ts";
 import { LIST_VERSION } from "./obis.ts";
@@ -25,7 +25,7 @@ import { type DlmsTelegram, decodeOpened, type OpenedTelegram, openDlms } from "
 
 /** What is known of a meter beside its telegrams. */
 export interface DlmsSettings {
-  readonly keys?: DlmsKeys;
+  readonly keys?: TelegramKeys;
   /** Wh that one step of the registers is, for lists that state no units. */
   readonly registerStepWh?: number | undefined;
   /** How the meter's clock goes, for meters that do not say it. */
@@ -74,7 +74,7 @@ class DlmsProtocol implements TelegramProtocol {
   }
 
   createFramer(): Framer {
-    return dlmsFramer();
+    return new DlmsFramer();
   }
 
   decode(bytes: Uint8Array): MeterTelegram | undefined {

@@ -1,15 +1,16 @@
 import { Problem } from "../../attest/problem.ts";
+import { LONG_START } from "../mbus/frame.ts";
+import type { TelegramKeys } from "../telegram/decoder.ts";
 import type { DecodedTelegram } from "../telegram/telegram.ts";
 import { informationOf } from "./assembly.ts";
 import { AxdrReader } from "./axdr.ts";
 import { GENERAL_BLOCK_TRANSFER, joinBlocks } from "./blocks.ts";
-import { type Ciphering, type DlmsKeys, decipherApdu, isCiphered } from "./ciphering.ts";
+import { type Ciphering, decipherApdu, isCiphered } from "./ciphering.ts";
 import { DATE_TIME_BYTES, type MeterClock, readDateTime, utcMsOf } from "./date-time.ts";
 import { readDescribed } from "./described.ts";
-import { dlmsFramer } from "./framing.ts";
+import { DlmsFramer } from "./framing.ts";
 import { beginsTelegram, FLAG, LLC } from "./hdlc.ts";
 import { type Layout, type LayoutName, readValues } from "./layout.ts";
-import { LONG_START } from "./mbus.ts";
 import { METER_NUMBER, quantityOf } from "./obis.ts";
 import type { DlmsValue } from "./values.ts";
 
@@ -35,7 +36,7 @@ const METER_ID_CODES = [
 ];
 
 /**
- * Reads one telegram: what {@link dlmsFramer} gives, or the APDU alone, with or without LLC header.
+ * Reads one telegram: what {@link DlmsFramer} gives, or the APDU alone, with or without LLC header.
  *
  * @throws Problem, each with the offset in the APDU: what the framer refuses, and `dlms-hdlc` for frames that are not
  *   one telegram, `dlms-block` for blocks that are none; `dlms-apdu` for an APDU that is no data-notification; `dlms-key-missing`, `dlms-key`,
@@ -43,7 +44,7 @@ const METER_ID_CODES = [
  *   `dlms-trailing`, `dlms-length`, `dlms-type`, `dlms-depth` and `dlms-value` for its encoding; `dlms-layout`,
  *   `dlms-scaler` and `dlms-duplicate` for its values
  */
-export function decodeDlms(bytes: Uint8Array, keys: DlmsKeys = {}): DlmsTelegram {
+export function decodeDlms(bytes: Uint8Array, keys: TelegramKeys = {}): DlmsTelegram {
   return decodeOpened(openDlms(bytes, keys));
 }
 
@@ -54,7 +55,7 @@ export interface OpenedTelegram {
 }
 
 /** Takes frames and ciphering off a telegram. Throws what {@link decodeDlms} throws for them. */
-export function openDlms(bytes: Uint8Array, keys: DlmsKeys): OpenedTelegram {
+export function openDlms(bytes: Uint8Array, keys: TelegramKeys): OpenedTelegram {
   const apdu = apduOf(bytes);
   return isCiphered(apdu) ? decipherApdu(apdu, keys) : { apdu };
 }
@@ -82,7 +83,7 @@ function apduOf(bytes: Uint8Array): Uint8Array {
 
 /** The information of all frames, which must be one whole telegram. */
 function requireOne(bytes: Uint8Array): Uint8Array {
-  const framer = dlmsFramer();
+  const framer = new DlmsFramer();
   const [only, ...more] = [...framer.push(bytes), ...framer.end()];
   if (only?.kind === "refused") throw only.problem;
   const whole = only !== undefined && more.length === 0 && only.bytes.length === bytes.length;

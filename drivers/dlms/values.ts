@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
 import type { TelegramValue } from "../telegram/telegram.ts";
+import { type Decimal, decimalText, hexText } from "../telegram/text.ts";
 import type { AxdrValue } from "./axdr.ts";
 import { type MeterClock, readDateTime } from "./date-time.ts";
 import { isClock } from "./obis.ts";
@@ -49,7 +50,7 @@ export function layoutProblem(offset: number, what: string): Problem {
 /** Printable ASCII without the zeros and blanks that fill it up, else hexadecimal. */
 export function octetText(bytes: Uint8Array): string {
   const text = Buffer.from(bytes).toString("latin1").replace(/\0+$/, "");
-  return /^[\x20-\x7e]*$/.test(text) ? text.trim() : Buffer.from(bytes).toString("hex").toUpperCase();
+  return /^[\x20-\x7e]*$/.test(text) ? text.trim() : hexText(bytes);
 }
 
 function octetValue(code: string, bytes: Uint8Array): DlmsValue {
@@ -57,22 +58,9 @@ function octetValue(code: string, bytes: Uint8Array): DlmsValue {
   return clock === undefined ? { code, text: octetText(bytes) } : { code, text: clock.localText, clock };
 }
 
-interface Decimal {
-  readonly digits: bigint;
-  readonly exponent: number;
-}
-
 function numberValue(code: string, sent: Decimal, scale: Scale | undefined): DlmsValue {
   if (scale === undefined) return { code, text: decimalText(sent) };
   const scaled = { digits: sent.digits, exponent: sent.exponent + scale.exponent };
   const unit = scale.unit === "" ? {} : { unit: scale.unit };
   return { code, text: decimalText(scaled), ...unit, scaled };
-}
-
-/** 2274 tenths are `227.4`, 5 tens are `50`: all digits that were sent, and no others. */
-export function decimalText({ digits, exponent }: Decimal): string {
-  if (exponent >= 0) return (digits * 10n ** BigInt(exponent)).toString();
-  const sign = digits < 0n ? "-" : "";
-  const shown = (digits < 0n ? -digits : digits).toString().padStart(1 - exponent, "0");
-  return `${sign}${shown.slice(0, exponent)}.${shown.slice(exponent)}`;
 }

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
-import { createLine } from "../line/create.ts";
-import { readKeyFile } from "../telegram/key-file.ts";
+import { KEY_FILES, keyFileOptions, readKeyFiles } from "../telegram/key-file.ts";
+import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
 import { listeningOptions } from "../telegram/listening-options.ts";
 import { CENTRAL_EUROPE_MINUTES, DSMR_4_AND_5 } from "./listening.ts";
-import { P1Meter } from "./meter.ts";
+import { P1Protocol } from "./protocol.ts";
 
 const schema = z.strictObject({
   line: lineSchema.describe(
@@ -18,23 +18,13 @@ const schema = z.strictObject({
     .max(840)
     .default(CENTRAL_EUROPE_MINUTES)
     .describe("the meter's winter time ahead of UTC: 60 for CET, 120 for EET"),
-  keyFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
+  ...keyFileOptions({
+    keyFile:
       "file with the encryption key of the P1 port, 32 hexadecimal digits; only encrypted telegrams are read then",
-    ),
-  authenticationKeyFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
+    authenticationKeyFile:
       "file with the authentication key, 32 hexadecimal digits; left out: that of all meters in Luxembourg",
-    ),
+  }),
 });
-
-type P1DriverOptions = z.output<typeof schema>;
 
 /** DSMR P1 and its relatives: a push meter with one channel, `grid`. */
 export const dsmrP1Driver: DriverDefinition = {
@@ -42,17 +32,19 @@ export const dsmrP1Driver: DriverDefinition = {
   summary:
     "Smart meters with a P1 port, plain or encrypted: NL, BE, LU, SE, HU, AT, CH, LT (DSMR 2.2 to 5, eMUCS)",
   schema,
-  files: ["keyFile", "authenticationKeyFile"],
-  open({ line, keyFile, authenticationKeyFile, ...options }: P1DriverOptions): MeterDriver {
-    const keys = {
-      ...(keyFile === undefined ? {} : { key: readKeyFile(keyFile) }),
-      ...(authenticationKeyFile === undefined
-        ? {}
-        : { authenticationKey: readKeyFile(authenticationKeyFile) }),
-    };
-    return new P1Meter(
-      { ...options, keys },
-      { createLine: () => createLine(line, DSMR_4_AND_5), nowMs: Date.now },
+  files: KEY_FILES,
+  open({
+    line,
+    keyFile,
+    authenticationKeyFile,
+    winterOffsetMinutes,
+    ...options
+  }: z.output<typeof schema>): MeterDriver {
+    const keys = readKeyFiles({ keyFile, authenticationKeyFile });
+    return new ListeningMeter(
+      new P1Protocol({ winterOffsetMinutes, keys }),
+      options,
+      listeningTo(line, DSMR_4_AND_5),
     );
   },
 };

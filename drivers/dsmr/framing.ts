@@ -18,7 +18,7 @@ const LF = 0x0a;
  * P1 telegrams (DSMR 5.0.2 P1, 6.2: `/XXX5 identification CR LF CR LF data ! CRC CR LF`) and encrypted frames around
  * them. No object prints a `/`: behind the identification one begins the next telegram, after lost bytes, too.
  */
-export const p1Format: FrameFormat = {
+const p1Format: FrameFormat = {
   maxBytes: MAX_TELEGRAM_BYTES,
   find: (bytes, from) => {
     const at = bytes.subarray(from).findIndex((byte) => byte === SLASH || byte === CIPHER_TAG);

@@ -1,4 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
+import { hex4 } from "../telegram/text.ts";
 import { crc16Arc } from "./checksum.ts";
 
 const SLASH = 0x2f;
@@ -64,8 +65,4 @@ function refusal({ length }: Uint8Array, code: string, { what, printed, computed
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("latin1");
-}
-
-function hex4(value: number): string {
-  return value.toString(16).toUpperCase().padStart(4, "0");
 }

@@ -47,13 +47,18 @@ export function decodesWithoutProfile(driver: string): boolean {
  * for a frame, whatever its bytes are.
  */
 export function decodeEvidence(driver: string, source: EvidenceSource, bytes: Uint8Array): DecodedFrame {
-  if (bytes.length > MAX_FRAME_BYTES) return { cannotDecode: `longer than ${MAX_FRAME_BYTES} bytes` };
   const { profile } = source;
   const decoder: Decoder | undefined =
     profile === undefined ? DECODERS.get(driver) : (_source, frame) => decodeProfileFrame(profile, frame);
   if (decoder === undefined) return { cannotDecode: `frames of the driver ${driver} cannot be decoded here` };
+  return decodeWhole(bytes, () => decoder(source, bytes));
+}
+
+/** What `decode` makes of a frame that is not too long; the Problem that it throws as what is wrong with the frame. */
+export function decodeWhole(bytes: Uint8Array, decode: () => DecodedFrame): DecodedFrame {
+  if (bytes.length > MAX_FRAME_BYTES) return { cannotDecode: `longer than ${MAX_FRAME_BYTES} bytes` };
   try {
-    return decoder(source, bytes);
+    return decode();
   } catch (thrown) {
     if (!(thrown instanceof Problem)) throw thrown;
     return { cannotDecode: describeProblem(thrown).message };

@@ -8,6 +8,8 @@ export interface DecodedChannel {
   readonly role: ChannelRole;
   /** Step of the energy registers as the frame has it, in mWh. */
   readonly resolutionMwh?: number;
+  /** What the driver describes the channel with out of the same bytes: its manifest has to say it, too. */
+  readonly described?: { readonly resolutionMwh?: number; readonly serial?: string };
   /** The same with that setting of the device's configuration the other way: no manifest says how it was set. */
   readonly otherwise?: { readonly setting: string; readonly reading: Omit<MeterReading, "resolutionMwh"> };
 }

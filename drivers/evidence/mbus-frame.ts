@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { MbusFramer } from "../mbus/framing.ts";
 import { requireElectricity } from "../mbus/identity.ts";
 import { readingOf } from "../mbus/reading.ts";
 import { type DecodedMbus, decodeMbus } from "../mbus/telegram.ts";
 import { present } from "../present.ts";
 import { GRID_CHANNEL } from "../telegram/obis-reading.ts";
+import { digestOf } from "../telegram/proven.ts";
 import type { DecodedChannel, DecodedFrame } from "./decoded.ts";
 
 /**
@@ -18,7 +18,7 @@ export function decodeMbusFrame(bytes: Uint8Array): DecodedFrame {
   requireElectricity(header, "readout");
   const { values } = readingOf({ header, telegrams: decoded.map((telegram) => telegram.values) });
   const { resolutionMwh, ...said } = values;
-  const evidence = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const evidence = digestOf(bytes);
   const reading = { channel: GRID_CHANNEL, ...said, evidence };
   return { channels: [present<DecodedChannel>({ reading, role: "grid", resolutionMwh })] };
 }

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { present } from "../present.ts";
 import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "../telegram/protocol.ts";
+import { digestOf } from "../telegram/proven.ts";
 import type { DecodedChannel, DecodedFrame } from "./decoded.ts";
 
 /** A setting of the device's configuration that no manifest says, the other way. */
@@ -29,7 +29,7 @@ export function decodeProtocolFrame(replayed: ReplayedProtocol, bytes: Uint8Arra
     setting,
     telegram: replay(create(), replayed, bytes),
   }));
-  const evidence = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const evidence = digestOf(bytes);
   const channels: DecodedChannel[] = [];
   for (const at of telegram.readings.keys()) {
     const channel = channelAt(at, { telegram, others, evidence });

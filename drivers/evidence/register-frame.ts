@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
 import type { RawFrame } from "../driver.ts";
 import type { RegisterTable } from "../modbus/request.ts";
+import { digestOf } from "../telegram/proven.ts";
 
 /** Neighbouring registers as a device answered with them. */
 export interface RegisterRun {
@@ -38,8 +38,7 @@ export function registerFrame(runs: readonly RegisterRun[]): RawFrame {
     put(registers.length);
     for (const register of registers) put(register);
   }
-  const digest = Uint8Array.from(createHash("sha256").update(bytes).digest());
-  return { digest, bytes, what: "modbus registers" };
+  return { digest: digestOf(bytes), bytes, what: "modbus registers" };
 }
 
 /** The runs of a frame in its order. Throws Problem `frame-form` with the offset where it has another form. */

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { P1Framer } from "../dsmr/framing.ts";
 import { decodeReading } from "../dsmr/reading.ts";
 import { parseTelegram } from "../dsmr/telegram.ts";
 import { wholeTelegram } from "../dsmr/whole-telegram.ts";
 import { present } from "../present.ts";
+import { digestOf } from "../telegram/proven.ts";
 import type { DecodedChannel, DecodedFrame } from "./decoded.ts";
 
 /** Any offset does where the time is left out. */
@@ -23,7 +23,7 @@ export function decodeTelegramFrame(bytes: Uint8Array, winterOffsetMinutes?: num
   const decoded = decodeReading(telegram, winterOffsetMinutes ?? ANY_OFFSET_MINUTES);
   const { resolutionMwh, meterTimeMs, ...values } = decoded.reading;
   const time = winterOffsetMinutes === undefined || meterTimeMs === undefined ? {} : { meterTimeMs };
-  const evidence = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const evidence = digestOf(bytes);
   const reading = { ...values, ...time, evidence };
   return { channels: [present<DecodedChannel>({ reading, role: "grid", resolutionMwh })] };
 }

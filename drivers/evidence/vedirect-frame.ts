@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
 import { present } from "../present.ts";
+import { digestOf } from "../telegram/proven.ts";
 import { fieldsOfBlock, scanBlock } from "../vedirect/block.ts";
 import { type Block, namesDevice, together } from "../vedirect/protocol.ts";
 import { channelOf, type DeviceKind, deviceKind, REGISTER_LABELS, readingOf } from "../vedirect/reading.ts";
@@ -18,7 +18,7 @@ export function decodeVedirectFrame(bytes: Uint8Array): DecodedFrame {
   const kind = kindOf(first);
   if (kind === undefined) return NOT_ONE;
   const { resolutionMwh, ...values } = readingOf(fields, kind).reading;
-  const evidence = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const evidence = digestOf(bytes);
   const { role } = channelOf(fields, kind);
   return { channels: [present<DecodedChannel>({ reading: { ...values, evidence }, role, resolutionMwh })] };
 }

@@ -155,7 +155,7 @@ function refuseAnswer(data: Uint8Array, where: string): void {
 }
 
 /** What a scan asks with; it changes no rate and reads no data. */
-export const SCAN_ASKING: Omit<Asking, "endMs"> = {
+const SCAN_ASKING: Omit<Asking, "endMs"> = {
   ...{ address: "", initialBaudRate: 300, maxBaudRate: 300, baudChangeDelayMs: 0 },
   ...{ parity: true, battery: false, pace: USUAL_PACE },
 };

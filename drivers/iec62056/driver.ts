@@ -1,9 +1,8 @@
 import { z } from "zod";
 import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { type LineAddress, lineName, lineSchema } from "../line/address.ts";
-import { createLine } from "../line/create.ts";
-import { askedLine } from "../telegram/asked-line.ts";
-import { ListeningMeter } from "../telegram/listening-meter.ts";
+import { askedLines } from "../telegram/asked-line.ts";
+import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
 import { listeningOptions } from "../telegram/listening-options.ts";
 import { ASKED_FORMAT, PUSHED_FORMATS } from "./listening.ts";
 import { AskedMeter } from "./meter.ts";
@@ -96,10 +95,7 @@ export const iec62056Driver: DriverDefinition = {
 
 function listening({ line, registerUnit, ...options }: Iec62056Options): MeterDriver {
   const [format = ASKED_FORMAT] = PUSHED_FORMATS;
-  return new ListeningMeter(iec62056Protocol({ registerUnit }), options, {
-    createLine: () => createLine(line, format),
-    nowMs: Date.now,
-  });
+  return new ListeningMeter(iec62056Protocol({ registerUnit }), options, listeningTo(line, format));
 }
 
 /** When each meter answered last: a driver that is opened anew wakes its meter no sooner. */
@@ -119,7 +115,7 @@ function asked(options: Iec62056Options): MeterDriver {
         line.kind === "serial" ? (line.baudRate ?? ASKED_FORMAT.baudRate) : ASKED_FORMAT.baudRate,
       parity: options.characters === "7E1" && showsParity(line),
     },
-    { line: askedLine(line, ASKED_FORMAT), protocol: iec62056Protocol({ registerUnit }), lastAnswer },
+    { line: askedLines.lease(line, ASKED_FORMAT), protocol: iec62056Protocol({ registerUnit }), lastAnswer },
   );
 }
 

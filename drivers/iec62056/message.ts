@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
 import type { Examination, FrameFormat } from "../telegram/stream-framer.ts";
+import { hex2 } from "../telegram/text.ts";
 import {
   blockCheck,
   CHARACTER_BITS,
@@ -44,7 +45,7 @@ export function refused(
 }
 
 /** What is wrong with the byte at `index` itself; undefined where nothing is. */
-export function byteFault({ bytes, offset, parity }: Stretch, index: number): Examination | undefined {
+function byteFault({ bytes, offset, parity }: Stretch, index: number): Examination | undefined {
   const byte = bytes[index] ?? 0;
   const at = { offset: offset + index, length: index + 1 };
   if (parity && !isEven(byte)) return refused("iec62056-parity", "a character was changed on the line", at);
@@ -119,15 +120,11 @@ function checkedEnd(stretch: Stretch, start: number, checkAt: number): number | 
     "the block check character is wrong: bytes were changed or lost",
     {
       where: `offset ${offset + checkAt}`,
-      expected: hex(expected),
-      got: hex(sent & CHARACTER_BITS),
+      expected: hex2(expected),
+      got: hex2(sent & CHARACTER_BITS),
     },
   );
   return { kind: "refused", length: checkAt + 1, problem };
-}
-
-function hex(value: number): string {
-  return value.toString(16).toUpperCase().padStart(2, "0");
 }
 
 /**

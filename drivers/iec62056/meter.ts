@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
-import type { MeterReading } from "../../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity, PolledMeter, Snapshot } from "../driver.ts";
+import { closedDriver } from "../line/problems.ts";
 import type { AskedLine } from "../telegram/asked-line.ts";
-import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "../telegram/protocol.ts";
+import type { MeterTelegram, TelegramProtocol } from "../telegram/protocol.ts";
+import { provenSnapshot } from "../telegram/proven.ts";
 import { requireSameMeter } from "../telegram/same-meter.ts";
 import type { Talk } from "../telegram/talk.ts";
 import { type Asking, askName, askReadout, nameIn } from "./asking.ts";
@@ -199,21 +199,9 @@ export class AskedMeter implements PolledMeter {
     return bytes;
   }
 
-  #snapshot({ readings, absent, doubts = [] }: MeterTelegram, bytes: Uint8Array): Snapshot {
-    const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
-    return {
-      readings: readings.map((reading) => this.#proven(reading, digest)),
-      flexibility: [],
-      absent,
-      ...(doubts.length === 0 ? {} : { doubts }),
-      frames: [{ digest, bytes, what: this.#surroundings.protocol.what }],
-    };
-  }
-
-  #proven({ resolutionMwh, ...rest }: UnprovenReading, evidence: Uint8Array): MeterReading {
-    const known = this.#channels.get(rest.channel)?.resolutionMwh;
-    const resolution = resolutionMwh === undefined || resolutionMwh === known ? {} : { resolutionMwh };
-    return { ...rest, ...resolution, evidence };
+  #snapshot(telegram: MeterTelegram, bytes: Uint8Array): Snapshot {
+    const { what } = this.#surroundings.protocol;
+    return provenSnapshot(telegram, bytes, { what, channels: this.#channels });
   }
 }
 
@@ -232,8 +220,4 @@ function busy(where: string, readTimeoutMs: number): Problem {
     expected: `one within ${readTimeoutMs} ms`,
     hint: "a long readout at 300 baud takes minutes: raise readTimeoutMs, or maxBaudRate if it is low; meters on one line wait for each other",
   });
-}
-
-function closedDriver(): Problem {
-  return new Problem("driver-closed", "the driver was closed");
 }

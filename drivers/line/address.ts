@@ -1,5 +1,6 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
+import { parsedText } from "./parsed-text.ts";
 
 /** How bytes look on a serial wire. */
 export interface SerialFormat {
@@ -7,6 +8,13 @@ export interface SerialFormat {
   readonly dataBits: 7 | 8;
   readonly parity: "none" | "even" | "odd";
   readonly stopBits: 1 | 2;
+}
+
+const LETTERS = { none: "N", even: "E", odd: "O" } as const;
+
+/** As installers write it: "9600 8N1". */
+export function formatText({ baudRate, dataBits, parity, stopBits }: SerialFormat): string {
+  return `${baudRate} ${dataBits}${LETTERS[parity]}${stopBits}`;
 }
 
 /** A serial port. What is absent is the driver's default. */
@@ -51,17 +59,7 @@ function hintFor(text: string): { readonly hint?: string } {
 }
 
 /** {@link parseLineAddress} as part of a driver's strict schema: text in, {@link LineAddress} out. */
-export const lineSchema: z.ZodType<LineAddress, string> = z
-  .string()
-  .transform((text, context): LineAddress => {
-    try {
-      return parseLineAddress(text);
-    } catch (error) {
-      const message = error instanceof Problem ? error.message : String(error);
-      context.issues.push({ code: "custom", message, input: text });
-      return z.NEVER;
-    }
-  });
+export const lineSchema: z.ZodType<LineAddress, string> = parsedText(parseLineAddress);
 
 /** How messages call the line. */
 export function lineName(address: LineAddress): string {

@@ -12,3 +12,6 @@ export function createLine(address: LineAddress, defaults: SerialFormat): ByteLi
   if (address.kind === "tcp") return new TcpLine(address);
   return new SerialLine({ ...defaults, ...address });
 }
+
+/** Makes the next line to open; a line is opened once. */
+export type CreateLine = (address: LineAddress, defaults: SerialFormat) => ByteLine;

@@ -148,3 +148,8 @@ export function silentProblem(where: string, silenceMs: number): Problem {
 export function notOpenProblem(where: string): Problem {
   return new Problem("line-not-open", "the line is not open", { where });
 }
+
+/** The driver was closed while somebody waited. */
+export function closedDriver(): Problem {
+  return new Problem("driver-closed", "the driver was closed");
+}

@@ -41,7 +41,7 @@ const BOUND_MS = 75_000;
 const ADAPTER_MS_LESS = 140;
 
 /** What a scan waits for at this rate: 250 ms for a first byte at 2400 baud. */
-export function scanTiming(baudRate: number): MbusTiming {
+function scanTiming(baudRate: number): MbusTiming {
   const { beginMs, gapMs, wholeMs } = serialTiming(baudRate);
   return { beginMs: beginMs - ADAPTER_MS_LESS, gapMs: gapMs - ADAPTER_MS_LESS, wholeMs };
 }

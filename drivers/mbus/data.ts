@@ -1,17 +1,9 @@
 import { Problem } from "../../attest/problem.ts";
+import { type Decimal, decimalText, hexText } from "../telegram/text.ts";
 import type { Cursor } from "./cursor.ts";
 import { latin1 } from "./information.ts";
 import type { Coding } from "./meaning.ts";
-import {
-  bcdInteger,
-  type Decimal,
-  decimalText,
-  nibbles,
-  real32,
-  realStep32,
-  signedInteger,
-  unsignedInteger,
-} from "./numbers.ts";
+import { bcdInteger, nibbles, real32, realStep32, signedInteger, unsignedInteger } from "./numbers.ts";
 import { isTime, timeText } from "./time.ts";
 
 /** The data of a record as it stands there, not yet in its unit. */
@@ -124,9 +116,4 @@ function bcdString(bytes: Uint8Array, coding: Coding, sign: 1n | -1n): RecordDat
   if (!/^\d+$/.test(digits)) return { text: digits, doubt: "invalid-digits" };
   if (coding === "identifier") return { text: sign < 0n ? `-${digits}` : digits };
   return integer(sign * BigInt(digits));
-}
-
-/** As sent, from the first byte on. */
-export function hexText(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex").toUpperCase();
 }

@@ -2,21 +2,10 @@ import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
 import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
+import { parsedText } from "../line/parsed-text.ts";
 import { MbusMeter } from "./meter.ts";
 import { ANY_ADDRESS, MAX_PRIMARY_ADDRESS } from "./requests.ts";
-import { parseSecondaryAddress, type SecondaryAddress } from "./secondary.ts";
-
-const secondarySchema: z.ZodType<SecondaryAddress, string> = z
-  .string()
-  .transform((text, context): SecondaryAddress => {
-    try {
-      return parseSecondaryAddress(text);
-    } catch (error) {
-      const message = error instanceof Problem ? error.message : String(error);
-      context.issues.push({ code: "custom", message, input: text });
-      return z.NEVER;
-    }
-  });
+import { parseSecondaryAddress } from "./secondary.ts";
 
 const schema = z.strictObject({
   line: lineSchema.describe(
@@ -28,7 +17,7 @@ const schema = z.strictObject({
     .max(MAX_PRIMARY_ADDRESS)
     .optional()
     .describe("primary address, 1 to 250; left out with secondary, or where the meter is alone on its line"),
-  secondary: secondarySchema
+  secondary: parsedText(parseSecondaryAddress)
     .optional()
     .describe(
       "the 8 digits on the meter, or 16 with manufacturer, version and medium, in quotes; F stands for any digit",

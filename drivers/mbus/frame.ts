@@ -5,10 +5,12 @@ export const MAX_FRAME_BYTES: number = 261;
 
 const ACKNOWLEDGEMENT = 0xe5;
 const SHORT_START = 0x10;
-const LONG_START = 0x68;
-const STOP = 0x16;
+/** Opens a long frame, twice. */
+export const LONG_START = 0x68;
+export const STOP = 0x16;
 const SHORT_BYTES = 5;
-const HEAD_BYTES = 4;
+/** `68 L L 68` */
+export const HEAD_BYTES = 4;
 /** C, A and CI. */
 const MIN_LENGTH = 3;
 

@@ -1,6 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
 import { type Examination, type FrameFormat, type Place, StreamFramer } from "../telegram/stream-framer.ts";
-import type { Framed, Framer } from "../telegram/telegram.ts";
 import { judgeFrame, MAX_FRAME_BYTES } from "./frame.ts";
 
 const STARTS: ReadonlySet<number> = new Set([0xe5, 0x10, 0x68]);
@@ -41,14 +40,8 @@ export const mbusFormat: FrameFormat = {
 };
 
 /** Cuts the bytes of a wired M-Bus line into frames; see {@link StreamFramer}. It keeps at most 261 bytes. */
-export class MbusFramer implements Framer {
-  readonly #frames = new StreamFramer(mbusFormat);
-
-  push(bytes: Uint8Array): readonly Framed[] {
-    return this.#frames.push(bytes);
-  }
-
-  end(): readonly Framed[] {
-    return this.#frames.end();
+export class MbusFramer extends StreamFramer {
+  constructor() {
+    super(mbusFormat);
   }
 }

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
 import type { MeterReading } from "../../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity, PolledMeter, Snapshot } from "../driver.ts";
 import { type LineAddress, lineName, type SerialFormat } from "../line/address.ts";
 import { type AskedLine, type AskedLines, askedLines } from "../telegram/asked-line.ts";
 import { GRID_CHANNEL, gridChannel } from "../telegram/obis-reading.ts";
+import { digestOf } from "../telegram/proven.ts";
 import { Exchange } from "./exchange.ts";
 import { identityOf, requireElectricity } from "./identity.ts";
 import { makerCodes } from "./makers.ts";
@@ -121,7 +121,7 @@ function snapshotOf(
   { values, absent }: MbusReading,
   channel: ChannelDescription,
 ): Snapshot {
-  const evidence = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const evidence = digestOf(bytes);
   const { resolutionMwh, ...rest } = values;
   const said = Object.entries(rest).filter(([name]) => isDescribed(name, channel));
   const strange = Object.keys(rest).filter((name) => !isDescribed(name, channel));

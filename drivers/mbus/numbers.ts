@@ -1,16 +1,5 @@
-/** A decimal number: digits times ten to the exponent. */
-export interface Decimal {
-  readonly digits: bigint;
-  readonly exponent: number;
-}
-
-/** The number in plain digits, nothing rounded: `{ 12565n, -3 }` gives `12.565`, `{ 35n, 3 }` gives `35000`. */
-export function decimalText({ digits, exponent }: Decimal): string {
-  if (exponent >= 0) return (digits * 10n ** BigInt(exponent)).toString();
-  const sign = digits < 0n ? "-" : "";
-  const printed = (digits < 0n ? -digits : digits).toString().padStart(1 - exponent, "0");
-  return `${sign}${printed.slice(0, exponent)}.${printed.slice(exponent)}`;
-}
+import { floatOf } from "../telegram/float.ts";
+import type { Decimal } from "../telegram/text.ts";
 
 /** Type C: least significant byte first (EN 13757-3, Annex A). */
 export function unsignedInteger(bytes: Uint8Array): bigint {
@@ -39,26 +28,13 @@ export function bcdInteger(bytes: Uint8Array): bigint | undefined {
   return negative ? -BigInt(magnitude) : BigInt(magnitude);
 }
 
-/**
- * Type H: the exact value of an IEEE 754 binary32, least significant byte first. A power of two below one has a
- * finite decimal expansion, 2^-k = 5^k / 10^k, so that nothing is rounded. Text for what is no number.
- */
+/** Type H: the exact value of an IEEE 754 binary32, least significant byte first. Text for what is no number. */
 export function real32(bytes: Uint8Array): Decimal | "NaN" | "Infinity" | "-Infinity" {
-  const bits = Number(unsignedInteger(bytes));
-  const biased = (bits >>> 23) & 0xff;
-  const fraction = bits & 0x7fffff;
-  const negative = bits >= 0x80000000;
-  if (biased === 0xff) return fraction !== 0 ? "NaN" : negative ? "-Infinity" : "Infinity";
-  let mantissa = BigInt(biased === 0 ? fraction : fraction | 0x800000);
-  let power = (biased === 0 ? 1 : biased) - 150;
-  if (mantissa === 0n) return { digits: 0n, exponent: 0 };
-  while (power < 0 && mantissa % 2n === 0n) {
-    mantissa /= 2n;
-    power += 1;
-  }
-  const signed = negative ? -mantissa : mantissa;
-  if (power >= 0) return { digits: signed << BigInt(power), exponent: 0 };
-  return { digits: signed * 5n ** BigInt(-power), exponent: power };
+  const bits = unsignedInteger(bytes);
+  const value = floatOf(bits, 4);
+  if (value !== undefined) return value;
+  if ((bits & 0x7fffffn) !== 0n) return "NaN";
+  return bits >= 0x80000000n ? "-Infinity" : "Infinity";
 }
 
 /** Type H: the distance from a number to the next larger one of the same power of two. */

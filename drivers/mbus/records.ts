@@ -1,11 +1,11 @@
 import { Problem } from "../../attest/problem.ts";
 import { present } from "../present.ts";
 import type { TelegramValue } from "../telegram/telegram.ts";
+import { decimalText, hexText } from "../telegram/text.ts";
 import type { Cursor } from "./cursor.ts";
-import { hexText, readData } from "./data.ts";
+import { readData } from "./data.ts";
 import { type RecordFunction, readDataInformation, readMeaning } from "./information.ts";
 import type { MakerCodes } from "./makers.ts";
-import { decimalText } from "./numbers.ts";
 
 /** One data record. */
 export interface MbusValue extends TelegramValue {

@@ -1,11 +1,11 @@
 import { Problem } from "../../attest/problem.ts";
 import type { DecodedTelegram } from "../telegram/telegram.ts";
+import { decimalText } from "../telegram/text.ts";
 import { Cursor } from "./cursor.ts";
 import { FIXED_BYTES, type FixedCounter, readFixedData } from "./fixed.ts";
 import { DATA_OFFSET, isFromMaster, type MbusFrame, parseFrame } from "./frame.ts";
 import { type LongHeader, meterIdOf, readLongHeader, readShortHeader } from "./header.ts";
 import { type MakerCodes, makerCodes } from "./makers.ts";
-import { decimalText } from "./numbers.ts";
 import { codeOf, type MbusValue, readRecords } from "./records.ts";
 
 /** What a frame of a wired M-Bus line says. */

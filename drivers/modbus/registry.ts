@@ -1,5 +1,6 @@
-import { realpathSync } from "node:fs";
 import { Problem } from "../../attest/problem.ts";
+import type { LineAddress } from "../line/address.ts";
+import { lineKey } from "../line/line-key.ts";
 import { type BusTiming, ModbusBus } from "./bus.ts";
 import { describeLine, type LineSettings, nameOfLine } from "./settings.ts";
 import type { BusStatistics } from "./statistics.ts";
@@ -16,7 +17,7 @@ export type LeaseTiming = Pick<BusTiming, "timeoutMs" | "connectDelayMs">;
 
 interface Shared {
   readonly bus: ModbusBus;
-  readonly line: LineSettings;
+  readonly address: LineAddress;
   /** All that users have to agree about, in words. */
   readonly settings: string;
   users: number;
@@ -34,10 +35,11 @@ export class BusRegistry {
    * @throws Problem `modbus-line-conflict` when another user of the line has other settings for it
    */
   lease(line: LineSettings, timing: LeaseTiming): BusLease {
-    const key = this.#keyOf(line);
+    const address = addressOf(line);
+    const key = lineKey(address, this.#shared);
     const settings = settingsOf(line, timing);
     const shared = this.#shared.get(key) ?? {
-      ...{ line, settings, users: 0 },
+      ...{ address, settings, users: 0 },
       bus: ModbusBus.open(line, timing, this.#leaving.get(key)),
     };
     if (shared.settings !== settings) throw conflict(line, shared.settings, settings);
@@ -67,26 +69,14 @@ export class BusRegistry {
     await leaving;
     if (this.#leaving.get(key) === leaving) this.#leaving.delete(key);
   }
-
-  #keyOf(line: LineSettings): string {
-    if (line.transport !== "rtu") return `tcp ${line.host.toLowerCase()} ${line.port}`;
-    // A name that is in use keeps its meaning, whether the port is plugged in by now or not.
-    for (const [key, shared] of this.#shared)
-      if (shared.line.transport === "rtu" && shared.line.path === line.path) return key;
-    return `serial ${portOf(line.path)}`;
-  }
 }
 
 /** The lines of this process. */
 export const modbusLines: BusRegistry = new BusRegistry();
 
-/** Several names lead to one port; where it is not plugged in, the name has to do. */
-function portOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
+function addressOf(line: LineSettings): LineAddress {
+  if (line.transport === "rtu") return { kind: "serial", path: line.path };
+  return { kind: "tcp", host: line.host, port: line.port };
 }
 
 function settingsOf(line: LineSettings, timing: LeaseTiming): string {

@@ -1,4 +1,4 @@
-import { lineName, type SerialFormat } from "../line/address.ts";
+import { formatText, lineName, type SerialFormat } from "../line/address.ts";
 
 /** A Modbus TCP device or gateway. */
 export interface TcpLineSettings {
@@ -25,8 +25,6 @@ export type LineSettings = TcpLineSettings | RtuOverTcpLineSettings | RtuLineSet
 /** What most meters are delivered with; the standard's own default is 19200 8E1. */
 export const METER_FORMAT: SerialFormat = { baudRate: 9600, dataBits: 8, parity: "none", stopBits: 1 };
 
-const PARITY_LETTERS = { none: "N", even: "E", odd: "O" } as const;
-
 /** How messages call a line. */
 export function nameOfLine(line: LineSettings): string {
   if (line.transport === "rtu") return line.path;
@@ -38,7 +36,5 @@ export function nameOfLine(line: LineSettings): string {
 /** All that two users of one line have to agree about, in words. */
 export function describeLine(line: LineSettings): string {
   if (line.transport === "tcp") return "Modbus TCP";
-  const { baudRate, dataBits, parity, stopBits } = line;
-  const format = `${baudRate} ${dataBits}${PARITY_LETTERS[parity]}${stopBits}`;
-  return `${line.transport === "rtu" ? "RTU" : "RTU over TCP"} ${format}`;
+  return `${line.transport === "rtu" ? "RTU" : "RTU over TCP"} ${formatText(line)}`;
 }

@@ -52,7 +52,10 @@ const share = z.strictObject({ value: z.number().min(0).max(100), unit: z.litera
 const command = z.strictObject({
   channel: nameSchema.describe("Channel whose boundary the command is about"),
   apply: z
-    .partialRecord(z.enum(["any", "into", "outOf", "zero", "hold", "chargeOnly", "dischargeOnly"]), writes)
+    .partialRecord(
+      z.enum(["any", "into", "outOf", "zero", "hold", "chargeOnly", "dischargeOnly", "advised"]),
+      writes,
+    )
     .describe("Writes in their order, what limits and ends the command first, what switches it on at last"),
   revert: z.array(write).max(8).default([]).describe("Writes that end it; raw values only"),
   revertsTo: z

@@ -1,4 +1,4 @@
-import { isSummerTime } from "../dlms/local-clock.ts";
+import { isSummerTime } from "../telegram/summer-time.ts";
 
 /** Bytes one behind the other. */
 export function joined(...parts: readonly Uint8Array[]): Uint8Array {

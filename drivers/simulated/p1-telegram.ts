@@ -2,6 +2,7 @@ import { createCipheriv } from "node:crypto";
 import { crc16Arc } from "../dsmr/checksum.ts";
 import { LUXEMBOURG_AUTHENTICATION_KEY } from "../dsmr/deciphering.ts";
 import type { TelegramKeys } from "../telegram/decoder.ts";
+import { isSummerTime } from "../telegram/summer-time.ts";
 import { withOtherDigit } from "./p1-faults.ts";
 import type { ShownByMeter, SimulatedSpeaker } from "./speaking.ts";
 
@@ -126,15 +127,4 @@ function timeStamp(timeMs: number): string {
   const summer = isSummerTime(timeMs);
   const local = new Date(timeMs + (summer ? 2 : 1) * 3_600_000);
   return `${local.toISOString().replace(/\D/g, "").slice(2, 14)}${summer ? "S" : "W"}`;
-}
-
-/** Directive 2000/84/EC: from the last Sunday of March to the last Sunday of October, both at 01:00 UTC. */
-function isSummerTime(timeMs: number): boolean {
-  const year = new Date(timeMs).getUTCFullYear();
-  return timeMs >= lastSundayOneOClock(year, 2) && timeMs < lastSundayOneOClock(year, 9);
-}
-
-function lastSundayOneOClock(year: number, month: number): number {
-  const lastDay = new Date(Date.UTC(year, month + 1, 0));
-  return Date.UTC(year, month, lastDay.getUTCDate() - lastDay.getUTCDay(), 1);
 }

@@ -26,7 +26,7 @@ const END_BYTES = 4;
 const AROUND_BYTES = 20;
 
 /** A telegram as EMETER-Protokoll-TI-en-10 draws it; drivers/speedwire/telegram.ts has the drawing. */
-export function encodeSpeedwire(content: SpeedwireContent): Uint8Array {
+function encodeSpeedwire(content: SpeedwireContent): Uint8Array {
   const recordBytes = content.entries.reduce((sum, [, type]) => sum + 4 + type, 0);
   const bytes = new Uint8Array(HEAD_BYTES + recordBytes + VERSION_BYTES + END_BYTES);
   const view = new DataView(bytes.buffer);

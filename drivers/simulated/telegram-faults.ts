@@ -1,4 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
+import { changeToWinterMs, isSummerTime } from "../telegram/summer-time.ts";
 import type { ShownByMeter } from "./speaking.ts";
 
 /** Faults of the wire, which hit one telegram in ten or so. */
@@ -191,19 +192,8 @@ function lastMidnight(timeMs: number): number {
   return isSummerTime(summerMs) ? summerMs : winterMs;
 }
 
-/** Directive 2000/84/EC: from the last Sunday of March to the last Sunday of October, both at 01:00 UTC. */
-function isSummerTime(timeMs: number): boolean {
-  const year = new Date(timeMs).getUTCFullYear();
-  return timeMs >= lastSundayOneOClock(year, 2) && timeMs < lastSundayOneOClock(year, 9);
-}
-
 function lastEndOfSummerTime(timeMs: number): number {
   const year = new Date(timeMs).getUTCFullYear();
-  const thisYear = lastSundayOneOClock(year, 9);
-  return thisYear <= timeMs ? thisYear : lastSundayOneOClock(year - 1, 9);
-}
-
-function lastSundayOneOClock(year: number, month: number): number {
-  const lastDay = new Date(Date.UTC(year, month + 1, 0));
-  return Date.UTC(year, month, lastDay.getUTCDate() - lastDay.getUTCDay(), 1);
+  const thisYear = changeToWinterMs(year);
+  return thisYear <= timeMs ? thisYear : changeToWinterMs(year - 1);
 }

@@ -18,7 +18,7 @@ const TEXT = new TextEncoder();
  * One block with its checksum: `CR LF label TAB text` for every field, then `CR LF Checksum TAB` and the byte that makes
  * the sum of all bytes 0 modulo 256 (VE.Direct Protocol, message format).
  */
-export function encodeVedirectBlock(fields: readonly VedirectField[]): Uint8Array {
+function encodeVedirectBlock(fields: readonly VedirectField[]): Uint8Array {
   const lines = [...fields, ["Checksum", ""] as const].map(([label, text]) => `\r\n${label}\t${text}`);
   const text = TEXT.encode(lines.join(""));
   const block = new Uint8Array(text.length + 1);

@@ -9,8 +9,3 @@ export function sentChecksums(bytes: Uint8Array): readonly [x25: number, kermit:
   const x25 = crc16X25(bytes);
   return [((x25 & 0xff) << 8) | (x25 >>> 8), crc16Kermit(bytes)];
 }
-
-/** Four hexadecimal digits, as they stand on the line. */
-export function hex4(value: number): string {
-  return value.toString(16).toUpperCase().padStart(4, "0");
-}

@@ -1,7 +1,8 @@
 import { Problem } from "../../attest/problem.ts";
 import type { DecodedTelegram, TelegramValue } from "../telegram/telegram.ts";
+import { decimalText, hexText, obisText } from "../telegram/text.ts";
 import type { SmlElement, SmlNumber } from "./element.ts";
-import { hasUncertainSign, hexText, meterIdText, octetText } from "./identity.ts";
+import { hasUncertainSign, meterIdText, octetText } from "./identity.ts";
 import { GET_LIST_RESPONSE, readMessages } from "./message.ts";
 import { readTime, type SmlTime } from "./time.ts";
 import { type FileContent, unwrapFile } from "./transport.ts";
@@ -153,26 +154,12 @@ function numeric(number: SmlNumber, scale: Scale): Omit<SmlValueOfWidth, "code">
   const unitCode = scale.unitCode === undefined ? undefined : Number(scale.unitCode.value);
   const unit = unitCode === undefined ? undefined : unitName(unitCode);
   return {
-    text: decimalText(number.value, exponent),
+    text: decimalText({ digits: number.value, exponent }),
     scaled: { digits: number.value, exponent },
     widthBytes: number.widthBytes,
     ...(unit === undefined ? {} : { unit }),
     ...(unitCode === undefined ? {} : { unitCode }),
   };
-}
-
-/** Digits times ten to the exponent, written out: -5 and -1 give `-0.5`, 12 and 3 give `12000`. */
-function decimalText(digits: bigint, exponent: number): string {
-  if (exponent >= 0) return (digits * 10n ** BigInt(exponent)).toString();
-  const magnitude = (digits < 0n ? -digits : digits).toString().padStart(1 - exponent, "0");
-  const sign = digits < 0n ? "-" : "";
-  return `${sign}${magnitude.slice(0, exponent)}.${magnitude.slice(exponent)}`;
-}
-
-/** A-B:C.D.E*F (IEC 62056-6-1). */
-function obisText(code: Uint8Array): string {
-  const [a, b, c, d, e, f] = code;
-  return `${a}-${b}:${c}.${d}.${e}*${f}`;
 }
 
 function namedBy(values: readonly SmlValue[]): string | undefined {

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
-import { createLine } from "../line/create.ts";
-import { ListeningMeter } from "../telegram/listening-meter.ts";
+import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
 import { listeningOptions } from "../telegram/listening-options.ts";
 import { SML_FORMAT } from "./listening.ts";
 import { smlProtocol } from "./protocol.ts";
@@ -14,16 +13,13 @@ const schema = z.strictObject({
   ...listeningOptions({ silenceMs: 30_000, identifyTimeoutMs: 15_000 }),
 });
 
-type SmlDriverOptions = z.output<typeof schema>;
-
 /** German meters that push SML: a push meter with one channel, `grid`. */
 export const smlDriver: DriverDefinition = {
   name: "sml",
   summary:
     "German electricity meters at their optical interface (SML): EMH, ISKRA, DZG, eBZ, Holley, EasyMeter, ITRON",
   schema,
-  open({ line, ...options }: SmlDriverOptions): MeterDriver {
-    const createMeterLine = (): ReturnType<typeof createLine> => createLine(line, SML_FORMAT);
-    return new ListeningMeter(smlProtocol(), options, { createLine: createMeterLine, nowMs: Date.now });
+  open({ line, ...options }: z.output<typeof schema>): MeterDriver {
+    return new ListeningMeter(smlProtocol(), options, listeningTo(line, SML_FORMAT));
   },
 };

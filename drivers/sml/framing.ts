@@ -15,7 +15,7 @@ const SEQUENCE_BYTES = 8;
  * was sent. Bytes between files are no event. The bytes of a start within a file are data where they stand behind an
  * escape, and a start where the file before was cut off after `1B1B1B1B`: the checksum tells.
  */
-export const smlFormat: FrameFormat = {
+const smlFormat: FrameFormat = {
   maxBytes: MAX_FILE_BYTES,
   find(bytes, from) {
     let at = bytes.indexOf(ESCAPE, from);

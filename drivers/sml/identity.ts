@@ -1,3 +1,5 @@
+import { hexText } from "../telegram/text.ts";
+
 /** Both stand before identifications of DIN 43863-5; 06 and others stand before numbers of the makers' own. */
 const IDENTITY_KINDS: readonly number[] = [0x09, 0x0a];
 const IDENTITY_BYTES = 10;
@@ -29,10 +31,6 @@ export function meterIdText(bytes: Uint8Array): string {
 export function octetText(bytes: Uint8Array): string {
   const printable = bytes.every((byte) => byte >= 0x20 && byte <= 0x7e);
   return identityText(bytes) ?? (printable ? Buffer.from(bytes).toString("latin1") : hexText(bytes));
-}
-
-export function hexText(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex").toUpperCase();
 }
 
 /** Numbers that DZG gave to its meters of the family DVS74 before it mended them (volkszaehler/libsml pull request 136). */

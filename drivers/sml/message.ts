@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
-import { hex4, sentChecksums } from "./checksum.ts";
+import { hex4 } from "../telegram/text.ts";
+import { sentChecksums } from "./checksum.ts";
 import { ElementReader, type SmlElement } from "./element.ts";
 import type { FileContent } from "./transport.ts";
 

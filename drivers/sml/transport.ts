@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
-import { hex4, sentChecksums } from "./checksum.ts";
+import { hex4 } from "../telegram/text.ts";
+import { sentChecksums } from "./checksum.ts";
 
 /** What announces that the next four bytes are no data (BSI TR-03109-1, Annex IV part b, transport protocol version 1). */
 export const ESCAPE = 0x1b;

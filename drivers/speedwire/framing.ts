@@ -13,7 +13,7 @@ const FIRST = 0x53;
  * (0x6065), encrypted ones (0x6073), and the 0x6081 that Sunny Home Managers sent for a while, which taken for meter
  * telegrams showed as peaks of megawatts (mitchese/shm-et340, issue 2).
  */
-export const speedwireFormat: FrameFormat = {
+const speedwireFormat: FrameFormat = {
   maxBytes: MAX_TELEGRAM_BYTES,
   find(bytes: Uint8Array, from: number): number {
     const at = bytes.indexOf(FIRST, from);

@@ -1,6 +1,7 @@
 import type { ChannelDescription, Doubt } from "../driver.ts";
 import { GRID_CHANNEL, gridChannel, type ObisReading, obisReading } from "../telegram/obis-reading.ts";
 import type { TelegramValue } from "../telegram/telegram.ts";
+import { decimalText } from "../telegram/text.ts";
 import type { SpeedwireRecord, SpeedwireTelegram } from "./telegram.ts";
 import { telegramValue } from "./values.ts";
 
@@ -94,6 +95,5 @@ export function doubtsOf({ records }: SpeedwireTelegram): readonly Doubt[] {
 }
 
 function watts(tenths: bigint): string {
-  const text = String(tenths < 0n ? -tenths : tenths).padStart(2, "0");
-  return `${tenths < 0n ? "-" : ""}${text.slice(0, -1)}.${text.slice(-1)}`;
+  return decimalText({ digits: tenths, exponent: -1 });
 }

@@ -1,4 +1,5 @@
 import type { TelegramValue } from "../telegram/telegram.ts";
+import { decimalText } from "../telegram/text.ts";
 import type { SpeedwireRecord } from "./telegram.ts";
 
 interface RecordUnit {
@@ -44,7 +45,7 @@ export function telegramValue(record: SpeedwireRecord): TelegramValue {
   if (known === undefined) return { code, text: String(record.value) };
   const scaled = { digits: record.value, exponent: known.exponent };
   const unit = known.unit === undefined ? {} : { unit: known.unit };
-  return { code, text: decimal(record.value, known.exponent), ...unit, scaled };
+  return { code, text: decimalText(scaled), ...unit, scaled };
 }
 
 function unitOf({ channel, index, type }: SpeedwireRecord): RecordUnit | undefined {
@@ -52,10 +53,4 @@ function unitOf({ channel, index, type }: SpeedwireRecord): RecordUnit | undefin
   const place = ((index - 1) % PER_PHASE) + 1;
   if (type === TYPE_COUNTER) return COUNTERS.get(place);
   return type === TYPE_NOW ? NOW.get(place) : undefined;
-}
-
-function decimal(digits: bigint, exponent: number): string {
-  if (exponent === 0) return String(digits);
-  const padded = String(digits).padStart(1 - exponent, "0");
-  return `${padded.slice(0, exponent)}.${padded.slice(exponent)}`;
 }

@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
+import { z } from "zod";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import type { TelegramKeys } from "./decoder.ts";
 
 const KEY_DIGITS = 32;
 /** The digits with blanks and line ends around them. */
@@ -24,6 +26,34 @@ export function readKeyFile(path: string): Uint8Array {
     expected: `${KEY_DIGITS} hexadecimal digits and nothing else`,
     got: /^[0-9a-fA-F]*$/.test(text) ? `${text.length} of them` : "other characters",
   });
+}
+
+/** Files of the keys of an encrypted meter, as drivers and commands are told them. */
+export interface KeyFiles {
+  readonly keyFile?: string | undefined;
+  readonly authenticationKeyFile?: string | undefined;
+}
+
+/** Names of {@link KeyFiles}, for `files` of a driver. */
+export const KEY_FILES: readonly (keyof KeyFiles)[] = ["keyFile", "authenticationKeyFile"];
+
+/** Both options of {@link KeyFiles}, for a driver's own strict schema. */
+export function keyFileOptions(described: Readonly<Record<keyof KeyFiles, string>>): KeyFileShape {
+  const path = z.string().min(1).optional();
+  return {
+    keyFile: path.describe(described.keyFile),
+    authenticationKeyFile: path.describe(described.authenticationKeyFile),
+  };
+}
+
+type KeyFileShape = Readonly<Record<keyof KeyFiles, z.ZodOptional<z.ZodString>>>;
+
+/** The keys that are in these files. Throws what {@link readKeyFile} throws. */
+export function readKeyFiles({ keyFile, authenticationKeyFile }: KeyFiles): TelegramKeys {
+  return {
+    ...(keyFile === undefined ? {} : { key: readKeyFile(keyFile) }),
+    ...(authenticationKeyFile === undefined ? {} : { authenticationKey: readKeyFile(authenticationKeyFile) }),
+  };
 }
 
 /** A key that was written where a path belongs would stand in every message about that path. */

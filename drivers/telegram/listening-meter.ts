@@ -1,15 +1,18 @@
-import { createHash } from "node:crypto";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { type MeterReading, READING_STATUS } from "../../attest/reading.ts";
+import { READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity, PushListener, PushMeter, Snapshot } from "../driver.ts";
+import type { LineAddress, SerialFormat } from "../line/address.ts";
+import { createLine } from "../line/create.ts";
 import type { ByteLine } from "../line/line.ts";
+import { closedDriver } from "../line/problems.ts";
 import { ReconnectingLine } from "../line/reconnecting.ts";
 import { Adoption } from "./adoption.ts";
 import type { ListeningOptions } from "./listening-options.ts";
 import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "./protocol.ts";
+import { provenSnapshot } from "./proven.ts";
 import { requireSameMeter } from "./same-meter.ts";
 import type { Framed, Framer } from "./telegram.ts";
-import { closedDriver, Waiters } from "./waiters.ts";
+import { Waiters } from "./waiters.ts";
 
 /** What a {@link ListeningMeter} takes from the world. */
 export interface ListeningSurroundings {
@@ -18,6 +21,11 @@ export interface ListeningSurroundings {
   readonly nowMs: () => number;
   /** Shortest and longest ceiling of the reconnecting back-off, where not 1 s and 60 s. */
   readonly backoffMs?: readonly [number, number];
+}
+
+/** What a meter on a line of its own takes; `defaults`: what a serial address that does not say means. */
+export function listeningTo(line: LineAddress, defaults: SerialFormat): ListeningSurroundings {
+  return { createLine: () => createLine(line, defaults), nowMs: Date.now };
 }
 
 /** Any protocol: a line that cannot be opened will not name its meter either. */
@@ -172,23 +180,15 @@ export class ListeningMeter implements PushMeter {
     this.#waiters.resolve(identity);
   }
 
-  #snapshot({ readings, absent, doubts = [], evidence }: MeterTelegram, telegram: Uint8Array): Snapshot {
-    const bytes = evidence ?? telegram;
-    const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
-    return {
-      readings: readings.map((reading) => this.#proven(reading, digest)),
-      flexibility: [],
-      absent,
-      ...(doubts.length === 0 ? {} : { doubts }),
-      frames: [{ digest, bytes, what: this.#protocol.what }],
-    };
+  #snapshot(telegram: MeterTelegram, bytes: Uint8Array): Snapshot {
+    const readings = telegram.readings.map((reading) => this.#aged(reading));
+    const { what } = this.#protocol;
+    return provenSnapshot({ ...telegram, readings }, bytes, { what, channels: this.#channels });
   }
 
-  #proven({ resolutionMwh, ...rest }: UnprovenReading, evidence: Uint8Array): MeterReading {
-    const known = this.#channels.get(rest.channel)?.resolutionMwh;
-    const resolution = resolutionMwh === undefined || resolutionMwh === known ? {} : { resolutionMwh };
-    const stale = this.#isStale(rest) ? { status: (rest.status ?? 0) | READING_STATUS.stale } : {};
-    return { ...rest, ...resolution, ...stale, evidence };
+  #aged(reading: UnprovenReading): UnprovenReading {
+    if (!this.#isStale(reading)) return reading;
+    return { ...reading, status: (reading.status ?? 0) | READING_STATUS.stale };
   }
 
   #isStale({ meterTimeMs }: UnprovenReading): boolean {

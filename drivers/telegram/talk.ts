@@ -36,11 +36,6 @@ export class Talk {
     return this.#problem !== undefined;
   }
 
-  /** Begins anew: what came before is nobody's. */
-  async begin(): Promise<void> {
-    await this.discard();
-  }
-
   /** @throws Problem `line-…` */
   async send(bytes: Uint8Array): Promise<void> {
     if (this.#problem !== undefined) throw this.#problem;

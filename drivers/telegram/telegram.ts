@@ -1,4 +1,5 @@
 import type { Problem } from "../../attest/problem.ts";
+import type { Decimal } from "./text.ts";
 
 /** One value of a telegram as it stands there, before anybody makes a reading of it. */
 export interface TelegramValue {
@@ -9,7 +10,7 @@ export interface TelegramValue {
   /** As the protocol has it: "Wh", "W", "V", "m³". Absent where there is none. */
   readonly unit?: string;
   /** The number behind the text: digits times ten to the exponent, in the unit. Absent where it is no number. */
-  readonly scaled?: { readonly digits: bigint; readonly exponent: number };
+  readonly scaled?: Decimal;
 }
 
 /** What one whole telegram says. */

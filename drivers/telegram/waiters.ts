@@ -1,4 +1,4 @@
-import { Problem } from "../../attest/problem.ts";
+import type { Problem } from "../../attest/problem.ts";
 import type { MeterIdentity } from "../driver.ts";
 
 interface Waiter {
@@ -43,9 +43,4 @@ export class Waiters {
   reject(problem: Problem): void {
     for (const waiter of [...this.#waiting]) waiter.reject(problem);
   }
-}
-
-/** The driver was closed while somebody waited. */
-export function closedDriver(): Problem {
-  return new Problem("driver-closed", "the driver was closed");
 }

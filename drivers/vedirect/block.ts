@@ -1,4 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
+import { hex2 } from "../telegram/text.ts";
 import { type FieldRead, readField, sumOfText, textByte } from "./text.ts";
 
 /** The first field of a device's first block; a second block begins with another one. */
@@ -107,5 +108,5 @@ export function conflict(label: string, values: readonly [string, string]): Prob
 }
 
 function hex(byte: number): string {
-  return `0x${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  return `0x${hex2(byte)}`;
 }

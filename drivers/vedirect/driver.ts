@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
-import { createLine } from "../line/create.ts";
-import { ListeningMeter } from "../telegram/listening-meter.ts";
+import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
 import { listeningOptions } from "../telegram/listening-options.ts";
 import { VEDIRECT_FORMAT } from "./listening.ts";
 import { vedirectProtocol } from "./protocol.ts";
@@ -26,9 +25,6 @@ export const vedirectDriver: DriverDefinition = {
   summary: "Victron solar chargers, battery monitors and SmartShunts with a VE.Direct cable (text protocol)",
   schema,
   open({ line, ...options }: z.output<typeof schema>): MeterDriver {
-    return new ListeningMeter(vedirectProtocol(), options, {
-      createLine: () => createLine(line, VEDIRECT_FORMAT),
-      nowMs: Date.now,
-    });
+    return new ListeningMeter(vedirectProtocol(), options, listeningTo(line, VEDIRECT_FORMAT));
   },
 };

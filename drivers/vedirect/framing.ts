@@ -14,7 +14,7 @@ const CR = 0x0d;
  * of its beginning: a telegram of this format is a block together with the checksum field of the one before, or a block
  * alone where it begins with the product number.
  */
-export const vedirectFormat: FrameFormat = {
+const vedirectFormat: FrameFormat = {
   maxBytes: MAX_BLOCK_BYTES,
   find(bytes: Uint8Array, from: number): number {
     const at = bytes.indexOf(CR, from);

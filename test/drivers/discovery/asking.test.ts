@@ -3,13 +3,14 @@ import { Problem } from "../../../attest/problem.ts";
 import { knownAskers, wiredBus } from "../../../drivers/discovery/ask-known.ts";
 import { askingMs, askOnLine } from "../../../drivers/discovery/ask-line.ts";
 import { listenOnNetwork } from "../../../drivers/discovery/senders.ts";
-import { type FormatText, formatFrom, formatText } from "../../../drivers/discovery/serial-format.ts";
+import { type FormatText, formatFrom } from "../../../drivers/discovery/serial-format.ts";
 import type {
   DiscoveryTerms,
   FoundMeter,
   MeterAsker,
   NetworkSender,
 } from "../../../drivers/discovery/terms.ts";
+import { formatText } from "../../../drivers/line/address.ts";
 import { MbusFramer } from "../../../drivers/mbus/framing.ts";
 import { iec62056Answerer } from "../../../drivers/simulated/iec62056-telegram.ts";
 import { mbusAnswerer } from "../../../drivers/simulated/mbus-telegram.ts";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { networkMs, tcpPorts } from "../../../drivers/discovery/network.ts";
 import { Pace } from "../../../drivers/discovery/pace.ts";
 import { Progress, type ProgressState } from "../../../drivers/discovery/progress.ts";
-import { formatFrom, formatText } from "../../../drivers/discovery/serial-format.ts";
+import { formatFrom } from "../../../drivers/discovery/serial-format.ts";
 import {
   planSweep,
   probeMs,
@@ -19,6 +19,7 @@ import {
   type UnitOutcome,
   type UnitPlan,
 } from "../../../drivers/discovery/units.ts";
+import { formatText } from "../../../drivers/line/address.ts";
 import { lineTiming } from "../../../drivers/modbus/line-timing.ts";
 import { CODED, KNOWN, NAMED, RANGED, SPOKEN } from "./profiles.ts";
 

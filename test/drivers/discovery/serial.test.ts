@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { discover, planDiscovery } from "../../../drivers/discovery/discovery.ts";
 import { SILENT } from "../../../drivers/discovery/facts.ts";
-import { formatFrom, formatText } from "../../../drivers/discovery/serial-format.ts";
+import { formatFrom } from "../../../drivers/discovery/serial-format.ts";
 import type { LineReport } from "../../../drivers/discovery/serial-survey.ts";
 import type { DiscoveryTerms } from "../../../drivers/discovery/terms.ts";
+import { formatText } from "../../../drivers/line/address.ts";
 import { SerialLine } from "../../../drivers/line/serial.ts";
 import { openLineOf } from "../../../drivers/modbus/open-line.ts";
 import { startLinePeer } from "../../../drivers/simulated/modbus-peer.ts";

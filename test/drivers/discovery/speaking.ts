@@ -1,7 +1,6 @@
 import { Problem } from "../../../attest/problem.ts";
-import { formatText } from "../../../drivers/discovery/serial-format.ts";
 import type { MeterTerms } from "../../../drivers/discovery/terms.ts";
-import { type LineAddress, lineName, type SerialFormat } from "../../../drivers/line/address.ts";
+import { formatText, type LineAddress, lineName, type SerialFormat } from "../../../drivers/line/address.ts";
 import type { ByteLine, LineListener } from "../../../drivers/line/line.ts";
 import type { Listening, MeterTelegram, TelegramProtocol } from "../../../drivers/telegram/protocol.ts";
 import { type Examination, type FrameFormat, StreamFramer } from "../../../drivers/telegram/stream-framer.ts";

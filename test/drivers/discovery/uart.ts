@@ -1,5 +1,4 @@
-import { formatText } from "../../../drivers/discovery/serial-format.ts";
-import type { SerialFormat } from "../../../drivers/line/address.ts";
+import { formatText, type SerialFormat } from "../../../drivers/line/address.ts";
 
 /** What becomes of a character whose parity or stop bit is wrong: kernels drop it or hand it on. */
 export type BadCharacters = "dropped" | "kept";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { joinBlocks } from "../../../drivers/dlms/blocks.ts";
 import { decodeDlms } from "../../../drivers/dlms/telegram.ts";
 import {
-  cutAny,
+  cut,
   encipher,
   frame,
   hex,
@@ -38,14 +38,14 @@ describe("general block transfer", () => {
   it.each([8, 32, 119])("of %i bytes a block makes the telegram that one frame makes", (size) => {
     const stream = join(...blockFrames(APDU, size));
     for (const chunk of [1, 64, stream.length]) {
-      const [found = APDU, ...more] = telegrams(cutAny(stream, chunk, true));
+      const [found = APDU, ...more] = telegrams(cut(stream, chunk, true));
       expect(more).toEqual([]);
       expect(decodeDlms(found)).toEqual(decodeDlms(telegram(LIST)));
     }
   });
 
   it("carries encrypted telegrams", () => {
-    const [found = APDU] = telegrams(cutAny(join(...blockFrames(encipher(APDU), 60))));
+    const [found = APDU] = telegrams(cut(join(...blockFrames(encipher(APDU), 60))));
     expect(decodeDlms(found, { key: KEY }).values).toEqual(decodeDlms(APDU).values);
   });
 
@@ -55,7 +55,7 @@ describe("general block transfer", () => {
     ["noise stands between", [FIRST, hex("55"), SECOND, THIRD], "dlms-segment"],
     ["another telegram begins", [FIRST, telegram(LIST)], "dlms-segment"],
   ])("is refused where %s", (_, parts, code) => {
-    const outcomes = cutAny(join(...parts), 13, true);
+    const outcomes = cut(join(...parts), 13, true);
     expect(refusals(outcomes).map(([found]) => found)).toContain(code);
     for (const bytes of telegrams(outcomes)) expect(bytes).toEqual(telegram(LIST));
   });
@@ -64,7 +64,7 @@ describe("general block transfer", () => {
     ["one between is missing", [FIRST, THIRD]],
     ["one comes twice", [FIRST, SECOND, SECOND, THIRD]],
   ])("does not decode where %s", (_, parts) => {
-    const [found = APDU] = telegrams(cutAny(join(...parts), 13, true));
+    const [found = APDU] = telegrams(cut(join(...parts), 13, true));
     expect(problemOf(() => decodeDlms(found)).code).toBe("dlms-block");
   });
 

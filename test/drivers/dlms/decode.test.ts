@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { floatOf } from "../../../drivers/dlms/float.ts";
 import { decodeDlms } from "../../../drivers/dlms/telegram.ts";
-import { type DlmsValue, decimalText } from "../../../drivers/dlms/values.ts";
+import type { DlmsValue } from "../../../drivers/dlms/values.ts";
+import { floatOf } from "../../../drivers/telegram/float.ts";
+import { decimalText } from "../../../drivers/telegram/text.ts";
 import { hex, join, KEY, LIST, notification, problemOf, telegram } from "./kit.ts";
 
 /** A body of one entry: a value under 1-0:1.8.0, in Wh with this scaler. */

@@ -11,12 +11,13 @@ import { dlmsPushDriver } from "../../../drivers/dlms/driver.ts";
 import { dlmsListening } from "../../../drivers/dlms/listening.ts";
 import { dlmsProtocol } from "../../../drivers/dlms/protocol.ts";
 import { decodeDlms } from "../../../drivers/dlms/telegram.ts";
-import type { MeterDriver, PushListener, Snapshot } from "../../../drivers/driver.ts";
+import type { MeterDriver } from "../../../drivers/driver.ts";
 import { conformance } from "../../../drivers/kit/conformance.ts";
 import { SerialLine } from "../../../drivers/line/serial.ts";
 import { type DlmsSpeakerSettings, dlmsSpeaker } from "../../../drivers/simulated/dlms-telegram.ts";
 import type { ShownByMeter } from "../../../drivers/simulated/speaking.ts";
 import { listen, Recorder, until, unusedPort } from "../line/kit.ts";
+import { listenedTo } from "../telegram/push-log.ts";
 import { AUTHENTICATION_KEY, join as joinBytes, KEY, LIST, telegram } from "./kit.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
@@ -31,19 +32,6 @@ afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one.close();
   rmSync(folder, { recursive: true });
 });
-
-class Log implements PushListener {
-  readonly snapshots: Snapshot[] = [];
-  readonly codes: string[] = [];
-
-  onSnapshot(snapshot: Snapshot): void {
-    this.snapshots.push(snapshot);
-  }
-
-  onProblem(problem: Error): void {
-    this.codes.push("code" in problem ? String(problem.code) : problem.message);
-  }
-}
 
 /** What a meter shows at its n-th telegram: registers go up, time passes. */
 function shownAt(round: number, serial = "30471106"): ShownByMeter {
@@ -81,12 +69,6 @@ function driverWith(options: Readonly<Record<string, unknown>>): MeterDriver {
   return driver;
 }
 
-function start(driver: MeterDriver): Log {
-  const log = new Log();
-  if (driver.mode === "push") driver.start(log);
-  return log;
-}
-
 function keyFile(name: string, key: Uint8Array): string {
   const path = join(folder, name);
   writeFileSync(path, Buffer.from(key).toString("hex"));
@@ -98,7 +80,7 @@ describe("dlms-push over TCP", () => {
   it("identifies the meter and delivers its readings with their evidence", async () => {
     const line = await gateway(telegramsOf({ layout: "kaifa", framing: "mbus" }));
     const driver = driverWith({ line });
-    const log = start(driver);
+    const log = listenedTo(driver);
     expect(await driver.identify()).toEqual({ make: "", model: "", serial: "000030471106", firmware: "" });
     expect(driver.channels()).toEqual([
       expect.objectContaining({ name: "grid", role: "grid", resolutionMwh: 1_000, signVerified: true }),
@@ -118,7 +100,7 @@ describe("dlms-push over TCP", () => {
         String((reading?.importMwh ?? 0) / 1_000),
       );
     }
-    expect(log.codes).toEqual([]);
+    expect(log.problems).toEqual([]);
   });
 
   it("reads an encrypted meter with its keys from files, and gives the deciphered list as evidence", async () => {
@@ -129,7 +111,7 @@ describe("dlms-push over TCP", () => {
       keyFile: keyFile("guek", KEY),
       authenticationKeyFile: keyFile("gak", AUTHENTICATION_KEY),
     });
-    const log = start(driver);
+    const log = listenedTo(driver);
     expect(await driver.identify()).toMatchObject({ make: "Landis+Gyr", serial: "30471106" });
     await until("two readings", () => log.snapshots.length >= 2);
     const bytes = log.snapshots[0]?.frames?.[0]?.bytes ?? new Uint8Array(0);
@@ -168,9 +150,9 @@ describe("dlms-push over TCP", () => {
     });
     const driver = driverWith({ line });
     await driver.identify();
-    const log = start(driver);
-    await until("readings and refusals", () => log.snapshots.length >= 4 && log.codes.length >= 4);
-    expect(new Set(log.codes)).toEqual(new Set(["driver-identity-changed", "dlms-fcs"]));
+    const log = listenedTo(driver);
+    await until("readings and refusals", () => log.snapshots.length >= 4 && log.problems.length >= 4);
+    expect(new Set(log.problems)).toEqual(new Set(["driver-identity-changed", "dlms-fcs"]));
     expect(
       new Set(log.snapshots.flatMap(({ readings }) => readings.map(({ activePowerMw }) => activePowerMw))),
     ).toEqual(new Set([812_000]));
@@ -214,7 +196,7 @@ describe.skipIf(!HAS_SOCAT)(
       const timer = setInterval(() => void meter.write(next()), 20);
       open.push({ close: async () => clearInterval(timer) });
       const driver = driverWith({ line: `serial://${near}?format=8N1`, clock: "CET" });
-      const log = start(driver);
+      const log = listenedTo(driver);
       expect(await driver.identify()).toMatchObject({ make: "Aidon", serial: "7359992030471106" });
       await until("readings", () => log.snapshots.length >= 2);
       expect(log.snapshots[0]?.readings[0]).toMatchObject({ activePowerMw: 812_000 });

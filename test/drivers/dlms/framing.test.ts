@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_TELEGRAM_BYTES } from "../../../drivers/dlms/assembly.ts";
-import { HdlcFramer } from "../../../drivers/dlms/framing.ts";
+import { DlmsFramer } from "../../../drivers/dlms/framing.ts";
 import { decodeDlms } from "../../../drivers/dlms/telegram.ts";
 import { crc16X25 } from "../../../drivers/telegram/crc16.ts";
 import {
@@ -39,7 +39,7 @@ describe("checks of HDLC", () => {
   });
 });
 
-describe("HdlcFramer", () => {
+describe("DlmsFramer", () => {
   it("finds telegrams one behind the other, with one flag between or several", () => {
     const stream = join(TELEGRAM, TELEGRAM.subarray(1), hex("7e 7e"), TELEGRAM);
     const outcomes = cut(stream, 1, true);
@@ -98,7 +98,7 @@ describe("HdlcFramer", () => {
   });
 
   it("keeps nothing of an endless stream", () => {
-    const framer = new HdlcFramer();
+    const framer = new DlmsFramer();
     const begun = frame(new Uint8Array(1000), { segmented: true }).subarray(0, 20);
     for (let round = 0; round < 300; round += 1) {
       framer.push(new Uint8Array(1000).fill(round & 0xff));

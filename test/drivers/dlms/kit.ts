@@ -1,7 +1,7 @@
 import { createCipheriv } from "node:crypto";
-import { dlmsFramer, HdlcFramer } from "../../../drivers/dlms/framing.ts";
+import { DlmsFramer } from "../../../drivers/dlms/framing.ts";
 import { crc16X25 } from "../../../drivers/telegram/crc16.ts";
-import type { Framed, Framer } from "../../../drivers/telegram/telegram.ts";
+import type { Framed } from "../../../drivers/telegram/telegram.ts";
 
 export const LLC: string = "e6 e7 00";
 
@@ -83,19 +83,7 @@ export const LIST: string = `01 03
 
 /** What the stream, in chunks of `size` bytes, was cut into; the end of the stream included where asked for. */
 export function cut(stream: Uint8Array, size: number = stream.length, ended = false): Framed[] {
-  return cutBy(new HdlcFramer(), stream, { size, ended });
-}
-
-/** The same by the framer that knows M-Bus, too. */
-export function cutAny(stream: Uint8Array, size: number = stream.length, ended = false): Framed[] {
-  return cutBy(dlmsFramer(), stream, { size, ended });
-}
-
-function cutBy(
-  framer: Framer,
-  stream: Uint8Array,
-  { size, ended }: { readonly size: number; readonly ended: boolean },
-): Framed[] {
+  const framer = new DlmsFramer();
   const outcomes: Framed[] = [];
   for (let at = 0; at < stream.length; at += Math.max(size, 1)) {
     outcomes.push(...framer.push(stream.subarray(at, at + Math.max(size, 1))));

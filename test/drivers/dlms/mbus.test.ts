@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_TELEGRAM_BYTES } from "../../../drivers/dlms/assembly.ts";
-import { dlmsFramer } from "../../../drivers/dlms/framing.ts";
+import { DlmsFramer } from "../../../drivers/dlms/framing.ts";
 import { decodeDlms } from "../../../drivers/dlms/telegram.ts";
 import {
-  cutAny,
+  cut,
   encipher,
   hex,
   join,
@@ -31,7 +31,7 @@ describe("DLMS over wired M-Bus", () => {
   it("is the telegram that HDLC carries, in one frame or in segments", () => {
     for (const size of [1, 7, 30, 245]) {
       const stream = join(...mbusSegments(APDU, Math.max(size, Math.ceil(APDU.length / 16))));
-      const [found = APDU, ...more] = telegrams(cutAny(stream, 64, true));
+      const [found = APDU, ...more] = telegrams(cut(stream, 64, true));
       expect(more).toEqual([]);
       expect(found).toEqual(stream);
       expect(decodeDlms(found)).toEqual(decodeDlms(telegram(LIST)));
@@ -39,7 +39,7 @@ describe("DLMS over wired M-Bus", () => {
   });
 
   it("carries encrypted telegrams", () => {
-    const [found = APDU] = telegrams(cutAny(join(...mbusSegments(encipher(APDU, 0x20), 100))));
+    const [found = APDU] = telegrams(cut(join(...mbusSegments(encipher(APDU, 0x20), 100))));
     expect(decodeDlms(found, { key: KEY }).values).toEqual(decodeDlms(APDU).values);
     expect(problemOf(() => decodeDlms(found)).code).toBe("dlms-key-missing");
   });
@@ -50,7 +50,7 @@ describe("DLMS over wired M-Bus", () => {
     );
     const frame = join(mbusFrame(long.subarray(0, 252), 0x00), mbusFrame(long.subarray(252), 0x11));
     expect([...frame.subarray(0, 4)]).toEqual([0x68, 0x01, 0x01, 0x68]);
-    expect(telegrams(cutAny(frame, 50, true))).toEqual([frame]);
+    expect(telegrams(cut(frame, 50, true))).toEqual([frame]);
     expect(decodeDlms(frame)).toEqual(decodeDlms(long));
   });
 
@@ -63,9 +63,9 @@ describe("DLMS over wired M-Bus", () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 10 }), fc.integer({ min: 1, max: 90 }), (pieces, size) => {
         const stream = join(...pieces);
-        const whole = cutAny(stream, stream.length, true);
-        expect(cutAny(stream, size, true)).toEqual(whole);
-        expect(cutAny(stream, 1, true)).toEqual(whole);
+        const whole = cut(stream, stream.length, true);
+        expect(cut(stream, size, true)).toEqual(whole);
+        expect(cut(stream, 1, true)).toEqual(whole);
         for (const bytes of telegrams(whole)) expect(() => decodeDlms(bytes)).not.toThrow();
       }),
     );
@@ -73,19 +73,19 @@ describe("DLMS over wired M-Bus", () => {
     fc.assert(
       fc.property(noise, noise, fc.integer({ min: 1, max: 300 }), (before, between, size) => {
         const stream = join(before, TELEGRAM, between, telegram(LIST), between, TELEGRAM);
-        expect(telegrams(cutAny(stream, size, true))).toEqual([TELEGRAM, telegram(LIST), TELEGRAM]);
+        expect(telegrams(cut(stream, size, true))).toEqual([TELEGRAM, telegram(LIST), TELEGRAM]);
       }),
     );
   });
 
   it("is none where the third byte shows it, however the bytes come, also at the end", () => {
-    for (const size of [1, 2, 3]) expect(cutAny(hex("68 00 01"), size, true)).toEqual([]);
+    for (const size of [1, 2, 3]) expect(cut(hex("68 00 01"), size, true)).toEqual([]);
   });
 
   it("with any one bit changed is refused or another telegram's", () => {
     for (let bit = 0; bit < TELEGRAM.length * 8; bit += 1) {
       const changed = TELEGRAM.with(bit >>> 3, (TELEGRAM[bit >>> 3] ?? 0) ^ (1 << (bit & 7)));
-      expect(telegrams(cutAny(changed, changed.length, true))).toEqual([]);
+      expect(telegrams(cut(changed, changed.length, true))).toEqual([]);
     }
   });
 
@@ -93,7 +93,7 @@ describe("DLMS over wired M-Bus", () => {
     ["a wrong checksum", FIRST.with(12, 0xee), "dlms-checksum"],
     ["no stop byte", FIRST.with(FIRST.length - 1, 0x17), "dlms-stop"],
   ])("refuses %s, with its offset, and finds the next telegram", (_, damaged, code) => {
-    const outcomes = cutAny(join(TELEGRAM, damaged, SECOND, THIRD, TELEGRAM), 7, true);
+    const outcomes = cut(join(TELEGRAM, damaged, SECOND, THIRD, TELEGRAM), 7, true);
     expect(telegrams(outcomes)).toEqual([TELEGRAM, TELEGRAM]);
     expect(refusals(outcomes)).toContainEqual([code, TELEGRAM.length]);
   });
@@ -107,25 +107,25 @@ describe("DLMS over wired M-Bus", () => {
     ["with noise between", [FIRST, hex("00"), SECOND, THIRD]],
     ["of two meters", [FIRST, mbusFrame(hex("00"), 0x01, "53 fe"), THIRD]],
   ])("segments %s are refused", (_, parts) => {
-    const outcomes = cutAny(join(...parts), 11, true);
+    const outcomes = cut(join(...parts), 11, true);
     expect(telegrams(outcomes)).toEqual([]);
     expect(refusals(outcomes).map(([code]) => code)).toContain("dlms-segment");
   });
 
   it("says nothing of the telegrams of heat and water meters on the same line", () => {
     const heat = mbusFrame(hex("01 02 03 04 05"), 0x72);
-    expect(telegrams(cutAny(join(heat, TELEGRAM), 9, true))).toEqual([TELEGRAM]);
+    expect(telegrams(cut(join(heat, TELEGRAM), 9, true))).toEqual([TELEGRAM]);
   });
 
   it("is found behind a beginning that was none", () => {
     for (const beginning of ["68 f0 f0 68", "7e a7 ff", "68 68 68 68", "7e 68"]) {
       const stream = join(hex(beginning), TELEGRAM, telegram(LIST));
-      expect(telegrams(cutAny(stream, 5, true))).toEqual([TELEGRAM, telegram(LIST)]);
+      expect(telegrams(cut(stream, 5, true))).toEqual([TELEGRAM, telegram(LIST)]);
     }
   });
 
   it("keeps nothing of an endless stream", () => {
-    const framer = dlmsFramer();
+    const framer = new DlmsFramer();
     const endless = mbusFrame(new Uint8Array(200), 0x00);
     for (let round = 0; round < 300; round += 1) {
       framer.push(new Uint8Array(1000).fill(round & 0xff));

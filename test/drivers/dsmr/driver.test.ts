@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { PushListener, Snapshot } from "../../../drivers/driver.ts";
 import { dsmrP1Driver } from "../../../drivers/dsmr/driver.ts";
-import { P1Meter, type P1Options } from "../../../drivers/dsmr/meter.ts";
+import { P1Protocol } from "../../../drivers/dsmr/protocol.ts";
 import { TcpLine } from "../../../drivers/line/tcp.ts";
 import { P1_FAULTS, type P1Fault } from "../../../drivers/simulated/p1-faults.ts";
 import {
@@ -13,26 +12,12 @@ import {
   startP1Meter,
 } from "../../../drivers/simulated/p1-meter.ts";
 import { p1Speaker } from "../../../drivers/simulated/p1-telegram.ts";
+import { ListeningMeter } from "../../../drivers/telegram/listening-meter.ts";
+import type { ListeningOptions } from "../../../drivers/telegram/listening-options.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { listen, until, unusedPort } from "../line/kit.ts";
+import { PushLog } from "../telegram/push-log.ts";
 import { ascii, KEY, plainTelegram, SHOWN, STATE } from "./kit.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-class Log implements PushListener {
-  readonly snapshots: Snapshot[] = [];
-  readonly problems: string[] = [];
-
-  onSnapshot(snapshot: Snapshot): void {
-    this.snapshots.push(snapshot);
-  }
-
-  onProblem(problem: Error): void {
-    this.problems.push("code" in problem ? String(problem.code) : problem.message);
-  }
-}
 
 type Behaviour = Partial<Omit<P1MeterOptions, "host" | "port" | "path">> & { readonly port?: number };
 
@@ -44,23 +29,22 @@ async function simulate(behaviour: Behaviour = {}): Promise<P1MeterHandle> {
     state: () => STATE,
     ...behaviour,
   });
-  open.push(meter);
-  return meter;
+  return closeLater(meter);
 }
 
 const NOW_MS = STATE.timeMs + 4_000;
 
-function driverTo(port: number, options: Partial<P1Options> = {}): P1Meter {
-  const meter = new P1Meter(
-    { silenceMs: 2_000, identifyTimeoutMs: 3_000, winterOffsetMinutes: 60, ...options },
+function driverTo(port: number, options: Partial<ListeningOptions> = {}): ListeningMeter {
+  const meter = new ListeningMeter(
+    new P1Protocol({ winterOffsetMinutes: 60 }),
+    { silenceMs: 2_000, identifyTimeoutMs: 3_000, ...options },
     {
       createLine: () => new TcpLine({ kind: "tcp", host: "127.0.0.1", port }),
       nowMs: () => NOW_MS,
       backoffMs: [10, 50],
     },
   );
-  open.push(meter);
-  return meter;
+  return closeLater(meter);
 }
 
 describe("DSMR P1 driver", () => {
@@ -84,7 +68,7 @@ describe("DSMR P1 driver", () => {
     const served: number[] = [];
     const { port } = await simulate({ onServed: ({ importT1Mwh }) => served.push(importT1Mwh) });
     const driver = driverTo(port);
-    const log = new Log();
+    const log = new PushLog();
     driver.start(log);
     await until("five telegrams", () => log.snapshots.length >= 5);
     await driver.close();
@@ -115,7 +99,7 @@ describe("DSMR P1 driver", () => {
   it("comes back by itself when the server restarts", async () => {
     const first = await simulate();
     const driver = driverTo(first.port);
-    const log = new Log();
+    const log = new PushLog();
     await driver.identify();
     driver.start(log);
     await until("a telegram", () => log.snapshots.length > 0);
@@ -129,7 +113,7 @@ describe("DSMR P1 driver", () => {
 
   it("comes back after being hung up on within a telegram", async () => {
     const meter = await simulate();
-    const log = new Log();
+    const log = new PushLog();
     driverTo(meter.port).start(log);
     await until("a telegram", () => log.snapshots.length > 0);
     meter.hangUp();
@@ -149,8 +133,8 @@ describe("DSMR P1 driver", () => {
 
   it("says when a line is silent, and when identify got no answer", async () => {
     const server = await listen(() => undefined);
-    open.push(server);
-    const log = new Log();
+    closeLater(server);
+    const log = new PushLog();
     const driver = driverTo(server.port, { silenceMs: 100, identifyTimeoutMs: 3_000 });
     driver.start(log);
     await until("two reports", () => log.problems.length >= 2);
@@ -167,9 +151,9 @@ describe("DSMR P1 driver", () => {
       const timer = setInterval(() => socket.write(Uint8Array.of(0xaf, 0xc9, 0x80, 0x8d)), 10);
       socket.on("close", () => clearInterval(timer));
     });
-    open.push(server);
-    const log = new Log();
-    driverTo(server.port, { silenceMs: 150 }).start(log);
+    closeLater(server);
+    const log = new PushLog();
+    driverTo(server.port, { silenceMs: 700 }).start(log);
     await until("two reports", () => log.problems.length >= 2);
     expect(new Set(log.problems)).toEqual(new Set(["driver-no-telegram"]));
   });
@@ -188,7 +172,7 @@ describe("DSMR P1 driver", () => {
         if (fault === undefined || fault === "noise") good.push(importT1Mwh + STATE.importT2Mwh);
       },
     });
-    const log = new Log();
+    const log = new PushLog();
     driverTo(port).start(log);
     await until("every fault twice", () => count > 2 * faults.length + 1);
     const delivered = log.snapshots.map(({ readings }) => readings[0]?.importMwh);
@@ -200,7 +184,7 @@ describe("DSMR P1 driver", () => {
   it("refuses another meter on the line until it is identified again", async () => {
     let serial = "FIRST";
     const { port } = await simulate({ state: () => ({ ...STATE, serial }) });
-    const log = new Log();
+    const log = new PushLog();
     const driver = driverTo(port);
     expect((await driver.identify()).serial).toBe("FIRST");
     serial = "SECOND";
@@ -218,7 +202,7 @@ describe("DSMR P1 driver", () => {
     const short = plainTelegram("1-0:1.8.1(00001.001*kWh)", "1-0:1.7.0(0001.01*kW)");
     let telegram = whole;
     const { port } = await simulate({ telegram: () => telegram });
-    const log = new Log();
+    const log = new PushLog();
     const driver = driverTo(port);
     await driver.identify();
     driver.start(log);
@@ -238,7 +222,7 @@ describe("DSMR P1 driver", () => {
     const { port } = await simulate();
     const statuses: (number | undefined)[] = [];
     for (const staleAfterMs of [undefined, 4_000, 3_999]) {
-      const log = new Log();
+      const log = new PushLog();
       driverTo(port, { staleAfterMs }).start(log);
       await until("a telegram", () => log.snapshots.length > 0);
       statuses.push(log.snapshots[0]?.readings[0]?.status);
@@ -248,7 +232,7 @@ describe("DSMR P1 driver", () => {
 
   it("is quiet after close, which may come twice", async () => {
     const { port, ...meter } = await simulate();
-    const log = new Log();
+    const log = new PushLog();
     const driver = driverTo(port);
     driver.start(log);
     await until("a telegram", () => log.snapshots.length > 0);
@@ -269,7 +253,7 @@ describe("DSMR P1 driver", () => {
     if (!existsSync(path)) skip(`no capture at ${path}`);
     const capture = new Uint8Array(readFileSync(path));
     const { port } = await simulate({ telegram: () => capture });
-    const log = new Log();
+    const log = new PushLog();
     driverTo(port).start(log);
     await until("two telegrams", () => log.snapshots.length >= 2);
     const digest = createHash("sha256").update(capture).digest();
@@ -286,7 +270,7 @@ describe("DSMR P1 driver definition", () => {
   it("opens from a configuration and reads over TCP", async () => {
     const { port } = await simulate();
     const driver = dsmrP1Driver.open(dsmrP1Driver.schema.parse({ line: `tcp://127.0.0.1:${port}` }));
-    open.push(driver);
+    closeLater(driver);
     expect((await driver.identify()).serial).toBe(STATE.serial);
   });
 

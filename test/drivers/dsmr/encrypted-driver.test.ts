@@ -4,13 +4,14 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { MeterDriver, PushMeter, Snapshot } from "../../../drivers/driver.ts";
+import type { MeterDriver, PushMeter } from "../../../drivers/driver.ts";
 import { dsmrP1Driver } from "../../../drivers/dsmr/driver.ts";
 import { decodeEvidence } from "../../../drivers/evidence/decode.ts";
 import { conformance } from "../../../drivers/kit/index.ts";
 import { startP1Meter } from "../../../drivers/simulated/p1-meter.ts";
 import { encodeP1Telegram, p1Speaker } from "../../../drivers/simulated/p1-telegram.ts";
 import { until, unusedPort } from "../line/kit.ts";
+import { listenedTo } from "../telegram/push-log.ts";
 import { AUTHENTICATION_KEY, codeOf, frameOf, KEY, SHOWN, STATE } from "./kit.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
@@ -58,20 +59,6 @@ function driver(options: Readonly<Record<string, string | number>>): PushMeter {
   return meter;
 }
 
-interface Heard {
-  readonly snapshots: Snapshot[];
-  readonly problems: string[];
-}
-
-function listenTo(meter: PushMeter): Heard {
-  const heard: Heard = { snapshots: [], problems: [] };
-  meter.start({
-    onSnapshot: (snapshot) => heard.snapshots.push(snapshot),
-    onProblem: (problem) => heard.problems.push("code" in problem ? String(problem.code) : problem.message),
-  });
-  return heard;
-}
-
 describe("the P1 driver on an encrypted port", () => {
   it.each([
     ["of Luxembourg", undefined],
@@ -82,7 +69,7 @@ describe("the P1 driver on an encrypted port", () => {
     const second = own === undefined ? {} : { authenticationKeyFile: keyFile("authentication", own) };
     const meter = driver({ line, keyFile: keyFile("key", KEY), ...second });
     expect((await meter.identify()).serial).toBe(SHOWN.serial);
-    const { snapshots, problems } = listenTo(meter);
+    const { snapshots, problems } = listenedTo(meter);
     await until("three telegrams", () => snapshots.length >= 3);
     expect(problems).toEqual([]);
     for (const { readings, frames } of snapshots) {
@@ -129,7 +116,7 @@ describe("the P1 driver on an encrypted port", () => {
       if (count % 3 !== 0) last = telegrams();
       return last;
     });
-    const { snapshots, problems } = listenTo(driver({ line, keyFile: keyFile("key", KEY) }));
+    const { snapshots, problems } = listenedTo(driver({ line, keyFile: keyFile("key", KEY) }));
     await until("a repetition and more", () => problems.length >= 2 && snapshots.length >= 4);
     expect(new Set(problems)).toEqual(new Set(["dsmr-replay"]));
     const imports = snapshots.map(({ readings }) => readings[0]?.importMwh ?? 0);

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Snapshot } from "../../../drivers/driver.ts";
-import { P1Meter } from "../../../drivers/dsmr/meter.ts";
+import { P1Protocol } from "../../../drivers/dsmr/protocol.ts";
 import { decodeEvidence } from "../../../drivers/evidence/decode.ts";
 import type { LineListener } from "../../../drivers/line/line.ts";
+import { ListeningMeter } from "../../../drivers/telegram/listening-meter.ts";
 import { plainTelegram, TELEGRAM } from "../dsmr/kit.ts";
 import { channelsOf, expectSame, frameOf } from "./kit.ts";
 
@@ -24,7 +25,7 @@ const SPOKEN = 11;
 /** What a meter makes of bytes that its line brings again and again. */
 async function snapshotOf(
   bytes: Uint8Array,
-): Promise<{ readonly snapshot: Snapshot; readonly meter: P1Meter }> {
+): Promise<{ readonly snapshot: Snapshot; readonly meter: ListeningMeter }> {
   const snapshots: Snapshot[] = [];
   const open = async (listener: LineListener): Promise<void> => {
     queueMicrotask(() => {
@@ -32,8 +33,9 @@ async function snapshotOf(
     });
   };
   const close = async (): Promise<void> => undefined;
-  const meter = new P1Meter(
-    { silenceMs: 5_000, identifyTimeoutMs: 5_000, winterOffsetMinutes: 60 },
+  const meter = new ListeningMeter(
+    new P1Protocol({ winterOffsetMinutes: 60 }),
+    { silenceMs: 5_000, identifyTimeoutMs: 5_000 },
     { createLine: () => ({ name: "test", open, write: close, close }), nowMs: () => 0 },
   );
   meter.start({

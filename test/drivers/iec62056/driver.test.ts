@@ -2,21 +2,17 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Snapshot } from "../../../drivers/driver.ts";
 import { iec62056Driver } from "../../../drivers/iec62056/driver.ts";
 import { conformance } from "../../../drivers/kit/conformance.ts";
 import { SerialLine } from "../../../drivers/line/serial.ts";
 import { iec62056Answerer, iec62056Speaker } from "../../../drivers/simulated/iec62056-telegram.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { listen, until, unusedPort } from "../line/kit.ts";
 import { ascii, SHOWN, withParity } from "./kit.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
 /** A meter behind a gateway; what it is asked with is kept. */
 async function askedOverTcp(
   identification: string,
@@ -31,7 +27,7 @@ async function askedOverTcp(
       for (const answer of answerer.answers(bytes, SHOWN)) socket.write(answer);
     });
   });
-  open.push(server);
+  closeLater(server);
   return { line: `tcp://127.0.0.1:${server.port}`, heard, raw };
 }
 
@@ -43,7 +39,7 @@ async function pushedOverTcp(spoil: (telegram: Uint8Array) => Uint8Array): Promi
     }, 30);
     socket.on("close", () => clearInterval(timer));
   });
-  open.push(server);
+  closeLater(server);
   return `tcp://127.0.0.1:${server.port}`;
 }
 
@@ -61,7 +57,7 @@ describe("driver for IEC 62056-21", () => {
   ])("asks over a gateway in characters of %s", async (characters, request) => {
     const { line, raw } = await askedOverTcp("KWT5SIM-C V1.0");
     const meter = iec62056Driver.open(iec62056Driver.schema.parse({ line, characters }));
-    open.push(meter);
+    closeLater(meter);
     expect((await meter.identify()).serial).toBe("40718293");
     expect(raw[0]).toEqual(request);
   });
@@ -79,7 +75,7 @@ describe("driver for IEC 62056-21", () => {
   it("gives what a pushed telegram prints", async () => {
     const options = iec62056Driver.schema.parse({ line: await pushedOverTcp(withParity), mode: "D" });
     const meter = iec62056Driver.open(options);
-    open.push(meter);
+    closeLater(meter);
     if (meter.mode !== "push") throw new Error("expected a meter that speaks by itself");
     const snapshots: Snapshot[] = [];
     meter.start({ onSnapshot: (snapshot) => snapshots.push(snapshot), onProblem: () => undefined });
@@ -137,7 +133,7 @@ describe.skipIf(!HAS_SOCAT)(`over pseudo terminals${HAS_SOCAT ? "" : " (socat is
       parity: "none",
       stopBits: 1,
     });
-    open.push(far);
+    closeLater(far);
     const near = joinPath(folder, "near");
     const rates: string[] = [];
     await far.open({
@@ -155,7 +151,7 @@ describe.skipIf(!HAS_SOCAT)(`over pseudo terminals${HAS_SOCAT ? "" : " (socat is
       onClosed: () => undefined,
     });
     const meter = iec62056Driver.open(iec62056Driver.schema.parse({ line: `serial://${near}` }));
-    open.push(meter);
+    closeLater(meter);
     if (meter.mode !== "polled") throw new Error("expected a meter that is asked");
     expect((await meter.identify()).serial).toBe("40718293");
     expect((await meter.read()).readings[0]).toMatchObject({

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { Problem } from "../../../attest/problem.ts";
 import { driverCatalogue } from "../../../drivers/catalogue.ts";
@@ -7,13 +7,9 @@ import { type CheckResult, conformance, startScriptedLine } from "../../../drive
 import { startP1Meter } from "../../../drivers/simulated/p1-meter.ts";
 import { encodeP1Telegram } from "../../../drivers/simulated/p1-telegram.ts";
 import { startSunSpecBattery, startSunSpecInverter } from "../../../drivers/simulated/sunspec-device.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { unusedPort } from "../line/kit.ts";
 import { type Faults, faultyDriver } from "./faulty-driver.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
 
 const CHECKS = [
   "schema refuses unknown keys",
@@ -57,7 +53,7 @@ describe("the project's drivers keep the contract", () => {
       return p1State(asked);
     };
     const meter = await startP1Meter({ host: "127.0.0.1", port: 0, periodMs: 20, state });
-    open.push(meter);
+    closeLater(meter);
     const results = await conformance(
       dsmr,
       { line: `tcp://127.0.0.1:${meter.port}` },
@@ -70,7 +66,7 @@ describe("the project's drivers keep the contract", () => {
     const telegrams = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => encodeP1Telegram(p1State(n)));
     // Long enough a pace that five telegrams come before the first register comes round again.
     const line = await startScriptedLine({ sends: { telegrams, everyMs: 20 }, chunkBytes: 7 });
-    open.push(line);
+    closeLater(line);
     const results = await conformance(dsmr, { line: `tcp://127.0.0.1:${line.port}` }, { reads: 3 });
     expect(results.filter(({ outcome }) => outcome !== "passed")).toEqual([
       {
@@ -88,7 +84,7 @@ describe("the project's drivers keep the contract", () => {
       return { serial: "PV-1", exportMwh, activePowerMw: -4_321_000, ratedPowerMw: 8_000_000 };
     };
     const device = await startSunSpecInverter({ port: 0, state });
-    open.push(device);
+    closeLater(device);
     const { host, port } = device;
     const settings = { pauseMs: 1, unreachable: { host, port: await unusedPort() } };
     expect(await conformance(sunspec, { host, port }, settings)).toEqual(ALL_PASSED);
@@ -107,7 +103,7 @@ describe("the project's drivers keep the contract", () => {
       reservePpm: 100_000,
     });
     const device = await startSunSpecBattery({ port: 0, state });
-    open.push(device);
+    closeLater(device);
     const { host, port } = device;
     const settings = { pauseMs: 1, unreachable: { host, port: await unusedPort() } };
     expect(await conformance(sunspec, { host, port }, settings)).toEqual(ALL_PASSED);

@@ -1,17 +1,14 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type LineScript, startScriptedLine } from "../../../drivers/kit/index.ts";
 import { TcpLine } from "../../../drivers/line/tcp.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { Recorder, until } from "../line/kit.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
 
 async function connected(script: LineScript) {
   const device = await startScriptedLine(script);
   const client = new TcpLine({ kind: "tcp", host: device.host, port: device.port });
-  open.push(device, client);
+  closeLater(device);
+  closeLater(client);
   const heard = new Recorder();
   await client.open(heard);
   return { device, client, heard };
@@ -45,7 +42,7 @@ describe("a scripted line", () => {
     device.hangUp();
     await until("the end", () => heard.problems.length === 1);
     const again = new TcpLine({ kind: "tcp", host: device.host, port: device.port });
-    open.push(again);
+    closeLater(again);
     await again.open(new Recorder());
     await until("a client", () => device.clients() === 1);
   });

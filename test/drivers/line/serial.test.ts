@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Snapshot } from "../../../drivers/driver.ts";
 import { dsmrP1Driver } from "../../../drivers/dsmr/driver.ts";
-import { P1Meter } from "../../../drivers/dsmr/meter.ts";
+import { P1Protocol } from "../../../drivers/dsmr/protocol.ts";
 import { SerialLine } from "../../../drivers/line/serial.ts";
 import { startP1Meter } from "../../../drivers/simulated/p1-meter.ts";
+import { ListeningMeter } from "../../../drivers/telegram/listening-meter.ts";
 import { STATE } from "../dsmr/kit.ts";
 import { Recorder, until } from "./kit.ts";
 
@@ -123,8 +124,9 @@ describe.skipIf(!HAS_SOCAT)(
       const meter = await startP1Meter({ path: first.far, periodMs: 50, state: () => STATE });
       const snapshots: Snapshot[] = [];
       const problems: string[] = [];
-      const driver = new P1Meter(
-        { silenceMs: 5_000, identifyTimeoutMs: 5_000, winterOffsetMinutes: 60 },
+      const driver = new ListeningMeter(
+        new P1Protocol({ winterOffsetMinutes: 60 }),
+        { silenceMs: 5_000, identifyTimeoutMs: 5_000 },
         {
           createLine: () => new SerialLine({ path: first.near, ...SETTINGS }),
           nowMs: () => STATE.timeMs,

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from "node:dgram";
 import { networkInterfaces } from "node:os";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Problem } from "../../../attest/problem.ts";
 import {
   type Interfaces,
@@ -9,12 +9,8 @@ import {
   UdpLine,
   type UdpSettings,
 } from "../../../drivers/line/udp.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { until } from "./kit.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
 
 const GROUP = "239.12.255.254";
 
@@ -36,7 +32,7 @@ async function senderTo(port: number): Promise<Sender> {
   const socket: Socket = createSocket("udp4");
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
   socket.setMulticastInterface("127.0.0.1");
-  open.push({ close: () => new Promise((resolve) => socket.close(() => resolve())) });
+  closeLater({ close: () => new Promise<void>((resolve) => socket.close(() => resolve())) });
   return {
     send: (bytes, host = GROUP) =>
       new Promise((resolve, reject) =>
@@ -53,7 +49,7 @@ interface Heard {
 async function listen(settings: Partial<UdpSettings> & { readonly port: number }): Promise<Heard> {
   const heard: Heard = { datagrams: [], problems: [] };
   const line = new UdpLine({ group: GROUP, interface: "127.0.0.1", ...settings });
-  open.push(line);
+  closeLater(line);
   await line.open({
     onBytes: (bytes) => heard.datagrams.push(Buffer.from(bytes).toString("latin1")),
     onClosed: (problem) => heard.problems.push(problem),
@@ -132,7 +128,7 @@ describe("UDP line", () => {
     await expect(line.write(Buffer.from("early"))).rejects.toMatchObject({ code: "line-not-open" });
     const heard: string[] = [];
     await line.open({ onBytes: (bytes) => heard.push(String(bytes.length)), onClosed: () => undefined });
-    open.push(line);
+    closeLater(line);
     await line.write(Buffer.from("hello"));
     await until("what was written", () => heard.length === 1);
     await line.close();
@@ -162,7 +158,7 @@ describe("UDP line", () => {
   it("says when another program does not share the port", async () => {
     const greedy = createSocket("udp4");
     await new Promise<void>((resolve) => greedy.bind(0, resolve));
-    open.push({ close: () => new Promise((resolve) => greedy.close(() => resolve())) });
+    closeLater({ close: () => new Promise<void>((resolve) => greedy.close(() => resolve())) });
     const line = new UdpLine({ group: GROUP, port: greedy.address().port, interface: "127.0.0.1" });
     const opening = line.open({ onBytes: () => undefined, onClosed: () => undefined });
     await expect(opening).rejects.toMatchObject({

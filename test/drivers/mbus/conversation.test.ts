@@ -248,7 +248,7 @@ describe("a scan", () => {
   async function scanned(line: ScriptedLine, boundMs = 20_000): ReturnType<typeof askMbus> {
     const lease = new AskedLines().lease({ kind: "tcp", host: "127.0.0.1", port: line.port }, MBUS_FORMAT);
     try {
-      const timing = { beginMs: 15, gapMs: 5, wholeMs: 90 };
+      const timing = { beginMs: 40, gapMs: 10, wholeMs: 200 };
       return await lease.talk((talk) => askMbus(talk, { timing, boundMs, lastPrimary: 32 }));
     } finally {
       await lease.release();

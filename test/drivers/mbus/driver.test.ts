@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Problem } from "../../../attest/problem.ts";
 import type { PolledMeter } from "../../../drivers/driver.ts";
 import { conformance } from "../../../drivers/kit/conformance.ts";
@@ -11,27 +11,21 @@ import { SerialLine } from "../../../drivers/line/serial.ts";
 import { mbusDecoder } from "../../../drivers/mbus/decoder.ts";
 import { mbusDriver } from "../../../drivers/mbus/driver.ts";
 import { mbusAnswerer } from "../../../drivers/simulated/mbus-telegram.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { until, unusedPort } from "../line/kit.ts";
 import { collided, METER, SHOWN, startBus } from "./bus.ts";
 import { answer, bytes, cut } from "./kit.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
-const open: { close(): Promise<void> | void }[] = [];
-
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
 function openMeter(options: Readonly<Record<string, unknown>>): PolledMeter {
   const meter = mbusDriver.open(mbusDriver.schema.parse(options));
   if (meter.mode !== "polled") throw new Error("expected a polled meter");
-  open.push(meter);
-  return meter;
+  return closeLater(meter);
 }
 
 async function busOf(...given: Parameters<typeof startBus>): Promise<string> {
   const line = await startBus(...given);
-  open.push(line);
+  closeLater(line);
   return `tcp://127.0.0.1:${line.port}`;
 }
 
@@ -108,7 +102,7 @@ describe("the driver mbus", () => {
     const script = await startBus([], (_answers, _n, request) =>
       collided(meters[present]?.answers(request, SHOWN) ?? []),
     );
-    open.push(script);
+    closeLater(script);
     const meter = openMeter({ line: `tcp://127.0.0.1:${script.port}`, address: 5, ...QUICK });
     await meter.identify();
     present = 1;
@@ -220,15 +214,15 @@ describe.skipIf(!HAS_SOCAT)(`over a serial line${HAS_SOCAT ? "" : " (socat is no
       },
       onClosed: () => undefined,
     });
-    open.push(line);
+    closeLater(line);
   }
 
   it("reads by primary and secondary address", async () => {
     const folder = mkdtempSync(joinPath(tmpdir(), "mbus-"));
-    open.push({ close: () => rmSync(folder, { recursive: true }) });
+    closeLater({ close: () => rmSync(folder, { recursive: true }) });
     const [near, far] = [joinPath(folder, "near"), joinPath(folder, "far")];
     const socat: ChildProcess = spawn("socat", [`pty,raw,echo=0,link=${near}`, `pty,raw,echo=0,link=${far}`]);
-    open.push({ close: () => void socat.kill() });
+    closeLater({ close: () => void socat.kill() });
     await until("the pseudo terminals", () => existsSync(near) && existsSync(far));
     await slaveOn(far);
     for (const place of [{ address: 5 }, { secondary: "123456FF" }]) {

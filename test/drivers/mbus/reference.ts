@@ -1,5 +1,5 @@
-import type { Decimal } from "../../../drivers/mbus/numbers.ts";
 import type { MbusValue } from "../../../drivers/mbus/records.ts";
+import type { Decimal } from "../../../drivers/telegram/text.ts";
 
 /** One `<DataRecord>` of libmbus' XML. */
 export type ReferenceRecord = Readonly<Record<string, string>>;

@@ -2,20 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as later } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeProblem } from "../../../attest/problem.ts";
-import { dlmsPushDriver } from "../../../drivers/dlms/driver.ts";
-import type {
-  ChannelDescription,
-  DriverDefinition,
-  MeterDriver,
-  PolledMeter,
-  Snapshot,
-} from "../../../drivers/driver.ts";
-import { dsmrP1Driver } from "../../../drivers/dsmr/driver.ts";
+import type { ChannelDescription, MeterDriver, PolledMeter, Snapshot } from "../../../drivers/driver.ts";
 import { decodeEvidence } from "../../../drivers/evidence/decode.ts";
-import { iec62056Driver } from "../../../drivers/iec62056/driver.ts";
-import { mbusDriver } from "../../../drivers/mbus/driver.ts";
 import type { ShownByMeter } from "../../../drivers/simulated/speaking.ts";
 import {
   SIMULATED_SERIAL,
@@ -24,24 +14,11 @@ import {
 } from "../../../drivers/simulated/telegram-device.ts";
 import { CHANGE_AFTER_MS, type TelegramFaultName } from "../../../drivers/simulated/telegram-faults.ts";
 import { METER_KINDS, type MeterKeys, type MeterKind } from "../../../drivers/simulated/telegram-kinds.ts";
-import { smlDriver } from "../../../drivers/sml/driver.ts";
-import { smaSpeedwireDriver } from "../../../drivers/speedwire/driver.ts";
-import { vedirectDriver } from "../../../drivers/vedirect/driver.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { channelsOf, expectSame, frameOf } from "../evidence/kit.ts";
 import { until } from "../line/kit.ts";
+import { METER_DRIVERS, METER_LAYOUTS } from "./meter-kinds.ts";
 
-const DRIVERS: readonly DriverDefinition[] = [
-  dlmsPushDriver,
-  dsmrP1Driver,
-  iec62056Driver,
-  mbusDriver,
-  smaSpeedwireDriver,
-  smlDriver,
-  vedirectDriver,
-];
-const LAYOUTS = Object.entries(METER_KINDS).flatMap(([name, { layouts }]) =>
-  layouts.map((layout) => [name, layout] as const),
-);
 const KEY = Uint8Array.from({ length: 16 }, (_, at) => at);
 
 const ran = { layouts: 0, encrypted: 0, frames: 0 };
@@ -55,11 +32,6 @@ afterAll(() => {
   process.stdout.write(
     `simulated meters: ${ran.layouts} layouts and ${ran.encrypted} encrypted ones read by their drivers, ${ran.frames} frames decoded again\n`,
   );
-});
-
-const open: { close(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
 });
 
 const TCP = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
@@ -88,13 +60,12 @@ async function simulated(wanted: Wanted): Promise<SimulatedMeter> {
     periodMs: wanted.periodMs ?? 40,
     clocks: { monotonicMs: nowMs, wallMs: () => Date.UTC(2026, 6, 15, 12) + nowMs() },
   });
-  open.push(meter);
-  return meter;
+  return closeLater(meter);
 }
 
 /** The driver as the block of configuration has it that is printed for the meter. */
 function driverFor({ kind, layout, keys }: Wanted, { port }: SimulatedMeter): MeterDriver {
-  const definition = DRIVERS.find(({ name }) => name === kind.driver);
+  const definition = METER_DRIVERS.find(({ name }) => name === kind.driver);
   if (definition === undefined) throw new Error(`no driver ${kind.driver}`);
   const key = keys === undefined ? {} : { keyFile: join(folder, "key") };
   const place =
@@ -103,8 +74,7 @@ function driverFor({ kind, layout, keys }: Wanted, { port }: SimulatedMeter): Me
       : { group: GROUP.group, port: GROUP.port, interface: "127.0.0.1" };
   const options = { ...place, ...kind.configuration(layout), ...key };
   const driver = definition.open(definition.schema.parse(options));
-  open.push(driver);
-  return driver;
+  return closeLater(driver);
 }
 
 async function firstSnapshot(driver: MeterDriver): Promise<Snapshot> {
@@ -175,12 +145,12 @@ function expectDecodesAgain(name: string, snapshot: Snapshot, channels: readonly
 }
 
 describe("a simulated meter is read by its driver, and its evidence decodes again:", () => {
-  it.each(LAYOUTS)("%s, %s", async (name, layout) => {
+  it.each(METER_LAYOUTS)("%s, %s", async (name, layout) => {
     await isRead({ kind: kindOf(name), layout });
     ran.layouts += 1;
   });
 
-  it.each(LAYOUTS.filter(([name]) => METER_KINDS[name]?.isEncryptable))(
+  it.each(METER_LAYOUTS.filter(([name]) => METER_KINDS[name]?.isEncryptable))(
     "%s, %s, encrypted",
     async (name, layout) => {
       await isRead({ kind: kindOf(name), layout, keys: { key: KEY } });

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { MeterDriver, PushListener, Snapshot } from "../../../drivers/driver.ts";
+import type { MeterDriver, Snapshot } from "../../../drivers/driver.ts";
 import { conformance } from "../../../drivers/kit/conformance.ts";
 import { type SmlSpeakerSettings, smlSpeaker } from "../../../drivers/simulated/sml-telegram.ts";
 import type { ShownByMeter } from "../../../drivers/simulated/speaking.ts";
@@ -15,32 +15,16 @@ import type { TelegramPlace } from "../../../drivers/simulated/telegram-place.ts
 import { smlDecoder } from "../../../drivers/sml/decoder.ts";
 import { smlDriver } from "../../../drivers/sml/driver.ts";
 import { smlListening } from "../../../drivers/sml/listening.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { listen, until, unusedPort } from "../line/kit.ts";
 import { telegrams } from "../telegram/framed.ts";
+import { listenedTo } from "../telegram/push-log.ts";
 import { frame, join as joined } from "./kit.ts";
 import { SHOWN } from "./shown.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
 const CAPTURE = "../shared/corpora/sml/DZG_DVS-7420.2V.G2_mtr2_neg.bin";
 const PORT = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-class Log implements PushListener {
-  readonly snapshots: Snapshot[] = [];
-  readonly problems: string[] = [];
-
-  onSnapshot(snapshot: Snapshot): void {
-    this.snapshots.push(snapshot);
-  }
-
-  onProblem(problem: Error): void {
-    this.problems.push("code" in problem ? String(problem.code) : problem.message);
-  }
-}
 
 interface Behaviour {
   readonly place?: TelegramPlace;
@@ -57,20 +41,12 @@ async function simulate({
 }: Behaviour = {}): Promise<TelegramMeterHandle> {
   const speaker = smlSpeaker(settings);
   const meter = await startSpeakingMeter({ place, periodMs: 20, speaker, shown: () => SHOWN, ...more });
-  open.push(meter);
-  return meter;
+  return closeLater(meter);
 }
 
 function driverAt(line: string, options: Readonly<Record<string, unknown>> = {}): MeterDriver {
   const driver = smlDriver.open(smlDriver.schema.parse({ line, ...options }));
-  open.push(driver);
-  return driver;
-}
-
-function started(driver: MeterDriver): Log {
-  const log = new Log();
-  if (driver.mode === "push") driver.start(log);
-  return log;
+  return closeLater(driver);
 }
 
 describe("SML driver", () => {
@@ -84,7 +60,7 @@ describe("SML driver", () => {
       firmware: "",
     });
     expect(driver.channels()).toMatchObject([{ name: "grid", role: "grid", signVerified: true }]);
-    const log = started(driver);
+    const log = listenedTo(driver);
     await until("three telegrams", () => log.snapshots.length >= 3);
     for (const { readings, frames = [] } of log.snapshots) {
       expect(readings).toMatchObject([{ importMwh: 2_375_582_300, activePowerMw: -1_234_560 }]);
@@ -110,7 +86,7 @@ describe("SML driver", () => {
         if (fault === undefined || fault === "noise") good.push(shown.importT1Mwh + shown.importT2Mwh);
       },
     });
-    const log = started(driverAt(`tcp://127.0.0.1:${port}`));
+    const log = listenedTo(driverAt(`tcp://127.0.0.1:${port}`));
     await until("every fault three times", () => count > 15);
     const delivered = log.snapshots.map(({ readings }) => readings[0]?.importMwh);
     expect(delivered.length).toBeGreaterThan(3);
@@ -124,7 +100,7 @@ describe("SML driver", () => {
     const { port } = await simulate({ shown: () => ({ ...SHOWN, serial }) });
     const driver = driverAt(`tcp://127.0.0.1:${port}`);
     await driver.identify();
-    const log = started(driver);
+    const log = listenedTo(driver);
     serial = "0087654321";
     await until("the refusal", () => log.problems.length > 0);
     expect(new Set(log.problems)).toEqual(new Set(["driver-identity-changed"]));
@@ -143,11 +119,11 @@ describe("SML driver", () => {
       shown: () => SHOWN,
       speaker: { telegrams: telegramsOf, withWrongChecksum: speaker.withWrongChecksum },
     });
-    open.push(meter);
+    closeLater(meter);
     const driver = driverAt(`tcp://127.0.0.1:${meter.port}`);
     await driver.identify();
     isLocked = true;
-    const log = started(driver);
+    const log = listenedTo(driver);
     const last = (): Snapshot["readings"][number] | undefined => log.snapshots.at(-1)?.readings[0];
     await until("whole kWh", () => last()?.resolutionMwh === 1_000_000);
     expect(last()).toMatchObject({ importMwh: 2_375_000_000 });
@@ -162,9 +138,9 @@ describe("SML driver", () => {
       const timer = setInterval(() => socket.write(Uint8Array.of(0x1b, 0x1b, 0x77, 0x07)), 10);
       socket.on("close", () => clearInterval(timer));
     });
-    open.push(server);
+    closeLater(server);
     const driver = driverAt(`tcp://127.0.0.1:${server.port}`, { silenceMs: 1_000, identifyTimeoutMs: 1_500 });
-    const log = started(driver);
+    const log = listenedTo(driver);
     await expect(driver.identify()).rejects.toMatchObject({
       code: "driver-no-answer",
       message: expect.stringContaining("optical head"),
@@ -175,12 +151,12 @@ describe("SML driver", () => {
   it("reads at a pseudo terminal", async ({ skip }) => {
     if (!HAS_SOCAT) skip("no socat");
     const folder = mkdtempSync(join(tmpdir(), "sml-"));
-    open.push({ close: async () => rmSync(folder, { recursive: true }) });
+    closeLater({ close: async () => rmSync(folder, { recursive: true }) });
     const link = join(folder, "head");
     await simulate({ place: { kind: "pty", link }, settings: { checksum: "kermit", tariffs: true } });
     const driver = driverAt(`serial://${link}`);
     expect((await driver.identify()).serial).toBe("1 KWS00 1234 5678");
-    const log = started(driver);
+    const log = listenedTo(driver);
     await until("two telegrams", () => log.snapshots.length >= 2);
     expect(log.snapshots[0]?.readings).toMatchObject([
       { importMwh: 2_375_582_300, exportMwh: 17_003_000, status: 8 },
@@ -200,8 +176,8 @@ describe("SML driver", () => {
     if (!existsSync(CAPTURE)) skip(`no capture at ${CAPTURE}`);
     const capture = new Uint8Array(readFileSync(CAPTURE));
     const server = await listen((socket) => socket.write(joined(capture, capture)));
-    open.push(server);
-    const log = started(driverAt(`tcp://127.0.0.1:${server.port}`));
+    closeLater(server);
+    const log = listenedTo(driverAt(`tcp://127.0.0.1:${server.port}`));
     await until("all whole files", () => log.snapshots.length >= 6);
     const powers = log.snapshots.map(({ readings }) => readings[0]?.activePowerMw);
     expect(powers.slice(0, 3)).toEqual([-105_500, -106_780, -104_380]);

@@ -4,7 +4,6 @@ import { afterEach, describe, expect, it } from "vitest";
 import { dlmsProtocol } from "../../../drivers/dlms/protocol.ts";
 import { P1Protocol } from "../../../drivers/dsmr/protocol.ts";
 import { iec62056Protocol } from "../../../drivers/iec62056/protocol.ts";
-import type { ByteLine, LineListener } from "../../../drivers/line/line.ts";
 import { mbusFormat } from "../../../drivers/mbus/framing.ts";
 import { dlmsSpeaker } from "../../../drivers/simulated/dlms-telegram.ts";
 import { iec62056Speaker } from "../../../drivers/simulated/iec62056-telegram.ts";
@@ -19,6 +18,7 @@ import { ListeningMeter } from "../../../drivers/telegram/listening-meter.ts";
 import type { TelegramProtocol } from "../../../drivers/telegram/protocol.ts";
 import { StreamFramer } from "../../../drivers/telegram/stream-framer.ts";
 import { vedirectProtocol } from "../../../drivers/vedirect/protocol.ts";
+import { GivenLine } from "./given-line.ts";
 import { shownAt } from "./sealed-kit.ts";
 
 setFlagsFromString("--expose-gc");
@@ -107,23 +107,6 @@ function telegrams(speaker: SimulatedSpeaker): () => Uint8Array {
     spoken += 1;
     return new Uint8Array(Buffer.concat(speaker.telegrams(shownAt((spoken % 500) * 10_000, spoken))));
   };
-}
-
-class GivenLine implements ByteLine {
-  readonly name = "given";
-  listener: LineListener | undefined;
-
-  async open(listener: LineListener): Promise<void> {
-    this.listener = listener;
-  }
-
-  async write(): Promise<void> {
-    throw new Error("nobody asks it");
-  }
-
-  async close(): Promise<void> {
-    this.listener = undefined;
-  }
 }
 
 /** Bytes that stay in use behind so many, beyond those that the first half of them left. */

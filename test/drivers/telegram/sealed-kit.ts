@@ -7,11 +7,11 @@ import { startSampling } from "../../../agent/sampling/sampler.ts";
 import type { DISCONTINUITY, Leaf } from "../../../attest/leaf.ts";
 import { decodeLeaf } from "../../../attest/leaf-codec.ts";
 import type { DriverDefinition } from "../../../drivers/driver.ts";
-import type { ByteLine, LineListener } from "../../../drivers/line/line.ts";
 import type { ShownByMeter } from "../../../drivers/simulated/speaking.ts";
 import { ListeningMeter } from "../../../drivers/telegram/listening-meter.ts";
 import type { TelegramProtocol } from "../../../drivers/telegram/protocol.ts";
 import { FakeTime, type Line, openBench, recordingLogger, temporaryFolder } from "../../agent/kit.ts";
+import { GivenLine } from "./given-line.ts";
 
 const HOUR_MS = 3_600_000;
 const MWMS_PER_MWH = 3_600_000;
@@ -62,23 +62,6 @@ class ToldTime extends FakeTime implements ClockSource {
   }
 }
 
-class ToldLine implements ByteLine {
-  readonly name = "told";
-  listener: LineListener | undefined;
-
-  async open(listener: LineListener): Promise<void> {
-    this.listener = listener;
-  }
-
-  async write(): Promise<void> {
-    throw new Error("nobody asks it");
-  }
-
-  async close(): Promise<void> {
-    this.listener = undefined;
-  }
-}
-
 export interface Hours {
   readonly createProtocol: () => TelegramProtocol;
   /** What arrives so long after the start. */
@@ -111,7 +94,7 @@ export async function sealHours({
   const { folder, remove } = temporaryFolder();
   const bench = openBench(join(folder, "journal.sqlite"), { time: new ToldTime() });
   try {
-    const line = new ToldLine();
+    const line = new GivenLine();
     const { logger, lines } = recordingLogger();
     const definition: DriverDefinition = {
       ...{ name: "told", summary: "", schema: z.strictObject({}) },

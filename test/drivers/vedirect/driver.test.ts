@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as pathOf } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PushMeter, Snapshot } from "../../../drivers/driver.ts";
 import { conformance } from "../../../drivers/kit/conformance.ts";
 import type { ShownByMeter } from "../../../drivers/simulated/speaking.ts";
@@ -11,13 +11,9 @@ import { startSpeakingMeter } from "../../../drivers/simulated/telegram-meter.ts
 import type { TelegramPlace } from "../../../drivers/simulated/telegram-place.ts";
 import { type VedirectDevice, vedirectSpeaker } from "../../../drivers/simulated/vedirect-telegram.ts";
 import { vedirectDriver } from "../../../drivers/vedirect/driver.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { until, unusedPort } from "../line/kit.ts";
 import { block, join } from "./kit.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
 const TCP = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
@@ -41,15 +37,14 @@ async function device(kind: VedirectDevice, place: TelegramPlace = TCP): Promise
     };
   };
   const meter = await startSpeakingMeter({ place, periodMs: 20, shown, speaker: vedirectSpeaker(kind) });
-  open.push(meter);
+  closeLater(meter);
   return meter.port;
 }
 
 function driverAt(line: string, options: Readonly<Record<string, unknown>> = {}): PushMeter {
   const meter = vedirectDriver.open(vedirectDriver.schema.parse({ line, ...options }));
   if (meter.mode !== "push") throw new Error("the driver is polled");
-  open.push(meter);
-  return meter;
+  return closeLater(meter);
 }
 
 describe("driver victron-ve-direct", () => {
@@ -102,7 +97,7 @@ describe("driver victron-ve-direct", () => {
       shown: () => undefined,
       speaker: { telegrams: () => [inverter], withWrongChecksum: () => undefined },
     });
-    open.push(meter);
+    closeLater(meter);
     await expect(driverAt(`tcp://127.0.0.1:${meter.port}`).identify()).rejects.toMatchObject({
       code: "vedirect-no-energy",
       message: expect.stringMatching(/0xA231.*AC_OUT_S.*energy meter/),
@@ -118,7 +113,7 @@ describe("driver victron-ve-direct", () => {
 describe.skipIf(!HAS_SOCAT)("driver victron-ve-direct on a pseudo terminal", () => {
   it("reads a solar charger", async () => {
     const folder = mkdtempSync(pathOf(tmpdir(), "vedirect-"));
-    open.push({ close: async () => rmSync(folder, { recursive: true }) });
+    closeLater({ close: async () => rmSync(folder, { recursive: true }) });
     const link = pathOf(folder, "charger");
     await device({ device: "mppt" }, { kind: "pty", link });
     const meter = driverAt(`serial://${link}`);

@@ -1,8 +1,8 @@
-import { driverCatalogue } from "../../../../drivers/catalogue.ts";
 import { bundledProfile, bundledProfiles } from "../../../../drivers/profile/bundled.ts";
 import type { CompiledProfile } from "../../../../drivers/profile/compiled.ts";
 import type { Profile, ProfileTransport } from "../../../../drivers/profile/profile.ts";
 import { verificationOf, verificationWords } from "../../../../drivers/profile/verification.ts";
+import { gatewayCatalogue } from "../../../../firmware-bridge/catalogue.ts";
 
 const CATEGORIES: readonly (readonly [Profile["category"], string])[] = [
   ["meter", "Meters"],
@@ -52,11 +52,13 @@ const PROVED: Readonly<Record<string, string>> = {
   "dsmr-p1": "telegrams of 7 real meters",
   sunspec: "an SMA Sunny Boy's whole register image; see [sunspec.md](sunspec.md)",
   profile: "see [add-a-device.md](add-a-device.md)",
+  "s0-pulse": "see [meters.md](meters.md#pulse-outputs-s0-pulse)",
+  coprocessor: "see [coprocessor-protocol.md](coprocessor-protocol.md)",
 };
 
 /** Drivers of a whole protocol, which many makers' devices speak. */
 function standards(): string {
-  const own = driverCatalogue.definitions.filter(({ name }) => !bundledProfiles().includes(name));
+  const own = gatewayCatalogue.definitions.filter(({ name }) => !bundledProfiles().includes(name));
   const rows = own.map(({ name, summary }) => `| \`${name}\` | ${summary} | ${PROVED[name] ?? ""} |`);
   return ["## Protocols", "", "| driver | what | verified |", "|---|---|---|", ...rows, ""].join("\n");
 }

@@ -1,13 +1,12 @@
+import type { Decimal } from "./text.ts";
+
 /**
  * The exact decimal number of an IEEE 754 value: m times 2 to a negative exponent is m times a power of five, in that
  * power of ten. Nothing is rounded: 230.1 as it was sent in four bytes is 230.100006103515625.
  *
  * @returns undefined for what is no number
  */
-export function floatOf(
-  bits: bigint,
-  size: 4 | 8,
-): { readonly digits: bigint; readonly exponent: number } | undefined {
+export function floatOf(bits: bigint, size: 4 | 8): Decimal | undefined {
   const fractionBits = size === 4 ? 23 : 52;
   const exponentMask = size === 4 ? 0xff : 0x7ff;
   const fraction = bits & ((1n << BigInt(fractionBits)) - 1n);
@@ -20,7 +19,7 @@ export function floatOf(
   return decimalOf(negative ? -magnitude : magnitude, power);
 }
 
-function decimalOf(mantissa: bigint, power: number): { digits: bigint; exponent: number } {
+function decimalOf(mantissa: bigint, power: number): Decimal {
   let [digits, twos] = [mantissa, power];
   while (twos < 0 && digits !== 0n && (digits & 1n) === 0n) [digits, twos] = [digits >> 1n, twos + 1];
   if (digits === 0n) return { digits: 0n, exponent: 0 };
