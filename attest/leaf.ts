@@ -205,7 +205,10 @@ export interface Tombstone extends LeafCommon {
 export interface Tamper extends LeafCommon {
   readonly kind: "tamper";
   readonly input: string;
-  /** 1 opened, 2 closed. */
+  /**
+   * 1 opened, 2 closed, 3 unwatched: nobody watches the input any more, or could not begin to, and what happens to it
+   * before its next leaf is not known.
+   */
   readonly state: number;
 }
 
