@@ -1,40 +1,21 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import { describeProblem, Problem } from "../../attest/problem.ts";
+import { Problem } from "../../attest/problem.ts";
+import { type LibgpiodMajor, libgpiodMajor } from "../child/libgpiod.ts";
 import type { OutputLine } from "./output-line.ts";
 
-/** Their command lines have little in common but the name. */
-export type GpiosetMajor = 1 | 2;
+export type GpiosetMajor = LibgpiodMajor;
 
 /** How long a level is held that nobody holds afterwards. */
 const TOUCH_MS = 50;
-const MOST_WORDS = 500;
 
 /**
- * Which gpioset there is: version 1 prints `gpioset (libgpiod) v1.6.3`, version 2 the same with its own number.
+ * Which gpioset there is.
  *
  * @throws Problem `gpioset-missing`, `gpioset-version`
  */
 export async function gpiosetMajor(): Promise<GpiosetMajor> {
-  const stdout = await versionText();
-  const major = /\bv(\d+)\./.exec(stdout)?.[1];
-  if (major === "1") return 1;
-  if (major === "2") return 2;
-  throw new Problem("gpioset-version", "this version of gpioset is not known", {
-    expected: "version 1 or 2",
-    got: JSON.stringify(stdout.slice(0, MOST_WORDS)),
-  });
-}
-
-async function versionText(): Promise<string> {
-  try {
-    return (await promisify(execFile)("gpioset", ["--version"])).stdout;
-  } catch (cause) {
-    const { code, message } = describeProblem(cause);
-    if (code === "ENOENT")
-      throw new Problem("gpioset-missing", "there is no gpioset", { hint: "Debian: apt install gpiod" });
-    throw new Problem("gpioset-version", "gpioset cannot be run", { got: message, cause });
-  }
+  const major = await libgpiodMajor("gpioset", "gpioset-version");
+  if (major !== undefined) return major;
+  throw new Problem("gpioset-missing", "there is no gpioset", { hint: "Debian: apt install gpiod" });
 }
 
 /**

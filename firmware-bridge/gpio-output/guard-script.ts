@@ -1,3 +1,5 @@
+import { shellCommand } from "../child/guarded.ts";
+
 /** What the guard does when it is told to end, or when nobody is there any more. */
 export interface GuardCommands {
   readonly hold: readonly string[];
@@ -19,7 +21,7 @@ export type GuardWord = "release" | "exit";
  */
 export function guardScript({ hold, atExit, atLoss }: GuardCommands): string {
   return `trap '' HUP INT TERM
-${quoted(hold)} </dev/null &
+${shellCommand(hold)} </dev/null &
 held=$!
 exec >/dev/null
 read -r word
@@ -27,12 +29,8 @@ kill -KILL "$held" 2>/dev/null
 wait "$held" 2>/dev/null
 case "$word" in
 release) ;;
-exit) ${quoted(atExit)} ;;
-*) ${quoted(atLoss)} ;;
+exit) ${shellCommand(atExit)} ;;
+*) ${shellCommand(atLoss)} ;;
 esac
 `;
-}
-
-function quoted(command: readonly string[]): string {
-  return command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
 }

@@ -1,14 +1,15 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { Problem } from "../../attest/problem.ts";
+import { lastWords } from "../child/last-words.ts";
+import { quietStart } from "../child/libgpiod.ts";
 import { type GpiosetMajor, holdCommand, touchCommand } from "./gpioset.ts";
 import { type GuardWord, guardScript } from "./guard-script.ts";
-import { lineName, type OutputLine } from "./output-line.ts";
+import { LINE_HINT, lineName, type OutputLine } from "./output-line.ts";
 
-/** Version 1 does not say that it has the line; what it cannot do it says at once. */
-const QUIET_START_MS = 300;
 /** Longer than any line takes; a program that hangs holds nothing that could be relied on. */
 const LONGEST_START_MS = 5000;
+/** The line that says it is one of the first words. */
 const MOST_WORDS = 500;
 
 export interface HeldLineEnd {
@@ -96,16 +97,13 @@ export class HeldLine {
       atLoss: touchCommand(this.#major, this.#output, this.#end.atLoss),
     });
     const child = spawn("/bin/sh", ["-c", script], { stdio: "pipe" });
-    let words = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      words = `${words}${text}`.slice(-MOST_WORDS);
-    });
+    const words = lastWords(child.stderr);
     // A guard that is gone cannot be told anything; its end is seen elsewhere.
     child.stdin.on("error", () => undefined);
     const unheld = new Promise<Problem>((resolve) => {
       child.once("error", (error) => resolve(this.#ended(error.message)));
       // gpioset is the only one who still has this end of the pipe open.
-      child.stdout.once("close", () => setImmediate(() => resolve(this.#ended(words.trim()))));
+      child.stdout.once("close", () => setImmediate(() => resolve(this.#ended(words()))));
     });
     const over = new Promise<void>((resolve) => {
       child.once("error", () => resolve());
@@ -116,7 +114,7 @@ export class HeldLine {
 
   #held({ process: child }: Guard): Promise<undefined> {
     return new Promise((resolve) => {
-      if (this.#major === 1) setTimeout(() => resolve(undefined), QUIET_START_MS);
+      if (this.#major === 1) void quietStart("gpioset").then(() => resolve(undefined));
       let text = "";
       child.stdout.setEncoding("utf8").on("data", (more: string) => {
         text = `${text}${more}`.slice(0, MOST_WORDS);
@@ -134,7 +132,7 @@ export class HeldLine {
     return new Problem("gpioset-ended", "gpioset does not hold the line", {
       where: lineName(this.#output),
       got: words === "" ? "it has ended without a word" : words,
-      hint: "check chip and line with gpioinfo, the group of /dev/gpiochip*, and that no other program has the line",
+      hint: LINE_HINT,
     });
   }
 }

@@ -9,6 +9,10 @@ export interface OutputLine {
   readonly drive: "push-pull" | "open-drain" | "open-source";
 }
 
+/** What to look at when a program of libgpiod cannot have a line. */
+export const LINE_HINT =
+  "check chip and line with gpioinfo, the group of /dev/gpiochip*, and that no other program has the line";
+
 /** How messages call the line. */
 export function lineName({ chip, line }: Pick<OutputLine, "chip" | "line">): string {
   return `${chip} line ${line}`;

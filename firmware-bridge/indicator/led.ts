@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 
@@ -15,12 +15,14 @@ export interface Lamp {
  * costs a write of two bytes a change, and no process. Whatever trigger it had is taken from it.
  */
 export class Led implements Lamp {
+  readonly #root: string;
   readonly #folder: string;
   readonly #name: string;
   #brightest: string | undefined;
 
   constructor(name: string, root: string = LEDS) {
     this.#name = name;
+    this.#root = root;
     this.#folder = join(root, name);
   }
 
@@ -29,13 +31,25 @@ export class Led implements Lamp {
       this.#brightest ??= await this.#take();
       await writeFile(join(this.#folder, "brightness"), lit ? this.#brightest : "0");
     } catch (cause) {
-      throw new Problem("indicator-led", "the lamp cannot be switched", {
-        where: this.#name,
-        got: describeProblem(cause).message,
-        hint: "ls /sys/class/leds shows the names; the user has to be allowed to write brightness and trigger",
-        cause,
-      });
+      throw await this.#problem(cause);
     }
+  }
+
+  async #problem(cause: unknown): Promise<Problem> {
+    const { code, message } = describeProblem(cause);
+    if (code !== "ENOENT")
+      return new Problem("indicator-led", "the lamp cannot be switched", {
+        ...{ where: this.#name, got: message, cause },
+        hint: "the user has to be allowed to write its brightness and its trigger (docs/indicator.md)",
+      });
+    // Of a machine without LED class there is no folder.
+    const names = await readdir(this.#root).catch(() => []);
+    return new Problem("indicator-led", "there is no such lamp", {
+      where: this.#name,
+      expected: names.length === 0 ? `a lamp in ${this.#root}, where none is` : `one of ${names.join(", ")}`,
+      hint: "docs/indicator.md says how a pin is made a lamp",
+      cause,
+    });
   }
 
   async #take(): Promise<string> {

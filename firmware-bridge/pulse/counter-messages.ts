@@ -13,22 +13,16 @@ export interface CounterSettings extends InputLine {
   readonly basis: string;
 }
 
-/** The question: the only message to the counting process. */
-export interface CountQuestion {
-  readonly ask: number;
-}
+/** The only question to the counting process. */
+export type CountQuestion = "count";
 
-/** What the counting process says: `ready` or `failed` first, `count` for each question, `failed` at last. */
-export type CounterMessage =
-  | {
-      readonly kind: "ready";
-      readonly through: string;
-      /** Until when the count is known; absent when the register file was made now. */
-      readonly savedBeforeMs?: number;
-      readonly mended: boolean;
-    }
-  | { readonly kind: "count"; readonly ask: number; readonly count: CountInText }
-  | { readonly kind: "failed"; readonly code: string; readonly message: string };
+/** What the counting process says when it counts. */
+export interface CounterReady {
+  readonly through: string;
+  /** Until when the count is known; absent when the register file was made now. */
+  readonly savedBeforeMs?: number;
+  readonly mended: boolean;
+}
 
 /** {@link PulseCount} as JSON can carry it. */
 export interface CountInText {

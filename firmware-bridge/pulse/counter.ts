@@ -1,7 +1,10 @@
-import { describeProblem, Problem } from "../../attest/problem.ts";
+import { Problem } from "../../attest/problem.ts";
+import { AskedByParent, runAsked } from "../child/asked-by-parent.ts";
+import type { Asked, ToChild } from "../child/child-messages.ts";
 import {
-  type CounterMessage,
+  type CounterReady,
   type CounterSettings,
+  type CountInText,
   type CountQuestion,
   countToText,
 } from "./counter-messages.ts";
@@ -11,6 +14,7 @@ import { type Edge, PulseFilter } from "./pulse-filter.ts";
 import type { PulseCount } from "./pulse-source.ts";
 import { RecentTimes } from "./recent-times.ts";
 import { RegisterFile } from "./register-file.ts";
+import { lockRegister } from "./register-lock.ts";
 import { OnoffSource } from "./sysfs.ts";
 
 /*
@@ -24,20 +28,27 @@ const SAVE_EVERY_MS = 60_000;
 /** Without pulses only how long the count is known, so seldom: 24 writes a day. */
 const SAVE_UNCHANGED_MS = 3_600_000;
 
+interface CounterParts {
+  readonly register: RegisterFile;
+  readonly source: EdgeSource;
+  readonly parent: AskedByParent<CountInText, CounterReady>;
+}
+
 class Counter {
   readonly #settings: CounterSettings;
   readonly #register: RegisterFile;
   readonly #filter: PulseFilter;
   readonly #times = new RecentTimes();
   readonly #source: EdgeSource;
+  readonly #parent: AskedByParent<CountInText, CounterReady>;
   #count: number;
-  #work: Promise<void> = Promise.resolve();
-  #ending = false;
+  #isCounting = false;
 
-  constructor(settings: CounterSettings, register: RegisterFile, source: EdgeSource) {
+  constructor(settings: CounterSettings, { register, source, parent }: CounterParts) {
     this.#settings = settings;
     this.#register = register;
     this.#source = source;
+    this.#parent = parent;
     this.#count = register.count;
     this.#filter = new PulseFilter({
       minPulseNs: BigInt(settings.minPulseMs) * NS_PER_MS,
@@ -45,20 +56,17 @@ class Counter {
     });
   }
 
-  async run(): Promise<void> {
+  async begin(): Promise<void> {
     await this.#source.start({
       onEdge: (edge) => this.#edge(edge),
-      onEnd: (problem) => void this.#end(problem),
+      onEnd: (problem) => void this.#parent.end("loss", problem),
     });
-    // Whoever asks was gone before the first edge could come.
-    if (!process.connected) return await this.#end();
-    process.once("disconnect", () => void this.#end());
-    process.once("SIGTERM", () => void this.#end());
-    process.on("message", (question: CountQuestion) => this.#inTurn(() => this.#answer(question)));
-    setInterval(() => this.#inTurn(() => this.#saveSeldom()), SAVE_EVERY_MS);
+    if (this.#parent.isEnding) return;
+    this.#isCounting = true;
+    setInterval(() => this.#parent.inTurn(() => this.#saveSeldom()), SAVE_EVERY_MS);
     const { savedBeforeMs, mended } = this.#register;
     const known = savedBeforeMs === undefined ? {} : { savedBeforeMs };
-    await say({ kind: "ready", through: this.#settings.through, ...known, mended });
+    await this.#parent.say({ kind: "ready", ready: { through: this.#settings.through, ...known, mended } });
   }
 
   #edge(edge: Edge): void {
@@ -68,18 +76,11 @@ class Counter {
     this.#times.add(beganNs);
   }
 
-  /** One save at a time; what fails ends the process: a count that cannot be kept is none. */
-  #inTurn(task: () => Promise<void>): void {
-    this.#work = this.#work.then(async () => {
-      if (!this.#ending) await task();
-    });
-    this.#work.catch((error: unknown) => void this.#end(error));
-  }
-
-  async #answer({ ask }: CountQuestion): Promise<void> {
+  /** One save at a time; a count that cannot be kept is none, and ends the process. */
+  async answer({ ask }: Asked<CountQuestion>): Promise<void> {
     const count = this.#now();
     if (count.count !== this.#register.count) await this.#register.save(count.count, Date.now());
-    await say({ kind: "count", ask, count: countToText(count) });
+    await this.#parent.say({ kind: "answer", ask, answer: countToText(count) });
   }
 
   async #saveSeldom(): Promise<void> {
@@ -96,14 +97,14 @@ class Counter {
     return recent === undefined ? count : { ...count, recent };
   }
 
-  /** The last edges, the last save, and out: with the problem, if there is one. */
-  async #end(problem?: unknown): Promise<void> {
-    if (this.#ending) return;
-    this.#ending = true;
+  /** Resolves behind the last edge. */
+  async stop(): Promise<void> {
     await this.#source.stop();
-    await this.#work.catch(() => undefined);
-    const failure = await this.#register.save(this.#count, Date.now()).catch((error: unknown) => error);
-    await leave(problem ?? failure ?? undefined);
+  }
+
+  /** The last save; who has not begun to count has nothing to say. */
+  async saveLast(): Promise<void> {
+    if (this.#isCounting) await this.#register.save(this.#count, Date.now());
   }
 }
 
@@ -117,24 +118,27 @@ async function sourceFor(settings: CounterSettings): Promise<EdgeSource> {
   });
 }
 
-/** Resolves when the message is out of this process, or can go nowhere. */
-function say(message: CounterMessage): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send === undefined || !process.connected) resolve();
-    else process.send(message, () => resolve());
+/** It begins as it goes on, in turn: so it also ends while it begins. */
+async function count(settings: CounterSettings): Promise<void> {
+  let counter: Counter | undefined;
+  const parent = new AskedByParent<CountInText, CounterReady>(async (_how, work) => {
+    await counter?.stop();
+    await work;
+    await counter?.saveLast();
+  });
+  parent.begin();
+  process.on("message", (told: ToChild<CountQuestion>) => {
+    if ("ask" in told) parent.inTurn(async () => await counter?.answer(told));
+  });
+  parent.inTurn(async () => {
+    const source = await sourceFor(settings);
+    // Before the file is read: whoever counted before may be about to save.
+    await lockRegister(settings.registerFile);
+    const register = await RegisterFile.open(settings.registerFile, settings.basis, Date.now());
+    if (parent.isEnding) return;
+    counter = new Counter(settings, { register, source, parent });
+    await counter.begin();
   });
 }
 
-async function leave(problem: unknown): Promise<never> {
-  if (problem !== undefined) await say({ kind: "failed", ...describeProblem(problem) });
-  process.exit(problem === undefined ? 0 : 1);
-}
-
-async function main(): Promise<void> {
-  const settings: CounterSettings = JSON.parse(process.argv[2] ?? "{}");
-  const source = await sourceFor(settings);
-  const register = await RegisterFile.open(settings.registerFile, settings.basis, Date.now());
-  await new Counter(settings, register, source).run();
-}
-
-main().catch(leave);
+runAsked(count);

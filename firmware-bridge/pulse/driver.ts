@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { DriverDefinition, MeterDriver } from "../../drivers/driver.ts";
-import { PulseMeter } from "./pulse-meter.ts";
+import { PulseMeter, type PulseOptions } from "./pulse-meter.ts";
 
 /** Shorter than what a meter gives (IEC 62053-31, 4.1.3.3: 30 ms) by its transitions (4.1.3.4: 5 ms) and the jitter of a clock. */
 const USUAL_MIN_MS = 20;
@@ -40,7 +40,9 @@ const schema = z.strictObject({
     .transform(String)
     .pipe(z.string().regex(/^\d{1,9}(\.\d{1,6})?$/, "expected kWh with at most six digits behind the point"))
     .default("0")
-    .describe("what the meter's display shows when the register file is made"),
+    .describe(
+      "what the meter's display shows at the start; another value, read off later, begins the register anew",
+    ),
   role: z.enum(["grid", "load", "generation"]).default("load").describe("what the channel is"),
   direction: z
     .enum(["import", "export"])
@@ -64,6 +66,11 @@ const schema = z.strictObject({
   model: nameplate,
   serial: nameplate,
 });
+
+/** Options of a device of this driver, as the schema left them. */
+export function pulseOptions(options: unknown): PulseOptions {
+  return schema.parse(options);
+}
 
 /**
  * Any meter with an S0 output at a GPIO line. Not verified on hardware: counted with programs that print what gpiomon 1.6

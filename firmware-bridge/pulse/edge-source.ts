@@ -20,8 +20,8 @@ export interface EdgeListener {
 
 /** Where edges come from. Lives in the counting process, and once. */
 export interface EdgeSource {
-  /** Resolves when edges are being watched; throws a Problem `pulse-…`. */
+  /** Resolves when edges are being watched, or it was stopped meanwhile; throws a Problem `pulse-…`. */
   start(listener: EdgeListener): Promise<void>;
-  /** Resolves when the last edge was handed over. */
+  /** Resolves when the last edge was handed over. May be called before {@link start} has resolved, and for good. */
   stop(): Promise<void>;
 }

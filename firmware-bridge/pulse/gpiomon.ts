@@ -1,40 +1,26 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
-import { promisify } from "node:util";
+import { setTimeout as pause } from "node:timers/promises";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { endGuarded, spawnGuarded } from "../child/guarded.ts";
+import { endText, lastWords, withWords } from "../child/last-words.ts";
+import { type LibgpiodMajor, libgpiodMajor, quietStart } from "../child/libgpiod.ts";
+import { LINE_HINT, lineName } from "../gpio-output/output-line.ts";
 import type { EdgeListener, EdgeSource, InputLine } from "./edge-source.ts";
 import type { Edge } from "./pulse-filter.ts";
 
-/** Their command lines have nothing in common but the name. */
-export type GpiomonMajor = 1 | 2;
+export type GpiomonMajor = LibgpiodMajor;
 
 const NS_PER_S = 1_000_000_000n;
-/** Version 1 does not say that it watches; what it cannot do it says at once. */
-const QUIET_START_MS = 300;
 const MOST_WORDS = 500;
+/** Longer than any line takes, on a machine that has just been switched on as well: a program that hangs watches nothing. */
+const LONGEST_START_MS = 10_000;
+/** A program that ignores its end is left to its guard; what was counted must not wait for it. */
+const LONGEST_END_MS = 5000;
 
-/**
- * Which gpiomon there is; undefined where there is none. Version 1 prints `gpiomon (libgpiod) v1.6.3`, version 2
- * `gpiomon v2.2.4 (libgpiod v2.2.4)`.
- *
- * @throws Problem `pulse-gpiomon-version`
- */
-export async function gpiomonMajor(): Promise<GpiomonMajor | undefined> {
-  try {
-    const { stdout } = await promisify(execFile)("gpiomon", ["--version"]);
-    const major = /\bv(\d+)\./.exec(stdout)?.[1];
-    if (major === "1") return 1;
-    if (major === "2") return 2;
-    throw new Problem("pulse-gpiomon-version", "this version of gpiomon is not known", {
-      expected: "version 1 or 2",
-      got: JSON.stringify(stdout.slice(0, MOST_WORDS)),
-    });
-  } catch (cause) {
-    if (cause instanceof Problem) throw cause;
-    const { code, message } = describeProblem(cause);
-    if (code === "ENOENT") return undefined;
-    throw new Problem("pulse-gpiomon-version", "gpiomon cannot be run", { got: message, cause });
-  }
+/** Which gpiomon there is; undefined where there is none. @throws Problem `pulse-gpiomon-version` */
+export function gpiomonMajor(): Promise<GpiomonMajor | undefined> {
+  return libgpiodMajor("gpiomon", "pulse-gpiomon-version");
 }
 
 /**
@@ -42,14 +28,19 @@ export async function gpiomonMajor(): Promise<GpiomonMajor | undefined> {
  * 1.6.3 (Debian 12, `--help`), of version 2 as of libgpiod v2.2.4, tools/gpiomon.c.
  */
 export function gpiomonArguments(major: GpiomonMajor, input: InputLine): string[] {
-  const { chip, line, activeLow, bias } = input;
-  const low = activeLow ? ["--active-low"] : [];
-  // Version 1 calls it "disable", and version 2 has no word for leaving it.
-  const word = major === 1 && bias === "disabled" ? "disable" : bias;
-  const options = bias === "as-is" ? low : [`--bias=${word}`, ...low];
+  const { chip, line } = input;
+  const options = inputOptions(major, input);
   if (major === 1) return [...options, "--line-buffered", "--format=%e %s %n", chip, String(line)];
   const own = ["--banner", "--edges=both", "--event-clock=monotonic", "--format=%e %S"];
   return [...options, ...own, `--chip=${chip}`, String(line)];
+}
+
+/** What gpiomon and gpioget are told of an input alike. */
+export function inputOptions(major: LibgpiodMajor, { activeLow, bias }: InputLine): string[] {
+  const low = activeLow ? ["--active-low"] : [];
+  // Version 1 calls it "disable", and version 2 has no word for leaving it.
+  const word = major === 1 && bias === "disabled" ? "disable" : bias;
+  return bias === "as-is" ? low : [`--bias=${word}`, ...low];
 }
 
 /** The edge of one printed line, if it is one. */
@@ -67,43 +58,40 @@ export function gpiomonEdge(major: GpiomonMajor, text: string): Edge | undefined
 export class GpiomonSource implements EdgeSource {
   readonly #major: GpiomonMajor;
   readonly #input: InputLine;
-  #program: ChildProcess | undefined;
+  readonly #longestStartMs: number;
+  #program: ChildProcessWithoutNullStreams | undefined;
   #ended: Promise<void> = Promise.resolve();
-  #words = "";
+  #words: () => string = () => "";
   #failure: Problem | undefined;
   #stopping = false;
 
-  constructor(major: GpiomonMajor, input: InputLine) {
+  constructor(major: GpiomonMajor, input: InputLine, longestStartMs: number = LONGEST_START_MS) {
     this.#major = major;
     this.#input = input;
+    this.#longestStartMs = longestStartMs;
   }
 
   async start(listener: EdgeListener): Promise<void> {
-    const program = spawn("gpiomon", gpiomonArguments(this.#major, this.#input), {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const program = spawnGuarded(["gpiomon", ...gpiomonArguments(this.#major, this.#input)]);
     this.#program = program;
-    program.stderr.setEncoding("utf8").on("data", (text: string) => {
-      this.#words = `${this.#words}${text}`.slice(-MOST_WORDS);
-    });
+    this.#words = lastWords(program.stderr);
     const lines = createInterface({ input: program.stdout });
     const printed = new Promise<void>((resolve) => {
       lines.once("close", resolve);
     });
-    const over = new Promise<Problem>((resolve) => {
-      program.once("error", (cause) => resolve(this.#endProblem(describeProblem(cause).message)));
-      // Behind "close" all output has been read, and readline may still hold the last of it.
-      program.once("close", (code, signal) => {
-        void printed.then(() => resolve(this.#endProblem(`ended with ${signal ?? `code ${code}`}`)));
-      });
-    });
+    const over = this.#over(program, printed);
     this.#ended = over.then(() => undefined);
     const begun = new Promise<void>((resolve) => {
-      if (this.#major === 1) setTimeout(resolve, QUIET_START_MS);
+      if (this.#major === 1) void quietStart("gpiomon").then(resolve);
       lines.on("line", (text) => this.#line(text, resolve, listener));
     });
-    const failed = await Promise.race([begun, over]);
-    if (failed !== undefined) throw failed;
+    const late = new AbortController();
+    const failed = await Promise.race([begun, over, this.#late(late.signal)]);
+    late.abort();
+    if (failed !== undefined) {
+      this.#end();
+      throw failed;
+    }
     void over.then((problem) => {
       if (!this.#stopping) listener.onEnd(problem);
     });
@@ -111,8 +99,28 @@ export class GpiomonSource implements EdgeSource {
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#program?.kill("SIGTERM");
-    await this.#ended;
+    this.#end();
+    await Promise.race([this.#ended, pause(LONGEST_END_MS, undefined, { ref: false })]);
+  }
+
+  /** Resolves with the reason when the program has ended. */
+  #over(program: ChildProcessWithoutNullStreams, printed: Promise<void>): Promise<Problem> {
+    return new Promise((resolve) => {
+      program.once("error", (cause) => resolve(this.#endProblem(describeProblem(cause).message)));
+      // Behind "close" all output has been read, and readline may still hold the last of it.
+      program.once("close", (code, signal) => {
+        void printed.then(() => resolve(this.#endProblem(endText(code, signal))));
+      });
+    });
+  }
+
+  async #late(signal: AbortSignal): Promise<Problem> {
+    await pause(this.#longestStartMs, undefined, { signal }).catch(() => undefined);
+    return new Problem("pulse-gpiomon-silent", "gpiomon does not say that it watches the line", {
+      where: lineName(this.#input),
+      got: withWords(`nothing for ${this.#longestStartMs} ms`, this.#words()),
+      hint: "run gpiomon at this line by hand; where it hangs as well, restart the machine",
+    });
   }
 
   #line(text: string, begun: () => void, listener: EdgeListener): void {
@@ -128,17 +136,19 @@ export class GpiomonSource implements EdgeSource {
 
   #fail(problem: Problem): void {
     this.#failure ??= problem;
-    this.#program?.kill("SIGTERM");
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#program !== undefined) endGuarded(this.#program);
   }
 
   #endProblem(how: string): Problem {
     if (this.#failure !== undefined) return this.#failure;
-    const { chip, line } = this.#input;
-    const words = this.#words.trim();
     return new Problem("pulse-gpiomon-ended", "gpiomon does not watch the line", {
-      where: `${chip} line ${line}`,
-      got: words === "" ? how : `${how}: ${words}`,
-      hint: "check chip and line with gpioinfo, the group of /dev/gpiochip*, and that no other program has the line",
+      where: lineName(this.#input),
+      got: withWords(how, this.#words()),
+      hint: LINE_HINT,
     });
   }
 }
@@ -146,6 +156,7 @@ export class GpiomonSource implements EdgeSource {
 function outputProblem(text: string): Problem {
   return new Problem("pulse-gpiomon-output", "gpiomon prints something else than edges", {
     got: JSON.stringify(text.slice(0, MOST_WORDS)),
+    hint: "have gpiomon be the one of Debian's package gpiod, version 1.6 or 2; a wrapper must print nothing of its own",
   });
 }
 

@@ -74,6 +74,9 @@ export function decodePulseFrame(bytes: Uint8Array): PulseFrame {
   if (fields === null) throw notAFrame(bytes);
   const [, input = "", role, direction, pulses, kwh, start, count, atNs = "", tooShort, repeated] = fields;
   const [intervals, spanNs = "", lastNs = ""] = fields.slice(11);
+  // Sixteen digits are more than a number holds exactly.
+  if (![start, count, tooShort, repeated].every((text) => Number.isSafeInteger(Number(text))))
+    throw notAFrame(bytes);
   const recent = { intervals: Number(intervals), spanNs: BigInt(spanNs), lastNs: BigInt(lastNs) };
   return {
     input,
@@ -103,6 +106,7 @@ export function readingOfFrame(frame: PulseFrame): Omit<MeterReading, "evidence"
     throw new Problem("pulse-register-range", "the register is beyond what a reading can carry", {
       expected: "at most 2^53 - 1 mWh",
       got: `${startMwh} mWh and ${count.count} pulses`,
+      hint: "compare startKwh with the meter's display, and pulsesPerKwh with its type label",
     });
   const power = powerMw(count, constant);
   const isImport = direction === "import";

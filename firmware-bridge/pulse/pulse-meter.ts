@@ -6,6 +6,8 @@ import { CountingProcess } from "./counting-process.ts";
 import { stepMwh } from "./energy.ts";
 import { decodePulseFrame, encodePulseFrame, type PulseChannel, readingOfFrame } from "./pulse-frame.ts";
 import type { CountingGap, PulseReading, PulseSource } from "./pulse-source.ts";
+import { basisOf, basisText, beginsAnew } from "./register-basis.ts";
+import { RegisterFile } from "./register-file.ts";
 
 /** What a pulse meter's configuration says, checked by the driver's schema. */
 export interface PulseOptions extends Omit<CounterSettings, "basis" | "sysfsRoot"> {
@@ -30,6 +32,8 @@ export class PulseMeter implements PolledMeter {
   readonly #source: PulseSource;
   #started: Promise<void> | undefined;
   #identified = false;
+  /** That the register begins anew, until a reading says it. */
+  #anew: string | undefined;
   #closed = false;
 
   constructor(options: PulseOptions, source?: PulseSource) {
@@ -45,7 +49,7 @@ export class PulseMeter implements PolledMeter {
    */
   async identify(): Promise<MeterIdentity> {
     if (this.#closed) throw closed();
-    this.#started ??= this.#source.start();
+    this.#started ??= this.#start();
     await this.#started;
     this.#identified = true;
     const { make, model, serial } = this.#options;
@@ -76,18 +80,27 @@ export class PulseMeter implements PolledMeter {
     await this.#source.stop();
   }
 
+  /** Looks into the register file before the counter has it. */
+  async #start(): Promise<void> {
+    const { registerFile, basis } = counterSettings(this.#options);
+    this.#anew = await newBeginning(registerFile, basis);
+    await this.#source.start();
+  }
+
   /** What is read is what the frame says: it decodes again to the same. */
   #snapshot({ gaps, notes, ...count }: PulseReading): Snapshot {
     const bytes = encodePulseFrame({ ...this.#channel, input: inputOf(this.#options), count });
     const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
     const reading = { ...readingOfFrame(decodePulseFrame(bytes)), evidence: digest };
     const channel = reading.channel;
-    const downtime = gaps.map((gap) => ({ channel, message: gapText(gap) }));
+    const breaks = [...gaps.map(gapText), ...(this.#anew === undefined ? [] : [this.#anew])];
+    this.#anew = undefined;
+    const downtime = breaks.map((message) => ({ channel, message }));
     const noPower = reading.activePowerMw === undefined ? ["power: not known before two pulses"] : [];
     return {
       readings: [reading],
       flexibility: [],
-      absent: [...downtime.map(({ message }) => message), ...notes, ...noPower],
+      absent: [...breaks, ...notes, ...noPower],
       frames: [{ digest, bytes, what: "pulse count" }],
       ...(downtime.length === 0 ? {} : { downtime }),
     };
@@ -113,9 +126,23 @@ function inputOf({ chip, line }: PulseOptions): string {
 export function counterSettings(options: PulseOptions): CounterSettings {
   const { chip, line, activeLow, bias, through, minPulseMs, minGapMs, registerFile } = options;
   const { constant, startMwh } = channelOf(options);
-  const basis = `${inputOf(options)} ${constant.pulses}/${constant.kwh} pulses/kWh from ${startMwh} mWh`;
+  const basis = basisText({ input: inputOf(options), constant, startMwh });
   const input = { chip, line, activeLow, bias };
   return { ...input, through, minPulseMs, minGapMs, registerFile, basis, sysfsRoot: SYSFS_ROOT };
+}
+
+/**
+ * In words, where the register begins anew: with a file that is made now, or another start than that of the file. Nothing
+ * may be claimed across that either; the log of a channel that never had a reading has nothing to break.
+ */
+async function newBeginning(registerFile: string, basis: string): Promise<string | undefined> {
+  const startMwh = basisOf(basis)?.startMwh;
+  const kept = await RegisterFile.peek(registerFile);
+  if (kept === undefined)
+    return `the register begins at ${startMwh} mWh, as startKwh says: ${registerFile} is made now`;
+  const before = basisOf(kept.basis);
+  if (before === undefined || !beginsAnew(kept.basis, basis)) return undefined;
+  return `the register begins anew at ${startMwh} mWh, as startKwh says; before, ${kept.count} pulses were counted from ${before.startMwh} mWh`;
 }
 
 function gapText({ fromMs, toMs }: CountingGap): string {

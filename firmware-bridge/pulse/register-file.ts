@@ -2,15 +2,20 @@ import { createHash } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { beginsAnew } from "./register-basis.ts";
 
-/** What one copy says. */
-interface Entry {
-  /** Number of the write. */
-  readonly write: number;
+/** A count as it is kept. */
+export interface KeptCount {
   readonly count: number;
   readonly savedAtMs: number;
-  /** Which line the pulses are of, and what a pulse is. */
+  /** Which line the pulses are of, what a pulse is and where the register began. */
   readonly basis: string;
+}
+
+/** What one copy says. */
+interface Entry extends KeptCount {
+  /** Number of the write. */
+  readonly write: number;
 }
 
 /** A flash page each: a write that a power cut tears reaches only one of them. */
@@ -42,7 +47,8 @@ export class RegisterFile {
   }
 
   /**
-   * Opens the file, or makes it with a count of 0.
+   * Opens the file, or makes it with a count of 0. With another start on the same line it counts from 0 again; that is
+   * written with the next count, so that who opens it and cannot count has changed nothing.
    *
    * @throws Problem `pulse-register-damaged` when no copy is whole, `pulse-register-other` when it counts something else,
    *   `pulse-register-file` when it cannot be opened or made
@@ -56,10 +62,23 @@ export class RegisterFile {
         throw error;
       });
       if (entry.basis === basis) return new RegisterFile(file, path, { entry, mended, isNew });
+      const anew = { ...entry, count: 0, basis };
+      if (beginsAnew(entry.basis, basis)) return new RegisterFile(file, path, { entry: anew, mended, isNew });
       await file.close();
       throw ofAnother(path, basis, entry.basis);
     } catch (cause) {
       throw cause instanceof Problem ? cause : fileProblem(path, "cannot be opened", cause);
+    }
+  }
+
+  /** What the file says, which may be in use; undefined where there is none, or none that is whole. */
+  static async peek(path: string): Promise<KeptCount | undefined> {
+    try {
+      const file = await open(path, "r");
+      return (await newestOf(file, path).finally(() => file.close())).entry;
+    } catch {
+      // Whoever opens it to count says why it cannot be read.
+      return undefined;
     }
   }
 
@@ -168,7 +187,7 @@ function ofAnother(path: string, expected: string, got: string): Problem {
     where: path,
     expected,
     got,
-    hint: "name another registerFile, with the meter's display in startKwh",
+    hint: "put what the meter's display shows now into startKwh; for another line, or where the display shows that same value, name another registerFile",
   });
 }
 

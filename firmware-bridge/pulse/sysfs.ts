@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Gpio } from "onoff";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { lineName } from "../gpio-output/output-line.ts";
 import type { EdgeListener, EdgeSource, InputLine } from "./edge-source.ts";
 
 interface Chip {
@@ -32,6 +33,7 @@ export function systemNumber({ chip, line }: Pick<InputLine, "chip" | "line">, r
     where: only.label,
     expected: `0 to ${only.lines - 1}`,
     got: String(line),
+    hint: "line is the offset on the chip, from 0; the numbers of /sys/class/gpio are others",
   });
 }
 
@@ -72,6 +74,7 @@ function unknownChip(chip: string, chips: readonly Chip[]): Problem {
     where: "chip",
     expected: `a label, or the name of a character device: ${known.join(", ")}`,
     got: JSON.stringify(chip),
+    hint: "put the one that the header's pins belong to into chip",
   });
 }
 
@@ -83,6 +86,7 @@ export class OnoffSource implements EdgeSource {
   readonly #input: InputLine;
   readonly #root: string;
   #gpio: Gpio | undefined;
+  #stopped = false;
 
   constructor(input: InputLine, root: string) {
     this.#input = input;
@@ -92,6 +96,8 @@ export class OnoffSource implements EdgeSource {
   async start(listener: EdgeListener): Promise<void> {
     const number = systemNumber(this.#input, this.#root);
     const { Gpio } = await loadOnoff();
+    // A line that is exported now would stay so.
+    if (this.#stopped) return;
     try {
       const gpio = new Gpio(number, "in", "both", { activeLow: this.#input.activeLow });
       this.#gpio = gpio;
@@ -105,14 +111,14 @@ export class OnoffSource implements EdgeSource {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#gpio?.unexport();
     this.#gpio = undefined;
   }
 
   #problem(number: number, cause: unknown): Problem {
-    const { chip, line } = this.#input;
     return new Problem("pulse-line-refused", "the line cannot be watched through sysfs", {
-      where: `${chip} line ${line}, number ${number}`,
+      where: `${lineName(this.#input)}, number ${number}`,
       got: describeProblem(cause).message,
       hint: "the user has to be in the group of /sys/class/gpio, and no driver may have the line",
       cause,

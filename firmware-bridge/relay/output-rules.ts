@@ -150,6 +150,7 @@ export class OutputRules {
       where: this.#settings.name,
       expected: `${this.#timesOf(this.#position).leastMs} ms in position ${this.#position}`,
       got: `${dwellMs} ms to go`,
+      hint: "command it later",
     });
   }
 }

@@ -32,7 +32,10 @@ export const relaySchema: z.ZodType<RelayOptions> = z
             .describe("gpiochip0, or a path of one in /dev"),
           line: z.int().min(0).max(1023).describe("the line's offset on its chip, as gpioinfo shows it"),
           activeLow: z.boolean().default(false).describe("the contact closes when the line is low"),
-          drive: z.enum(["push-pull", "open-drain", "open-source"]).default("push-pull"),
+          drive: z
+            .enum(["push-pull", "open-drain", "open-source"])
+            .default("push-pull")
+            .describe("how the line drives: both levels, only low, or only high"),
         }),
       )
       .min(1)
@@ -103,6 +106,7 @@ function meaningsOf({ use, orderedStart }: RelayOptions): readonly RelayMeaning[
   if (use === "switch") return [{ kind: "powerSetpoint", none: OPEN, all: CLOSED }];
   if (use === "inhibit") return [{ kind: "importLimit", none: CLOSED, all: OPEN }];
   const block: RelayMeaning = { kind: "importLimit", none: SG_READY.blocked, all: SG_READY.normal };
-  if (!orderedStart) return [block];
-  return [block, { kind: "powerSetpoint", none: SG_READY.blocked, all: SG_READY.ordered }];
+  const advise: RelayMeaning = { kind: "mode", mode: "advised", position: SG_READY.advised };
+  if (!orderedStart) return [block, advise];
+  return [block, { kind: "powerSetpoint", none: SG_READY.blocked, all: SG_READY.ordered }, advise];
 }

@@ -9,6 +9,7 @@ import type {
   ControlCapability,
   ControlCommand,
   ControlKind,
+  ControlMode,
   ControlRatings,
   ControlState,
   ControlValue,
@@ -21,13 +22,22 @@ import type { Position, Relay, RelayShown } from "./relay.ts";
 const SHORTEST_LEASE_MS = 10_000;
 
 /** What a contact can say of power: all of it, or none. */
-export interface RelayMeaning {
+export interface PowerMeaning {
   readonly kind: "importLimit" | "powerSetpoint";
   /** The position that stands for no power. */
   readonly none: Position;
   /** The position that stands for all of it; of a limit the one that limits nothing. */
   readonly all: Position;
 }
+
+/** A position that says what the load is to do, and no power. */
+export interface ModeMeaning {
+  readonly kind: "mode";
+  readonly mode: ControlMode;
+  readonly position: Position;
+}
+
+export type RelayMeaning = PowerMeaning | ModeMeaning;
 
 export interface RelaySurfaceOptions {
   readonly relay: Relay;
@@ -61,18 +71,33 @@ export class RelaySurface implements ControlSurface {
   }
 
   capabilities(): readonly ControlCapability[] {
-    const { channel, powerMw, meanings, times } = this.#options;
+    const { channel, powerMw, meanings } = this.#options;
     const kinds = meanings.map(({ kind }) => kind);
-    return meanings.map(({ kind, none, all }) => ({
-      ...{ kind, channel, step: powerMw, reverts: "device", revertsTo: "automatic", ramp: false },
-      // Shorter than the dwell time it could not end in time.
-      shortestLeaseMs: Math.max(
-        SHORTEST_LEASE_MS,
-        ...[none, all].map((position) => times[position]?.leastMs ?? 0),
-      ),
-      longestLeaseMs: Math.min(...[none, all].map((position) => times[position]?.mostMs ?? LONGEST_LEASE_MS)),
-      excludes: kinds.filter((other) => other !== kind),
+    return meanings.map((meaning) => ({
+      ...{ kind: meaning.kind, channel, reverts: "device", revertsTo: "automatic", ramp: false },
+      ...(meaning.kind === "mode" ? { step: 1, modes: [meaning.mode] } : { step: powerMw }),
+      ...this.#timesOf(meaning),
+      excludes: kinds.filter((other) => other !== meaning.kind),
     }));
+  }
+
+  #timesOf(
+    meaning: RelayMeaning,
+  ): Pick<ControlCapability, "shortestLeaseMs" | "longestLeaseMs" | "leastMs" | "mostMs"> {
+    const { times, relay } = this.#options;
+    const own = positionsOf(meaning);
+    const leastMs = Math.max(
+      ...[relay.states.onStart, ...own].map((position) => times[position]?.leastMs ?? 0),
+    );
+    const longest = own.map((position) => times[position]?.mostMs ?? Number.POSITIVE_INFINITY);
+    const mostMs = Math.min(...longest);
+    return {
+      // Shorter than the least time it could not end in time.
+      shortestLeaseMs: Math.max(SHORTEST_LEASE_MS, ...own.map((position) => times[position]?.leastMs ?? 0)),
+      longestLeaseMs: Math.min(LONGEST_LEASE_MS, mostMs),
+      leastMs,
+      ...(Number.isFinite(mostMs) ? { mostMs } : {}),
+    };
   }
 
   async ratings(): Promise<ControlRatings> {
@@ -87,13 +112,12 @@ export class RelaySurface implements ControlSurface {
 
   /** @throws Problem `relay-dwell` before anything is changed */
   async plan(command: ControlCommand, _context: PlanContext): Promise<ControlPlan> {
-    const { powerMw } = this.#options;
     const meaning = this.#meaningOf(command.kind);
-    const isAll = powerOf(command) >= powerMw;
-    const position = isAll ? meaning.all : meaning.none;
+    const isAll = powerOf(command) >= this.#options.powerMw;
+    const position = meaning.kind === "mode" ? meaning.position : isAll ? meaning.all : meaning.none;
     await this.#requireDwelt(position);
     this.#written = command.kind;
-    const written = powerValue(meaning.kind, isAll ? powerMw : 0);
+    const written = this.#valueAt(meaning, position);
     const write: RegisterWrite = { start: 0, values: [position, command.leaseMs], functionCode: 16 };
     return { written, leaseMs: command.leaseMs, writes: [write] };
   }
@@ -109,15 +133,21 @@ export class RelaySurface implements ControlSurface {
   }
 
   /** While a dwell time holds it back, nobody commands what it does, and it is not over either: `active` is undefined. */
-  #stateOf(kind: ControlKind, { position, why, leaseMs }: RelayShown): ControlState {
-    const { channel, powerMw } = this.#options;
-    const { none, all, kind: own } = this.#meaningOf(kind);
-    if (why !== "lease" && why !== "ending") return { kind, channel, active: false };
-    if (this.#written !== undefined && this.#written !== kind) return { kind, channel, active: false };
-    const isKnown = this.#written === kind && (position === none || position === all);
-    if (why === "ending" || !isKnown) return { kind, channel, active: undefined };
-    const value = powerValue(own, position === all ? powerMw : 0);
-    return present<ControlState>({ kind, channel, active: true, value, remainingMs: leaseMs });
+  #stateOf(kind: ControlKind, { position, why, leaseMs, dwellMs }: RelayShown): ControlState {
+    const { channel } = this.#options;
+    const meaning = this.#meaningOf(kind);
+    const shown = { kind, channel, ...(dwellMs === undefined ? {} : { mayChangeInMs: dwellMs }) };
+    if (why !== "lease" && why !== "ending") return { ...shown, active: false };
+    if (this.#written !== undefined && this.#written !== kind) return { ...shown, active: false };
+    const isKnown = this.#written === kind && positionsOf(meaning).includes(position);
+    if (why === "ending" || !isKnown) return { ...shown, active: undefined };
+    const value = this.#valueAt(meaning, position);
+    return present<ControlState>({ ...shown, active: true, value, remainingMs: leaseMs });
+  }
+
+  #valueAt(meaning: RelayMeaning, position: Position): ControlValue {
+    if (meaning.kind === "mode") return { kind: meaning.kind, mode: meaning.mode };
+    return powerValue(meaning.kind, position === meaning.all ? this.#options.powerMw : 0);
   }
 
   #meaningOf(kind: ControlKind): RelayMeaning {
@@ -137,11 +167,15 @@ export class RelaySurface implements ControlSurface {
   }
 }
 
+function positionsOf(meaning: RelayMeaning): readonly Position[] {
+  return meaning.kind === "mode" ? [meaning.position] : [meaning.none, meaning.all];
+}
+
 function powerOf(command: ControlCommand): number {
   if (command.kind === "powerSetpoint") return command.powerMw;
   return command.kind === "importLimit" ? command.limitMw : 0;
 }
 
-function powerValue(kind: RelayMeaning["kind"], powerMw: number): ControlValue {
+function powerValue(kind: PowerMeaning["kind"], powerMw: number): ControlValue {
   return kind === "powerSetpoint" ? { kind, powerMw } : { kind, limitMw: powerMw };
 }

@@ -12,7 +12,7 @@ import type {
   Snapshot,
 } from "../../drivers/driver.ts";
 import { RelayHolder } from "./relay-holder.ts";
-import { type RelayOptions, relayPlan, relaySchema } from "./relay-options.ts";
+import { type RelayOptions, relayPlan } from "./relay-options.ts";
 import { RelaySurface } from "./relay-surface.ts";
 
 /** The meter of a load, with the relay of the same load as what it can be told. */
@@ -94,17 +94,9 @@ export function relayedMeter(meter: MeterDriver, options: RelayOptions): MeterDr
     : new RelayedPushMeter(meter, options);
 }
 
-/** The same driver with a section `relay`: without it nothing is different. */
-export function relayed(definition: DriverDefinition): DriverDefinition {
-  const schema = definition.schema.safeExtend({ relay: relaySchema.optional() });
-  return {
-    ...definition,
-    schema,
-    open: ({ relay, ...options }): MeterDriver => {
-      const meter = definition.open(options);
-      return relay === undefined ? meter : relayedMeter(meter, relaySchema.parse(relay));
-    },
-  };
+/** The same driver, whose meters come with that relay. */
+export function relayed(definition: DriverDefinition, relay: RelayOptions): DriverDefinition {
+  return { ...definition, open: (options): MeterDriver => relayedMeter(definition.open(options), relay) };
 }
 
 /** The channel that the relay is about: the only load, or the only channel. */
@@ -115,5 +107,6 @@ function loadOf(channels: readonly ChannelDescription[]): string {
   throw new Problem("relay-channel", "nobody can say which of the channels the relay is about", {
     expected: "one channel of a load",
     got: channels.map(({ name, role }) => `${name} (${role})`).join(", "),
+    hint: "put the section relay at the device whose meter shows its load alone",
   });
 }

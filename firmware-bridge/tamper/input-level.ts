@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { lineName } from "../gpio-output/output-line.ts";
+import { LINE_HINT, lineName } from "../gpio-output/output-line.ts";
 import type { InputLine } from "../pulse/edge-source.ts";
-import type { GpiomonMajor } from "../pulse/gpiomon.ts";
+import { type GpiomonMajor, inputOptions } from "../pulse/gpiomon.ts";
 
 const LOOK_MS = 5000;
 
@@ -11,9 +11,9 @@ const LOOK_MS = 5000;
  * The command that prints the level of a line as 1 or 0. Options of version 1 as of gpioget 1.6.3 (Debian 12), of version 2 as of
  * libgpiod v2.2.4, tools/gpioget.c, which prints a word without `--numeric`.
  */
-export function gpiogetArguments(major: GpiomonMajor, { chip, line, activeLow, bias }: InputLine): string[] {
-  const word = major === 1 && bias === "disabled" ? "disable" : bias;
-  const options = [...(bias === "as-is" ? [] : [`--bias=${word}`]), ...(activeLow ? ["--active-low"] : [])];
+export function gpiogetArguments(major: GpiomonMajor, input: InputLine): string[] {
+  const { chip, line } = input;
+  const options = inputOptions(major, input);
   if (major === 1) return [...options, chip, String(line)];
   return [...options, "--numeric", `--chip=${chip}`, String(line)];
 }
@@ -24,6 +24,7 @@ export async function isActive(major: GpiomonMajor, input: InputLine): Promise<b
   if (said === "1" || said === "0") return said === "1";
   throw new Problem("tamper-line", "gpioget prints something else than a level", {
     ...{ where: lineName(input), expected: "0 or 1", got: JSON.stringify(said.slice(0, 100)) },
+    hint: "have gpioget be the one of Debian's package gpiod, version 1.6 or 2",
   });
 }
 
@@ -34,9 +35,15 @@ async function look(major: GpiomonMajor, input: InputLine): Promise<string> {
   } catch (cause) {
     throw new Problem("tamper-line", "the level of the line cannot be read", {
       where: lineName(input),
-      got: describeProblem(cause).message,
-      hint: "check chip and line with gpioinfo, the group of /dev/gpiochip*, and that no other program has the line",
+      got: saidBy(cause),
+      hint: LINE_HINT,
       cause,
     });
   }
+}
+
+/** What gpioget says of it; where it says nothing, why it could not be run. */
+function saidBy(cause: unknown): string {
+  const said = cause instanceof Error && "stderr" in cause ? String(cause.stderr).trim() : "";
+  return said === "" ? describeProblem(cause).message : said.replaceAll(/\s*\n\s*/g, "; ");
 }

@@ -1,9 +1,13 @@
 import type { Problem } from "../../attest/problem.ts";
 
-/** The two states of a tamper leaf (attest/leaf.ts, `Tamper.state`). */
-export const TAMPER_STATES = { opened: 1, closed: 2 } as const;
+/** The states of a tamper leaf (attest/leaf.ts, `Tamper.state`). */
+export const TAMPER_STATES = { opened: 1, closed: 2, unwatched: 3 } as const;
 
-export type TamperState = keyof typeof TAMPER_STATES;
+/** What is sealed of an enclosure. */
+export type SealedTamperState = keyof typeof TAMPER_STATES;
+
+/** What is seen of an enclosure. That nobody sees it is a problem, and no event. */
+export type TamperState = Exclude<SealedTamperState, "unwatched">;
 
 /** What is known of an enclosure, to be sealed as one leaf. */
 export interface TamperEvent {

@@ -1,7 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { lineName } from "../gpio-output/output-line.ts";
+import { endGuarded, spawnGuarded } from "../child/guarded.ts";
+import { endText, lastWords } from "../child/last-words.ts";
+import { LINE_HINT, lineName } from "../gpio-output/output-line.ts";
 import type { InputLine } from "../pulse/edge-source.ts";
 import { type GpiomonMajor, gpiomonArguments, gpiomonEdge, gpiomonMajor } from "../pulse/gpiomon.ts";
 import { isActive } from "./input-level.ts";
@@ -14,7 +16,7 @@ export interface EnclosureSettings {
   readonly line: InputLine;
   readonly openedMs: number;
   readonly closedMs: number;
-  /** How often somebody looks, whatever the edges say; and how long a watcher outlives an agent that is killed. */
+  /** How often somebody looks, whatever the edges say. */
   readonly lookSeconds: number;
   readonly retryMs: number;
 }
@@ -27,12 +29,11 @@ export const USUAL_ENCLOSURE: Omit<EnclosureSettings, "input" | "line"> = {
 const NS_PER_MS = 1_000_000n;
 /** With this, `timeout` (coreutils) says that the time was up. */
 const TIME_IS_UP = 124;
-const MOST_WORDS = 500;
 
 /**
  * Watches a contact with gpiomon, which has the kernel's own time of each edge and keeps what happens while this process is busy.
  * gpiomon tells no level and never ends, so it is started under `timeout`, and between two of them gpioget looks: what was
- * missed is found then, and nobody keeps the line who was left behind.
+ * missed is found then. A guard ends it when this process is gone, so that nobody keeps the line who was left behind.
  */
 export class WatchedEnclosure implements TamperInput {
   readonly #settings: EnclosureSettings;
@@ -42,7 +43,7 @@ export class WatchedEnclosure implements TamperInput {
   #lookedNs = 0n;
   /** Since when nobody watches, if that is so. */
   #unwatchedNs: bigint | undefined;
-  #program: ChildProcess | undefined;
+  #program: ChildProcessWithoutNullStreams | undefined;
   #due: NodeJS.Timeout | undefined;
   #wake: () => void = () => undefined;
   #stopped = false;
@@ -63,7 +64,7 @@ export class WatchedEnclosure implements TamperInput {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#due);
-    this.#program?.kill("SIGTERM");
+    if (this.#program !== undefined) endGuarded(this.#program);
     this.#wake();
     await this.#work;
   }
@@ -107,22 +108,16 @@ export class WatchedEnclosure implements TamperInput {
   #edges(major: GpiomonMajor, listener: TamperListener): Promise<void> {
     const { line, lookSeconds } = this.#settings;
     const words = [String(lookSeconds), "gpiomon", ...gpiomonArguments(major, line)];
-    const program = spawn("timeout", words, { stdio: ["ignore", "pipe", "pipe"] });
+    const program = spawnGuarded(["timeout", ...words]);
     this.#program = program;
-    let said = "";
-    program.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said = `${said}${text}`.slice(-MOST_WORDS);
-    });
+    const said = lastWords(program.stderr);
     const lines = createInterface({ input: program.stdout });
     lines.on("line", (text) => this.#line(major, text, listener));
     return new Promise((resolve, reject) => {
       program.once("error", reject);
       program.once("close", (code, signal) => {
         if (code === TIME_IS_UP || this.#stopped) resolve();
-        else
-          reject(
-            unwatched(line, said.trim() === "" ? `ended with ${signal ?? `code ${code}`}` : said.trim()),
-          );
+        else reject(unwatched(line, said() === "" ? endText(code, signal) : said()));
       });
     });
   }
@@ -191,13 +186,16 @@ async function knownMajor(): Promise<GpiomonMajor> {
 }
 
 function unwatched(line: InputLine, got: string): Problem {
-  return new Problem("tamper-unwatched", "nobody watches the enclosure", { where: lineName(line), got });
+  return new Problem("tamper-unwatched", "nobody watches the enclosure", {
+    ...{ where: lineName(line), got, hint: LINE_HINT },
+  });
 }
 
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   return new Problem("tamper-unwatched", "nobody watches the enclosure", {
     got: describeProblem(error).message,
+    hint: "it is tried again by itself; where that does not help, look whether gpiomon, timeout and sh can be run",
     cause: error,
   });
 }

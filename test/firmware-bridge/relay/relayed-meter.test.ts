@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Controllable } from "../../../drivers/control.ts";
 import type { DriverDefinition, MeterDriver, MeterIdentity, PolledMeter } from "../../../drivers/driver.ts";
 import { controlConformance } from "../../../drivers/kit/control-conformance.ts";
+import { relaySchema } from "../../../firmware-bridge/relay/relay-options.ts";
 import { relayed } from "../../../firmware-bridge/relay/relayed-meter.ts";
 import { FakeGpio } from "./fake-gpio.ts";
 
@@ -20,6 +21,8 @@ afterEach(async () => {
   gpio.close();
 });
 
+const NO_OPTIONS = z.strictObject({});
+
 /** A meter of one load that has nothing to say. */
 function silent(role: "load" | "grid" = "load", count = 1): DriverDefinition {
   const open = (): PolledMeter => ({
@@ -30,16 +33,19 @@ function silent(role: "load" | "grid" = "load", count = 1): DriverDefinition {
     read: async () => ({ readings: [], flexibility: [], absent: [] }),
     close: async () => undefined,
   });
-  return { name: "silent", summary: "a meter of nothing", schema: z.strictObject({}), open };
+  return { name: "silent", summary: "a meter of nothing", schema: NO_OPTIONS, open };
 }
 
 const HEATER = { use: "switch", lines: [{ line: 17 }], powerW: 3000 };
 const HEAT_PUMP = { ...HEATER, use: "sg-ready", lines: [{ line: 17 }, { line: 27 }] };
 const QUICK = { leastOpenSeconds: 0, leastClosedSeconds: 0 };
 
+function switched(relay: object, definition: DriverDefinition = silent()): DriverDefinition {
+  return relayed(definition, relaySchema.parse(relay));
+}
+
 async function controlOf(relay: object, definition: DriverDefinition = silent()): Promise<Controllable> {
-  const whole = relayed(definition);
-  meter = whole.open(whole.schema.parse({ relay }));
+  meter = switched(relay, definition).open({});
   await meter.identify();
   const { control } = meter;
   if (control === undefined) throw new Error("there is no control");
@@ -74,7 +80,7 @@ describe("the meter of a load with a relay", () => {
     ["a heat pump", HEAT_PUMP],
     ["a heat pump that may be told to start", { ...HEAT_PUMP, orderedStart: true }],
   ])("keeps the contract of commands: %s", async (_, relay) => {
-    const results = await controlConformance(held(relayed(silent())), { relay: { ...relay, ...QUICK } });
+    const results = await controlConformance(held(switched({ ...relay, ...QUICK })), {});
     expect(results.filter(({ outcome }) => outcome !== "passed")).toEqual([]);
     expect(results.length).toBeGreaterThan(5);
   });
@@ -116,6 +122,7 @@ describe("the meter of a load with a relay", () => {
     expect(await control.readBack()).toMatchObject([
       { kind: "importLimit", active: false },
       { kind: "powerSetpoint", active: true, value: { powerMw: 3_000_000 } },
+      { kind: "mode", active: false },
     ]);
   });
 
@@ -131,8 +138,7 @@ describe("the meter of a load with a relay", () => {
 
   it("is read where its relay cannot be had, and its commands say why", async () => {
     gpio.refuse(17);
-    const whole = relayed(silent());
-    meter = whole.open(whole.schema.parse({ relay: HEATER }));
+    meter = switched(HEATER).open({});
     await meter.identify();
     await expect
       .poll(() => meter?.control?.readBack().catch((error: unknown) => String(error)))
@@ -146,10 +152,52 @@ describe("the meter of a load with a relay", () => {
     expect(meter?.channels()).toMatchObject([{ maxImportMw: 3_000_000 }]);
   });
 
-  it("is the same as before without the section", () => {
-    const whole = relayed(silent());
-    meter = whole.open(whole.schema.parse({}));
-    expect(meter.control).toBeUndefined();
+  it("advises a heat pump to take more with state 3, as a lease like the others", async () => {
+    const control = await controlOf({ ...HEAT_PUMP, ...QUICK });
+    const contacts = (): string => [17, 27].map((line) => gpio.history(line).at(-1)?.charAt(5)).join(":");
+    const capability = control.capabilities().find(({ kind }) => kind === "mode");
+    expect(capability).toMatchObject({ modes: ["advised"], reverts: "device", excludes: ["importLimit"] });
+    const advice = { kind: "mode", mode: "advised", leaseMs: 60_000 } as const;
+    expect(await control.apply(advice)).toMatchObject({
+      ...{ written: { kind: "mode", mode: "advised" }, readBack: "agrees", leaseMs: 60_000 },
+      state: { active: true, value: { kind: "mode", mode: "advised" } },
+    });
+    expect(contacts()).toBe("0:1");
+    const block = { kind: "importLimit", limitMw: 0, leaseMs: 60_000 } as const;
+    await expect(control.apply(block)).rejects.toMatchObject({ code: "control-conflict" });
+    await expect(control.apply({ ...advice, mode: "hold" })).rejects.toMatchObject({
+      code: "control-not-supported",
+    });
+    expect(await control.renew("mode", 60_000)).toMatchObject({ readBack: "agrees" });
+    expect(await control.revert("mode")).toMatchObject({ readBack: "agrees" });
+    expect(contacts()).toBe("0:0");
+  });
+
+  it("says how long it stays as it is, before and after a command", async () => {
+    const control = await controlOf({ ...HEAT_PUMP, leastOpenSeconds: 1 });
+    const least = control.capabilities().map(({ kind, leastMs, mostMs }) => ({ kind, leastMs, mostMs }));
+    expect(least).toEqual([
+      { kind: "importLimit", leastMs: 1000, mostMs: 7_200_000 },
+      { kind: "mode", leastMs: 1000, mostMs: undefined },
+    ]);
+    const left = async (): Promise<number> =>
+      Math.max(...(await control.readBack()).map(({ mayChangeInMs = 0 }) => mayChangeInMs));
+    expect(await left()).toBeGreaterThan(0);
+    await expect.poll(left, { timeout: 5000 }).toBe(0);
+    const block = { kind: "importLimit", limitMw: 0, leaseMs: 60_000 } as const;
+    const { state } = await control.apply(block);
+    expect(state?.mayChangeInMs).toBeGreaterThan(0);
+    expect(state?.mayChangeInMs).toBeLessThanOrEqual(1000);
+    const ended = await control.revert("importLimit");
+    expect(ended).toMatchObject({ readBack: "differs", state: { active: undefined } });
+    expect(ended.state?.mayChangeInMs).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (await control.revert("importLimit")).readBack, { timeout: 5000 })
+      .toBe("agrees");
+  });
+
+  it("leaves the driver's own options as they are", () => {
+    expect(switched(HEATER).schema).toBe(silent().schema);
   });
 
   it.each([
@@ -159,7 +207,7 @@ describe("the meter of a load with a relay", () => {
     ["an option of gpioset", { ...HEATER, lines: [{ line: 17, chip: "--daemonize" }] }, "without spaces"],
     ["a word that it does not know", { ...HEATER, forever: true }, "forever"],
   ])("is not configured with %s", (_, relay, said) => {
-    const { error } = relayed(silent()).schema.safeParse({ relay });
+    const { error } = relaySchema.safeParse(relay);
     expect(error?.message).toContain(said);
   });
 });

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { type EnclosureSettings, USUAL_ENCLOSURE } from "./watched-enclosure.ts";
+
+/** What a tamper leaf has room for. */
+const MAX_NAME_BYTES = 128;
+
+/** One entry of the section `tamper`: a contact that says whether the enclosure is open. */
+export const enclosureSchema: z.ZodType<EnclosureSettings> = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1)
+      .refine((name) => Buffer.byteLength(name) <= MAX_NAME_BYTES, {
+        error: `too long; expected at most ${MAX_NAME_BYTES} bytes`,
+      })
+      .describe('what is watched, such as "lid"; it stands in the log'),
+    chip: z
+      .string()
+      .regex(/^(?!-)[\x21-\x7e]{1,100}$/, { error: "expected a name without spaces" })
+      .default("gpiochip0")
+      .describe("gpiochip0, or a path of one in /dev"),
+    line: z.int().min(0).max(1023).describe("the line's offset on its chip, as gpioinfo shows it"),
+    activeLow: z
+      .boolean()
+      .default(false)
+      .describe(
+        "the line is low when the enclosure is open; left out: high, so that a cut wire is an opening",
+      ),
+    bias: z
+      .enum(["as-is", "disabled", "pull-up", "pull-down"])
+      .default("pull-up")
+      .describe("the chip's own resistor at the line"),
+    openedMs: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(USUAL_ENCLOSURE.openedMs)
+      .describe("open for so long it is open"),
+    closedMs: z
+      .int()
+      .min(1)
+      .max(600_000)
+      .default(USUAL_ENCLOSURE.closedMs)
+      .describe("closed for so long it is closed: a lid that rattles is one opening"),
+  })
+  .transform(({ name, chip, line, activeLow, bias, openedMs, closedMs }) => ({
+    ...USUAL_ENCLOSURE,
+    input: name,
+    line: { chip, line, activeLow, bias },
+    openedMs,
+    closedMs,
+  }));
