@@ -22,7 +22,9 @@ export type SigningMisbehaviour =
   /** Takes nothing. */
   | "takes-nothing"
   /** Somebody else has it sign, too. */
-  | "used-elsewhere";
+  | "used-elsewhere"
+  /** Signs whatever it is given. */
+  | "signs-anything";
 
 type Refusal = "noKey" | "notSignable" | "tooLong" | "frontEnd" | "invalid";
 
@@ -110,7 +112,8 @@ export class SimulatedKey {
 
   #signed(message: Uint8Array, signer: LocalSigner): SmpMap | GroupError | undefined {
     const { misbehaves } = this.#options;
-    if (signableType(message, signer.publicKey) === undefined) return REFUSAL.notSignable;
+    const isSignable = signableType(message, signer.publicKey) !== undefined;
+    if (!isSignable && !misbehaves.has("signs-anything")) return REFUSAL.notSignable;
     this.#signatures += misbehaves.has("used-elsewhere") ? 2 : 1;
     const sig = signer.sign(message).slice();
     if (misbehaves.has("wrong-signature")) sig[5] = (sig[5] ?? 0) ^ 0x10;

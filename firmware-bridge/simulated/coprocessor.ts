@@ -1,20 +1,23 @@
-import { CHANNEL_ROLES, type ChannelRole } from "../../attest/reading.ts";
+import { CHANNEL_ROLES, type ChannelRole, type MeterReading } from "../../attest/reading.ts";
 import { encodeSmpMap, type SmpMap, type SmpValue, smpMap } from "../smp/cbor.ts";
 import { REFUSAL, type SigningMisbehaviour, SimulatedKey } from "./coprocessor-signing.ts";
 import type { GroupError, GroupHandler } from "./smp-server.ts";
 
 /** What one channel of a simulated front end shows; units as in readings. */
-export interface ShownByChannel {
+export interface ShownByChannel
+  extends Pick<
+    MeterReading,
+    | "importMwh"
+    | "exportMwh"
+    | "activePowerMw"
+    | "stateOfChargePpm"
+    | "voltageMv"
+    | "currentMa"
+    | "frequencyMhz"
+    | "status"
+  > {
   readonly name: string;
   readonly role: ChannelRole;
-  readonly importMwh?: number;
-  readonly exportMwh?: number;
-  readonly activePowerMw?: number;
-  readonly stateOfChargePpm?: number;
-  readonly voltageMv?: readonly number[];
-  readonly currentMa?: readonly number[];
-  readonly frequencyMhz?: number;
-  readonly status?: number;
 }
 
 /** What a simulated coprocessor does wrong, by name. */

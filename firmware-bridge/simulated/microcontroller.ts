@@ -2,7 +2,8 @@ import { concatBytes } from "../../attest/bytes.ts";
 import type { ByteLine } from "../../drivers/line/line.ts";
 import { type SmpMap, smpMap } from "../smp/cbor.ts";
 import { GROUP, type SmpMessage } from "../smp/message.ts";
-import { ImageSlots } from "./image-slots.ts";
+import { type FlashContent, type FlashKeeper, ImageSlots, slotOf } from "./image-slots.ts";
+import type { ImageHash } from "./mcuboot-image.ts";
 import { ImageCommands } from "./smp-image-commands.ts";
 import { consoleLines, type GroupHandler, type GroupRequest, SmpServer } from "./smp-server.ts";
 
@@ -25,12 +26,26 @@ export type MicrocontrollerMisbehaviour =
   /** Log text before, between and after the lines of an answer. */
   | "log-noise"
   /** Begins an upload anew whatever it has. */
-  | "no-resume";
+  | "no-resume"
+  /** An image that runs and is not confirmed answers echoes with nothing. */
+  | "failed-check"
+  /** An image that runs and is not confirmed says nothing. */
+  | "no-return"
+  /** The bootloader overwrites the image that runs, and says so. */
+  | "overwrite-only";
 
 export interface MicrocontrollerOptions {
   /** The image that runs. */
   readonly image: Uint8Array;
   readonly slotBytes?: number;
+  /** What is in the flash already, in the place of `image` and `slotBytes`. */
+  readonly flash?: FlashContent;
+  /** Told of what becomes of the flash. */
+  readonly keeper?: FlashKeeper;
+  /** The hash that firmware and bootloader are built for. */
+  readonly hash?: ImageHash;
+  /** The bootloader's check of a signature, such as {@link bootCheck}; absent: it compares hashes alone. */
+  readonly verifies?: (flash: Uint8Array) => boolean;
   readonly bufferBytes?: number;
   /** The bootloader's serial recovery instead of an application. */
   readonly recovery?: boolean;
@@ -43,6 +58,8 @@ export interface MicrocontrollerOptions {
 const DEFAULT_BUFFER_BYTES = 384;
 const DEFAULT_SLOT_BYTES = 256 * 1024;
 const LOG = "[00:00:12.345,000] \x1b[0m<inf> meter: 230 V\r\n";
+/** mcu-tools/mcuboot boot/bootutil/include/bootutil/boot_status.h, `enum mcuboot_mode`. */
+const OVERWRITE_ONLY = 2;
 const PROMPT = "uart:~$ ";
 
 /** A microcontroller with an SMP server: bytes in, bytes out, no clock. Flash survives a reset, memory does not. */
@@ -61,10 +78,14 @@ export class SimulatedMicrocontroller {
   constructor(options: MicrocontrollerOptions) {
     this.#options = options;
     this.#misbehaves = new Set(options.misbehaviours);
-    this.slots = new ImageSlots(options.image, options.slotBytes ?? DEFAULT_SLOT_BYTES);
-    const { recovery = false } = options;
+    const { recovery = false, slotBytes = DEFAULT_SLOT_BYTES, hash = "sha256", verifies, keeper } = options;
+    const { flash = { slots: [slotOf(slotBytes, options.image), slotOf(slotBytes)], swap: "none" } } =
+      options;
+    const overwrites = this.#misbehaves.has("overwrite-only");
+    this.slots = new ImageSlots(flash, { hash, verifies, keeper, overwrites });
     this.#images = new ImageCommands(this.slots, {
       recovery,
+      hashBytes: hash === "sha512" ? 64 : 32,
       resumes: !recovery && !this.#misbehaves.has("no-resume"),
       accepted: (pieceBytes) => this.#accepted(pieceBytes),
       powered: (request) => this.#powered(request),
@@ -95,7 +116,7 @@ export class SimulatedMicrocontroller {
     const seventh = this.#requests % 7 === 0;
     const silent = seventh && this.#misbehaves.has("silence");
     if (silent && this.#requests % 2 === 0) return new Uint8Array(0);
-    const answer = this.#server.answer(message);
+    const answer = this.#underTest("no-return") ? undefined : this.#server.answer(message);
     const crcError = seventh && this.#misbehaves.has("bad-crc") ? 0x0100 : 0;
     const lines = answer === undefined || silent ? [] : consoleLines(answer, crcError);
     if (this.#resetAsked) {
@@ -119,7 +140,8 @@ export class SimulatedMicrocontroller {
       return smpMap({});
     }
     if (this.#options.recovery === true) return smpMap({ rc: 8 });
-    if (command === 0) return smpMap({ r: fields.get("d") });
+    if (command === 0) return smpMap({ r: this.#underTest("failed-check") ? "" : fields.get("d") });
+    if (command === 8 && this.#misbehaves.has("overwrite-only")) return smpMap({ mode: OVERWRITE_ONLY });
     if (command === 6)
       return smpMap({ buf_size: this.#options.bufferBytes ?? DEFAULT_BUFFER_BYTES, buf_count: 4 });
     if (command === 7)
@@ -127,6 +149,11 @@ export class SimulatedMicrocontroller {
         ? smpMap({ output: "Zephyr unknown v3.7.0 arm cortex-m33 simulated Zephyr" })
         : { rc: 2, commonRc: 3 };
     return smpMap({ rc: 8 });
+  }
+
+  /** Whether the image that runs is not confirmed, and misbehaves in that way. */
+  #underTest(misbehaviour: MicrocontrollerMisbehaviour): boolean {
+    return this.slots.swap === "revert" && this.#misbehaves.has(misbehaviour);
   }
 
   #statistics({ operation, command, fields }: GroupRequest): ReturnType<GroupHandler> {

@@ -8,6 +8,8 @@ import type { GroupError, GroupHandler, GroupRequest } from "./smp-server.ts";
 export interface ImageCommandsOptions {
   /** MCUboot's recovery: uploads into slot 0, ignores `sha`, tells no flags, and sets no state. */
   readonly recovery: boolean;
+  /** Length of the hash that the firmware is built for; others are refused. */
+  readonly hashBytes: number;
   readonly resumes: boolean;
   /** How many bytes of a piece are taken. */
   readonly accepted: (pieceBytes: number, offset: number) => number;
@@ -102,6 +104,7 @@ export class ImageCommands {
     const confirm = fields.get("confirm") === true;
     const hash = bytesOf(fields.get("hash"));
     if (hash.length === 0 && !confirm) return ERROR.badHash;
+    if (hash.length > 0 && hash.length !== this.#options.hashBytes) return ERROR.badHash;
     const slot = hash.length === 0 ? 0 : this.#slots.find(hash);
     if (slot === undefined) return ERROR.hashNotFound;
     return this.#setNextBoot(slot, confirm) ?? this.#list();

@@ -204,6 +204,7 @@ function refuse(offset: number, reason: string, cause?: unknown): Problem {
   return new Problem("smp-cbor", "the body of an SMP message cannot be read", {
     where: `byte ${offset} of the body`,
     got: reason,
+    hint: "its firmware has another idea of the protocol: tell its maker, with this line",
     ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -114,6 +114,7 @@ export class SmpConnection {
   async #attempt(request: SmpRequest, asking: Asking): Promise<SmpMap> {
     const { timeoutMs = this.timeoutMs, attempts = this.attempts, signal } = asking;
     const heard: Heard = {};
+    this.#framer.takeOther();
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       if (signal?.aborted === true) throw abortedProblem(this.where(request));
       const sent = this.#message(request);
@@ -127,7 +128,8 @@ export class SmpConnection {
       return this.#accepted(request, answer);
     }
     if (signal?.aborted === true) throw abortedProblem(this.where(request));
-    throw timeoutProblem(this.where(request), `${attempts} × ${timeoutMs} ms`, heard.refused);
+    const waited = `${attempts} × ${timeoutMs} ms`;
+    throw timeoutProblem(this.where(request), waited, { ...heard, other: this.#framer.takeOther() });
   }
 
   #message({ operation, group, command, fields }: SmpRequest): SmpMessage {
@@ -145,6 +147,7 @@ export class SmpConnection {
       const framed = await this.#talk.receive(this.#framer, Math.min(leftMs, SLICE_MS));
       const message = framed === undefined ? undefined : readable(framed, heard);
       if (message !== undefined && answers(message, sent)) return message;
+      if (message !== undefined && isSame(message, sent)) heard.isEchoed = true;
       if (signal?.aborted === true || (leftMs === 0 && framed === undefined)) return undefined;
       if (leftMs === 0) late += 1;
     }
@@ -153,15 +156,30 @@ export class SmpConnection {
 
   #accepted(request: SmpRequest, answer: SmpMessage): SmpMap {
     // Data are optional: no body is an empty map.
-    const fields: SmpMap = answer.body.length === 0 ? new Map() : decodeSmpMap(answer.body);
+    const fields: SmpMap = answer.body.length === 0 ? new Map() : this.#decoded(request, answer.body);
     const problem = answerProblem(fields, this.where(request));
     if (problem !== undefined) throw problem;
     return fields;
+  }
+
+  /** What cannot be read says whose it is. */
+  #decoded(request: SmpRequest, body: Uint8Array): SmpMap {
+    try {
+      return decodeSmpMap(body);
+    } catch (cause) {
+      if (!(cause instanceof Problem)) throw cause;
+      const { where = "", ...detail } = cause.detail;
+      throw new Problem(cause.code, "the answer cannot be read", {
+        ...{ ...detail, where: `${this.where(request)}: ${where}`, cause },
+      });
+    }
   }
 }
 
 interface Heard {
   refused?: Problem;
+  /** What was sent came back. */
+  isEchoed?: boolean;
 }
 
 interface Waiting {
@@ -181,6 +199,10 @@ function readable(framed: Framed, heard: Heard): SmpMessage | undefined {
     }
   } else heard.refused = framed.problem;
   return undefined;
+}
+
+function isSame(message: SmpMessage, sent: SmpMessage): boolean {
+  return message.operation === sent.operation && message.sequence === sent.sequence;
 }
 
 function answers(message: SmpMessage, sent: SmpMessage): boolean {

@@ -49,6 +49,14 @@ type State =
   /** In the base64 of a line. */
   | "line";
 
+/** Enough of what is no message to see who speaks. */
+const SHOWN_OTHER_BYTES = 24;
+
+export interface OtherBytes {
+  readonly count: number;
+  readonly beginning: Uint8Array;
+}
+
 /**
  * Cuts the output of a console into SMP messages, as far as their lines are whole; what a telegram's bytes are is the
  * message itself, without length and CRC. Log text of the microcontroller may stand before, between and after the
@@ -65,6 +73,8 @@ export class ConsoleFramer implements Framer {
   #offset = 0;
   #start = 0;
   #found: Framed[] = [];
+  #otherBytes = 0;
+  #otherBeginning: number[] = [];
 
   /** @param maxBytes the longest message; a longer one is refused as soon as its length is read */
   constructor(maxBytes: number = MAX_MESSAGE_BYTES) {
@@ -83,6 +93,14 @@ export class ConsoleFramer implements Framer {
     if (this.#packet !== undefined) this.#refuse("smp-frame-cut", "the line ended within a message");
     this.#state = "outside";
     return this.#handOver();
+  }
+
+  /** What came outside of messages since this was asked last: how many bytes, and how they begin. */
+  takeOther(): OtherBytes {
+    const other = { count: this.#otherBytes, beginning: Uint8Array.from(this.#otherBeginning) };
+    this.#otherBytes = 0;
+    this.#otherBeginning = [];
+    return other;
   }
 
   #handOver(): readonly Framed[] {
@@ -111,6 +129,8 @@ export class ConsoleFramer implements Framer {
   }
 
   #outside(byte: number): void {
+    this.#otherBytes += 1;
+    if (this.#otherBeginning.length < SHOWN_OTHER_BYTES) this.#otherBeginning.push(byte);
     if (byte === PACKET[0]) this.#state = "packet-marker";
     else if (byte === FRAGMENT[0]) this.#state = "fragment-marker";
     else this.#state = "outside";
@@ -185,7 +205,10 @@ export class ConsoleFramer implements Framer {
     this.#packet = undefined;
     this.#state = "outside";
     const where = `byte ${this.#start} of the line`;
-    const problem = new Problem(code, what, { where, ...(got === undefined ? {} : { got }) });
+    const problem = new Problem(code, what, {
+      ...{ where, hint: "check the cable and the baud rate" },
+      ...(got === undefined ? {} : { got }),
+    });
     this.#found.push({ kind: "refused", offset: this.#start, problem });
   }
 }

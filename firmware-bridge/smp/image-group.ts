@@ -34,7 +34,12 @@ const LIST: SmpRequest = { name: "image list", operation: "read", group: GROUP.i
 const STATE: SmpRequest = { name: "image state", operation: "write", group: GROUP.image, command: 0 };
 const ERASE: SmpRequest = { name: "image erase", operation: "write", group: GROUP.image, command: 5 };
 
-const HASH_BYTES = 32;
+/**
+ * SHA-256, SHA-384, SHA-512: one of them in each build. Zephyr lists 64 bytes with CONFIG_MCUBOOT_BOOTLOADER_USES_SHA512
+ * (zephyrproject-rtos/zephyr pull request 95332, of 2025-09) and 32 without; MCUboot's recovery 32, 48 or 64 (mcu-tools/mcuboot
+ * boot/boot_serial/src/boot_serial.c, commit 2d4bacc3, `IMAGE_HASH_SIZE`). Both refuse a hash of another length than theirs.
+ */
+const HASH_BYTES: readonly number[] = [32, 48, 64];
 
 /** Answered only when the whole slot is erased. */
 const ERASE_TIMEOUT_MS = 40_000;
@@ -132,10 +137,11 @@ function imageSlot(fields: Fields): ImageSlot {
 }
 
 function checkedHash(hash: Uint8Array): Uint8Array {
-  if (hash.length === HASH_BYTES) return hash;
+  if (HASH_BYTES.includes(hash.length)) return hash;
   throw new Problem("smp-hash", "not the hash of an image", {
-    expected: `${HASH_BYTES} bytes`,
+    expected: `${HASH_BYTES.join(", ")} bytes`,
     got: String(hash.length),
+    hint: "take it from the image's trailer or from the list of images",
   });
 }
 
@@ -154,6 +160,7 @@ function stateProblem(connection: SmpConnection, expected: string, slots: readon
     where: connection.where(STATE),
     expected,
     got: shown(slots),
+    hint: "the request was not heard, or the firmware ignores it: try once more",
   });
 }
 

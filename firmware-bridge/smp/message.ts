@@ -73,5 +73,8 @@ export function decodeMessage(bytes: Uint8Array): SmpMessage {
 }
 
 function badHeader(field: string, expected: string, got: string): Problem {
-  return new Problem("smp-header", "not an SMP message", { where: `header: ${field}`, expected, got });
+  return new Problem("smp-header", "not an SMP message", {
+    ...{ where: `header: ${field}`, expected, got },
+    hint: "does something else than SMP speak on this port?",
+  });
 }

@@ -1,102 +1,25 @@
-import { Problem } from "../../attest/problem.ts";
+import { Problem, type ProblemDetail } from "../../attest/problem.ts";
 import type { SmpMap, SmpValue } from "./cbor.ts";
-import { GROUP } from "./message.ts";
+import type { OtherBytes } from "./console-frame.ts";
+import { BY_GROUP, COMMON, type Meaning, UNKNOWN_NUMBER } from "./refusals.ts";
 
-/** One error of a microcontroller: the end of the problem's code, and what it means. */
-type Meaning = readonly [code: string, words: string];
+/** What a microcontroller refused with; undefined where it said no number. */
+export interface SmpRefusal {
+  /** Whose numbers `rc` is one of; undefined in the original protocol, which has one list for all. */
+  readonly group: number | undefined;
+  readonly rc: number | undefined;
+}
 
-/**
- * The numbers that stand in `rc`, whatever the group. Source: zephyrproject-rtos/zephyr
- * include/zephyr/mgmt/mcumgr/mgmt/mgmt_defines.h, commit 06758ff.
- */
-const COMMON: readonly Meaning[] = [
-  ["ok", "no error"],
-  ["unknown", "the microcontroller does not say what failed"],
-  ["no-memory", "the microcontroller has too little memory for the answer"],
-  ["invalid", "the microcontroller does not take the request as it is"],
-  ["device-timeout", "something took too long within the microcontroller"],
-  ["not-found", "the microcontroller has no such thing"],
-  ["bad-state", "the microcontroller cannot do that in its present state"],
-  ["answer-too-large", "the answer does not fit into a message"],
-  ["not-supported", "the microcontroller does not know the command"],
-  ["corrupt", "the request arrived corrupted, or the stored data are"],
-  ["busy", "the microcontroller is busy with another command"],
-  ["denied", "the microcontroller denies access"],
-  ["too-old", "the microcontroller wants a newer version of the protocol"],
-  ["too-new", "the microcontroller knows only an older version of the protocol"],
-];
+/** A {@link Problem} that the microcontroller said, with its numbers beside the words. */
+export class RefusalProblem extends Problem {
+  readonly refusal: SmpRefusal;
 
-/** Zephyr os_mgmt.h and apache/nuttx-apps os_mgmt.h (the same list, one longer). */
-const OS: readonly Meaning[] = [
-  ["ok", "no error"],
-  ["os-unknown", "the microcontroller does not say what failed"],
-  ["os-invalid-format", "the microcontroller does not know the format that was asked for"],
-  ["os-no-answer", "the microcontroller has no answer to the query"],
-  ["os-no-time", "the clock of the microcontroller is not set"],
-  ["os-clock-failed", "the clock of the microcontroller failed"],
-  ["os-no-value", "the microcontroller has no valid value for the query"],
-];
-
-/**
- * Source: zephyrproject-rtos/zephyr include/zephyr/mgmt/mcumgr/grp/img_mgmt/img_mgmt.h, commit 189d1d5, and its later
- * additions 30 to 34.
- */
-const IMAGE: readonly Meaning[] = [
-  ["ok", "no error"],
-  ["image-unknown", "the microcontroller does not say what failed"],
-  ["image-flash-config", "the layout of the flash cannot be read"],
-  ["image-none", "there is no image in the slot"],
-  ["image-no-trailer", "the image in the slot has no trailer"],
-  ["image-bad-trailer", "the trailer of the image in the slot is malformed"],
-  ["image-two-hashes", "the image in the slot has more than one hash"],
-  ["image-bad-trailer-size", "the trailer of the image in the slot has a wrong size"],
-  ["image-hash-not-found", "no slot has an image of that hash"],
-  [
-    "image-no-free-slot",
-    "no slot is free: one runs, and the other waits for a test, a confirmation or a way back",
-  ],
-  ["image-flash-open", "the flash cannot be opened"],
-  ["image-flash-read", "the flash cannot be read"],
-  ["image-flash-write", "the flash cannot be written"],
-  ["image-flash-erase", "the flash cannot be erased"],
-  ["image-invalid-slot", "there is no such slot"],
-  ["image-no-memory", "the microcontroller has too little memory"],
-  ["image-context-set", "another upload is under way within the microcontroller"],
-  ["image-context-not-set", "no upload is under way within the microcontroller"],
-  ["image-no-flash-device", "the flash has no driver"],
-  ["image-invalid-page", "the offset is in no page of the flash"],
-  ["image-no-offset", "the request has no offset"],
-  ["image-no-length", "the request has no length"],
-  ["image-short-header", "the first piece is shorter than the header of an image"],
-  ["image-bad-magic", "this is no image: its first bytes are others"],
-  ["image-bad-hash", "the hash in the request is none"],
-  ["image-wrong-address", "the image is made for another address of the flash"],
-  ["image-no-version", "the version of the running image cannot be read"],
-  ["image-downgrade", "the running image is as new or newer"],
-  ["image-already-pending", "an image waits for its test or confirmation already"],
-  ["image-bad-vectors", "the vector table of the image is invalid"],
-  ["image-too-large", "the image does not fit into the slot"],
-  ["image-overrun", "more data came than the image is long"],
-  ["image-confirm-denied", "the microcontroller does not let this image be confirmed"],
-  ["image-test-active", "the running image cannot be set for a test"],
-  ["image-active-unknown", "the microcontroller does not know which slot runs"],
-];
-
-/** Zephyr stat_mgmt.h. */
-const STATISTICS: readonly Meaning[] = [
-  ["ok", "no error"],
-  ["statistics-unknown", "the microcontroller does not say what failed"],
-  ["statistics-not-found", "there are no statistics of that name"],
-  ["statistics-no-field", "there is no counter of that name"],
-  ["statistics-size", "a counter has a size that cannot be sent"],
-  ["statistics-aborted", "reading the statistics was broken off"],
-];
-
-const BY_GROUP: ReadonlyMap<number, readonly Meaning[]> = new Map([
-  [GROUP.os, OS],
-  [GROUP.image, IMAGE],
-  [GROUP.statistics, STATISTICS],
-]);
+  constructor(code: string, what: string, detail: ProblemDetail & { readonly refusal: SmpRefusal }) {
+    const { refusal, ...words } = detail;
+    super(code, what, words);
+    this.refusal = refusal;
+  }
+}
 
 /**
  * The error that an answer says, `smp-…`; undefined where it says none. Both shapes are known: `rc` of the original
@@ -104,57 +27,98 @@ const BY_GROUP: ReadonlyMap<number, readonly Meaning[]> = new Map([
  *
  * @param where what was asked of whom
  */
-export function answerProblem(fields: SmpMap, where: string): Problem | undefined {
+export function answerProblem(fields: SmpMap, where: string): RefusalProblem | undefined {
   const error = fields.get("err");
   if (error instanceof Map) return groupProblem(error, where);
   const rc = fields.get("rc");
   if (rc === undefined || rc === 0) return undefined;
-  return problemOf(COMMON, { where, rc, reason: fields.get("rsn"), got: `rc ${shown(rc)}` });
+  return problemOf(COMMON, {
+    where,
+    rc,
+    group: undefined,
+    reason: fields.get("rsn"),
+    got: `rc ${shown(rc)}`,
+  });
 }
 
-function groupProblem(error: SmpMap, where: string): Problem | undefined {
+function groupProblem(error: SmpMap, where: string): RefusalProblem | undefined {
   const rc = error.get("rc") ?? null;
   const group = error.get("group") ?? null;
   if (rc === 0) return undefined;
   const meanings = typeof group === "number" ? (BY_GROUP.get(group) ?? []) : [];
-  return problemOf(meanings, { where, rc, got: `group ${shown(group)}, rc ${shown(rc)}` });
+  return problemOf(meanings, { where, rc, group, got: `group ${shown(group)}, rc ${shown(rc)}` });
 }
 
 interface Said {
   readonly where: string;
   readonly rc: SmpValue;
+  readonly group: SmpValue | undefined;
   readonly got: string;
   readonly reason?: SmpValue | undefined;
 }
 
-function problemOf(meanings: readonly Meaning[], { where, rc, got, reason }: Said): Problem {
+function problemOf(meanings: readonly Meaning[], { where, rc, group, got, reason }: Said): RefusalProblem {
   const meaning = typeof rc === "number" ? meanings[rc] : undefined;
-  const [code, words] = meaning ?? [
-    "refused",
-    "the microcontroller refused, with a number that is not known",
-  ];
+  const [code, words, hint] = meaning ?? UNKNOWN_NUMBER;
   const told = typeof reason === "string" ? `${got} (${reason})` : got;
-  return new Problem(`smp-${code}`, words, { where, got: told });
+  const refusal = { group: numberOf(group), rc: numberOf(rc) };
+  return new RefusalProblem(`smp-${code}`, words, { where, got: told, hint, refusal });
+}
+
+function numberOf(value: SmpValue | undefined): number | undefined {
+  return typeof value === "number" ? value : undefined;
 }
 
 function shown(value: SmpValue): string {
   return typeof value === "number" || typeof value === "bigint" ? String(value) : "no number";
 }
 
-/** `smp-timeout`: nobody answered. `last`: what came instead and could not be read. */
-export function timeoutProblem(where: string, waited: string, last: Problem | undefined): Problem {
+/** What came in the place of an answer. */
+export interface HeardInstead {
+  /** A message that could not be read. */
+  readonly refused?: Problem;
+  readonly isEchoed?: boolean;
+  /** Outside of messages. */
+  readonly other: OtherBytes;
+}
+
+/** `smp-timeout`: nobody answered. */
+export function timeoutProblem(where: string, waited: string, heard: HeardInstead): Problem {
+  const { refused } = heard;
+  const [got, hint] = instead(heard);
   return new Problem("smp-timeout", "the microcontroller does not answer", {
-    where,
-    expected: `an answer within ${waited}`,
-    got: last === undefined ? "none" : `none that is whole: ${last.message}`,
-    hint: "check the port, the baud rate, and that the firmware has SMP on this console",
-    ...(last === undefined ? {} : { cause: last }),
+    ...{ where, expected: `an answer within ${waited}`, got, hint },
+    ...(refused === undefined ? {} : { cause: refused }),
   });
+}
+
+function instead({ refused, isEchoed, other }: HeardInstead): readonly [got: string, hint: string] {
+  if (refused !== undefined)
+    return [
+      `none that is whole: ${withoutHint(refused)}`,
+      "check the cable and the baud rate; is another program on the port?",
+    ];
+  if (isEchoed === true)
+    return [
+      "what was sent, echoed",
+      "is RX joined with TX, or does a terminal server echo? the microcontroller does not hear it",
+    ];
+  if (other.count > 0)
+    return [
+      `none, but ${other.count} bytes of something else, beginning ${JSON.stringify(Buffer.from(other.beginning).toString("latin1"))}`,
+      "something else speaks on this port, or at another baud rate, or the firmware prints its log and has no SMP on this console",
+    ];
+  return ["none", "check the port, the baud rate, and that the firmware has SMP on this console"];
+}
+
+/** One line has one thing to do. */
+function withoutHint({ message, detail: { hint } }: Problem): string {
+  return hint === undefined ? message : message.slice(0, message.lastIndexOf(`; ${hint}`));
 }
 
 /** `smp-aborted`: whoever asked wanted no more. */
 export function abortedProblem(where: string): Problem {
-  return new Problem("smp-aborted", "broken off as asked", { where });
+  return new Problem("smp-aborted", "broken off as asked", { where, hint: "ask again when it is wanted" });
 }
 
 /** `smp-answer`: a field of an answer is missing or of another kind. */
@@ -163,6 +127,7 @@ export function fieldProblem(where: string, expected: string, got: SmpValue | un
     where,
     expected,
     got: got === undefined ? "nothing" : got === null ? "null" : kindOf(got),
+    hint: "does firmware with SMP answer on this port? if it does, tell its maker",
   });
 }
 

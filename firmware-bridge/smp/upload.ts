@@ -103,7 +103,10 @@ class Upload {
   }
 
   async run(): Promise<UploadResult> {
-    if (this.#image.length === 0) throw this.#problem("empty", "there is nothing to upload", {});
+    if (this.#image.length === 0)
+      throw this.#problem("empty", "there is nothing to upload", {
+        hint: "give it the signed image",
+      });
     while (this.#storedBytes !== this.#image.length) await this.#step();
     return { resumedAtBytes: this.#resumedAtBytes, restarts: this.#restarts, compared: this.#compared };
   }
@@ -151,6 +154,7 @@ class Upload {
       throw this.#problem("no-room", "the messages of the microcontroller are too short for an image", {
         expected: `at least ${overhead + MIN_PIECE_BYTES} bytes`,
         got: String(maxMessageBytes),
+        hint: "the firmware needs larger buffers (CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE)",
       });
     return this.#image.subarray(from, from + Math.max(MIN_PIECE_BYTES, this.#messageBytes - overhead));
   }
@@ -181,7 +185,7 @@ class Upload {
     const match = answer.optionalFlag("match");
     if (match === false)
       throw this.#problem("mismatch", "what the microcontroller stored is not what was sent", {
-        hint: "upload the image again",
+        hint: "upload it again, with no other program on the port",
       });
     this.#compared = match === true;
   }
@@ -195,6 +199,7 @@ class Upload {
     throw this.#problem("offset", "the microcontroller has more than it was given", {
       expected: `at most ${most} bytes`,
       got: String(stored),
+      hint: "is another program uploading? end it, then upload again",
     });
   }
 
@@ -209,10 +214,11 @@ class Upload {
     throw this.#problem("stalled", "the upload does not get on", {
       expected: `more than ${stored} of ${this.#image.length} bytes`,
       got: `the same again, ${MAX_SETBACKS + 1} times`,
+      hint: "is another program uploading? end it, or reset the microcontroller; then upload again",
     });
   }
 
-  #problem(code: string, what: string, detail: { expected?: string; got?: string; hint?: string }): Problem {
+  #problem(code: string, what: string, detail: { expected?: string; got?: string; hint: string }): Problem {
     return new Problem(`smp-upload-${code}`, what, { where: this.#connection.where(UPLOAD), ...detail });
   }
 }

@@ -7,6 +7,8 @@ import { selfCheck } from "./self-check.ts";
 
 export interface ConfirmResult {
   readonly running: ImageSlot;
+  /** What lies beside it and does not run. */
+  readonly stored: ImageSlot | undefined;
   /** It stayed already; nothing was asked for. */
   readonly already: boolean;
 }
@@ -18,13 +20,15 @@ export interface ConfirmResult {
  * @throws Problem `update-recovery`, `update-other-image`, `update-echo`, `smp-…`, `line-…`
  */
 export async function confirmRunning(connection: SmpConnection, hash?: Uint8Array): Promise<ConfirmResult> {
-  const running = (await listImages(connection)).find(({ active }) => active);
+  const listed = await listImages(connection);
+  const running = listed.find(({ active }) => active);
+  const stored = listed.find(({ image, active }) => image === running?.image && !active);
   if (running?.hash === undefined) throw recoveryProblem(connection.name);
   requireSame(running, running.hash, { hash, where: connection.name });
-  if (running.confirmed) return { running, already: true };
+  if (running.confirmed) return { running, stored, already: true };
   await selfCheck(connection, running.hash, {});
   const slots = await confirmImage(connection, running.hash);
-  return { running: slots.find(({ active }) => active) ?? running, already: false };
+  return { running: slots.find(({ active }) => active) ?? running, stored, already: false };
 }
 
 function requireSame(

@@ -21,6 +21,30 @@ export function stoppedProblem(where: string, stage: StageName | undefined): Pro
   return new Problem("update-stopped", `stopped as asked: ${left}`, { where, hint: AGAIN });
 }
 
+const RECOVERY_HINT =
+  "reset it, without the button or pin that leads there; where it has no image any more: --recovery; firmware that runs and lists nothing was built for another hash than its image has (CONFIG_MCUBOOT_BOOTLOADER_USES_SHA512 for pure)";
+
+/** Codes of a line or a microcontroller that is gone, in the midst of an update. */
+const LOST = /^(?:line-|smp-timeout$)/;
+
+/** A loss says what it left behind, too; everything else stays what it is. */
+export function lostProblem(error: unknown, where: string, stage: StageName | undefined): unknown {
+  if (!(error instanceof Problem) || !LOST.test(error.code) || stage === undefined) return error;
+  const { expected, got } = error.detail;
+  const isSilent = error.code === "smp-timeout";
+  return new Problem(
+    error.code,
+    isSilent ? "the microcontroller does not answer any more" : "the line was lost",
+    {
+      where,
+      ...(expected === undefined ? {} : { expected }),
+      ...(got === undefined ? {} : { got }),
+      hint: `${LEFT_BEHIND[stage]}; check cable and power, end other programs on the port, and ${AGAIN}`,
+      cause: error,
+    },
+  );
+}
+
 /** `update-recovery`: nothing may be overwritten unasked. */
 export function recoveryProblem(where: string): Problem {
   return new Problem(
@@ -29,23 +53,30 @@ export function recoveryProblem(where: string): Problem {
     {
       where,
       expected: "firmware that lists the running image as active",
-      hint: "reset it, without the button or pin that leads there; where it has no image any more: --recovery",
+      hint: RECOVERY_HINT,
     },
   );
 }
 
-/** `update-hash-length`. */
-export function hashLengthProblem(where: string, digest: Uint8Array): Problem {
+/** `update-hash-length`: lengths in bytes. */
+export function hashLengthProblem(
+  where: string,
+  { running, image }: { readonly running: number; readonly image: number },
+): Problem {
   return new Problem(
     "update-hash-length",
-    "an image with a hash of that length cannot be set for a test here",
+    "this firmware knows images by another kind of hash; nothing was sent",
     {
       where,
-      expected: "SHA-256, 32 bytes",
-      got: `${digest.length} bytes`,
-      hint: "sign it with imgtool's default digest, for a bootloader built to match",
+      expected: hashKind(running),
+      got: hashKind(image),
+      hint: "have the image signed as the running one is: pure (imgtool --pure) has SHA-512, digest has SHA-256",
     },
   );
+}
+
+function hashKind(bytes: number): string {
+  return `${bytes === 32 || bytes === 48 || bytes === 64 ? `SHA-${bytes * 8}` : "a hash"}, ${bytes} bytes`;
 }
 
 /** `update-hash`: what is listed is not what was sent. */
@@ -64,7 +95,7 @@ export function notStartedProblem(where: string, slots: readonly ImageSlot[]): P
     where,
     expected: "the new image",
     got: slotsText(slots),
-    hint: "the bootloader refused it, or it crashed, or the power went: does the bootloader have the image's key? run this again",
+    hint: "the bootloader refused it, or it crashed, or the power went, or another program reset it: does the bootloader have the image's key? run this again",
   });
 }
 
@@ -85,7 +116,7 @@ export function checkProblem(where: string, running: ImageSlot | undefined, caus
   return new Problem("update-check", `the new image failed its check, and ${old} runs again`, {
     where,
     expected: "an answer, the new image's hash, and the owner's check passed",
-    got: describeProblem(cause).message,
+    got: reasonOf(cause),
     hint: "do not install this image again before that is understood",
     cause,
   });
@@ -96,7 +127,7 @@ export function staysProblem(where: string, cause: unknown): Problem {
   return new Problem("update-stays", "the new image failed its check, and stays", {
     where,
     expected: "the old image after a reset",
-    got: describeProblem(cause).message,
+    got: reasonOf(cause),
     hint: "it confirmed itself, or the bootloader cannot go back: install a good image",
     cause,
   });
@@ -107,10 +138,20 @@ export function stuckProblem(where: string, failure: unknown, cause: unknown): P
   return new Problem("update-stuck", "the new image failed its check, and a reset was not answered", {
     where,
     expected: "the old image after a reset",
-    got: `${describeProblem(cause).message}; then ${describeProblem(failure).message}`,
+    got: `${reasonOf(cause)}; then ${reasonOf(failure)}`,
     hint: "take its power away and give it back, which brings the old image back; then run: kilowitness firmware list",
     cause,
   });
+}
+
+/** What failed, without its place and without its advice: the line around it has its own. */
+export function reasonOf(cause: unknown): string {
+  const { message } = describeProblem(cause);
+  if (!(cause instanceof Problem)) return message;
+  const { where, hint } = cause.detail;
+  const text =
+    hint !== undefined && message.endsWith(`; ${hint}`) ? message.slice(0, -hint.length - 2) : message;
+  return where !== undefined && text.startsWith(`${where}: `) ? text.slice(where.length + 2) : text;
 }
 
 function shownHash(hash: Uint8Array | undefined): string {

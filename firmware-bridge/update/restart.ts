@@ -2,6 +2,7 @@ import { Problem } from "../../attest/problem.ts";
 import type { ImageSlot } from "../smp/image-group.ts";
 import { reset } from "../smp/os-group.ts";
 import { abortedProblem } from "../smp/problems.ts";
+import { reasonOf } from "./problems.ts";
 import { slotsText } from "./stage.ts";
 import type { Target } from "./target.ts";
 
@@ -44,14 +45,15 @@ export async function restart(target: Target, restarting: Restarting): Promise<r
   const endMs = performance.now() + times.returnMs;
   let last: readonly ImageSlot[] | undefined;
   let sentMs = await sendReset(target, restarting);
-  while (performance.now() < endMs) {
+  // Once in any case: whoever slept meanwhile has not looked yet.
+  do {
     const slots = await target.look(signal);
     if (slots !== undefined && !isBefore(slots)) return slots;
     last = slots ?? last;
     const isLost = slots !== undefined && performance.now() - sentMs > times.repeatMs;
     if (isLost) sentMs = await sendReset(target, restarting);
     else await pause(times.pollMs, target, signal);
-  }
+  } while (performance.now() < endMs);
   throw noReturn(target, times, last);
 }
 
@@ -103,7 +105,7 @@ function noReturn(
   return new Problem("update-no-return", "the microcontroller did not come back from a reset", {
     where: target.name,
     expected: `another list of images within ${Math.ceil(returnMs / 1000)} s`,
-    got: last === undefined ? (cause?.message ?? "no answer") : slotsText(last),
+    got: last === undefined ? (cause === undefined ? "no answer" : reasonOf(cause)) : slotsText(last),
     hint: "take its power away and give it back, which undoes an image that was not confirmed; then run this again",
     ...(cause === undefined ? {} : { cause }),
   });

@@ -34,8 +34,9 @@ async function requireEcho(connection: SmpConnection, asking: Asking | undefined
     if (answer === ECHOED) return;
     throw new Problem("update-echo", "the echo is not what was sent", {
       where: connection.name,
-      expected: JSON.stringify(ECHOED),
-      got: JSON.stringify(answer.slice(0, 2 * ECHOED.length)),
+      expected: `the ${ECHOED.length} characters that were sent`,
+      got: JSON.stringify(answer.slice(0, 40)),
+      hint: "the firmware or its line loses long messages",
     });
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== "smp-not-supported") throw error;

@@ -8,6 +8,7 @@ import {
   checkProblem,
   hashLengthProblem,
   hashProblem,
+  lostProblem,
   noRoomProblem,
   notStartedProblem,
   recoveryProblem,
@@ -28,8 +29,6 @@ import {
   type UpdateStage,
 } from "./stage.ts";
 import { Target } from "./target.ts";
-
-const HASH_BYTES = 32;
 
 /** Of a request that was not heard, on a line that loses some. */
 const MAX_ATTEMPTS = 3;
@@ -67,12 +66,11 @@ class Update {
   }
 
   async run(): Promise<UpdateResult> {
-    if (this.#hash.length !== HASH_BYTES) throw hashLengthProblem(this.#where, this.#hash);
     try {
       return await this.#steps();
     } catch (error) {
-      if (!isAbort(error)) throw error;
-      throw stoppedProblem(this.#where, this.#stage);
+      if (isAbort(error)) throw stoppedProblem(this.#where, this.#stage);
+      throw lostProblem(error, this.#where, this.#stage);
     }
   }
 
@@ -109,7 +107,9 @@ class Update {
   async #requireAllowed(first: StageName): Promise<void> {
     const { recovery = false, noWayBack = false } = this.#settings;
     if (first === "recovery" && !recovery) throw recoveryProblem(this.#where);
-    if (noWayBack || first !== "upload") return;
+    if (first !== "upload") return;
+    requireSameHashLength(this.#before?.hash, this.#hash, this.#where);
+    if (noWayBack) return;
     requireWayBack(await bootloaderMode(this.#connection, this.#asking), this.#where);
   }
 
@@ -260,6 +260,15 @@ class Update {
   get #where(): string {
     return this.#target.name;
   }
+}
+
+/**
+ * Firmware and bootloader are built for one kind of hash, that of the image that runs: another kind would be stored, never
+ * listed, and never started.
+ */
+function requireSameHashLength(running: Uint8Array | undefined, hash: Uint8Array, where: string): void {
+  if (running === undefined || running.length === hash.length) return;
+  throw hashLengthProblem(where, { running: running.length, image: hash.length });
 }
 
 function isAbort(error: unknown): boolean {

@@ -5,17 +5,8 @@ import { encodeConsoleFrame } from "../../../firmware-bridge/smp/console-frame.t
 import { GROUP } from "../../../firmware-bridge/smp/message.ts";
 import { awaitAnswer, echo, learnParameters, osInfo, reset } from "../../../firmware-bridge/smp/os-group.ts";
 import { listStatistics, showStatistics } from "../../../firmware-bridge/smp/statistics-group.ts";
-import {
-  closeLater,
-  connect,
-  hex,
-  latin1,
-  lineTo,
-  microcontroller,
-  QUICK,
-  shownHex,
-  type Wire,
-} from "./kit.ts";
+import { closeLater } from "../../kit/close-later.ts";
+import { connect, hex, latin1, lineTo, microcontroller, QUICK, shownHex, type Wire } from "./kit.ts";
 
 const PROBE: SmpRequest = { name: "probe", operation: "read", group: 64, command: 1 };
 

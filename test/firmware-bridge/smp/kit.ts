@@ -1,4 +1,3 @@
-import { afterEach } from "vitest";
 import type { ByteLine } from "../../../drivers/line/line.ts";
 import { joinLines } from "../../../firmware-bridge/simulated/joined-lines.ts";
 import { buildImage } from "../../../firmware-bridge/simulated/mcuboot-image.ts";
@@ -7,16 +6,7 @@ import {
   SimulatedMicrocontroller,
 } from "../../../firmware-bridge/simulated/microcontroller.ts";
 import { type ConnectionSettings, SmpConnection } from "../../../firmware-bridge/smp/connection.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-export function closeLater<T extends { close(): Promise<void> }>(one: T): T {
-  open.push(one);
-  return one;
-}
+import { closeLater } from "../../kit/close-later.ts";
 
 /** `length` bytes that depend on `seed`. */
 export function bytesOf(length: number, seed = 1): Uint8Array {

@@ -11,7 +11,8 @@ import { SmpConnection } from "../../../firmware-bridge/smp/connection.ts";
 import { confirmImage, listImages, testImage } from "../../../firmware-bridge/smp/image-group.ts";
 import { awaitAnswer, learnParameters, reset } from "../../../firmware-bridge/smp/os-group.ts";
 import { uploadImage } from "../../../firmware-bridge/smp/upload.ts";
-import { closeLater, microcontroller, NEW } from "./kit.ts";
+import { closeLater } from "../../kit/close-later.ts";
+import { microcontroller, NEW } from "./kit.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
 const FORMAT = { baudRate: 115_200, dataBits: 8, parity: "none", stopBits: 1 } as const;

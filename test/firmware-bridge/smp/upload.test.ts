@@ -13,7 +13,8 @@ import {
   type UploadResult,
   uploadImage,
 } from "../../../firmware-bridge/smp/upload.ts";
-import { bytesOf, closeLater, connect, lineTo, microcontroller, NEW, OLD, QUICK, type Wire } from "./kit.ts";
+import { closeLater } from "../../kit/close-later.ts";
+import { bytesOf, connect, lineTo, microcontroller, NEW, OLD, QUICK, type Wire } from "./kit.ts";
 
 const SOON: UploadOptions = { firstTimeoutMs: 15 };
 

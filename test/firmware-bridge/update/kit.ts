@@ -1,4 +1,5 @@
 import { type VerifiedImage, verifyImage } from "../../../firmware-bridge/image/verify-image.ts";
+import { bootCheck } from "../../../firmware-bridge/simulated/bootloader.ts";
 import {
   type MicrocontrollerOptions,
   SimulatedMicrocontroller,
@@ -25,8 +26,16 @@ export function verified(image: Uint8Array): VerifiedImage {
   return verifyImage(image, TRUST);
 }
 
+/** Of {@link NEW}. */
+export const HASH: Uint8Array = verified(NEW).digest;
+/** What group 0 answers of its parameters: the lengths of its buffers. */
+export const PARAMETERS: Readonly<Record<6, ReturnType<typeof smpMap>>> = {
+  6: smpMap({ buf_size: 384, buf_count: 4 }),
+};
+
 export function microcontroller(options: Partial<MicrocontrollerOptions> = {}): SimulatedMicrocontroller {
-  return new SimulatedMicrocontroller({ image: OLD, slotBytes: 16 * 1024, ...options });
+  const verifies = bootCheck({ publicKeys: [TRUST.publicKey], variant: "digest" });
+  return new SimulatedMicrocontroller({ image: OLD, slotBytes: 16 * 1024, verifies, ...options });
 }
 
 /** Whatever answers bytes with bytes. */

@@ -8,18 +8,16 @@ import {
   type Answering,
   codeOf,
   connectTo,
+  HASH,
   microcontroller,
   ownSystem,
+  PARAMETERS,
   recorder,
   seen,
   update,
   verified,
 } from "./kit.ts";
 import { bytesOf, NEW, OTHER, signed } from "./kit-images.ts";
-
-const HASH = verified(NEW).digest;
-/** Of the management protocol: an echo of nothing in particular, and the lengths of buffers. */
-const PARAMETERS = { 6: smpMap({ buf_size: 384, buf_count: 4 }) };
 
 describe("an update is refused, with nothing changed,", () => {
   it("where the image has no room", async () => {

@@ -6,18 +6,16 @@ import {
   type Answering,
   codeOf,
   connectTo,
+  HASH,
   microcontroller,
   ownSystem,
+  PARAMETERS,
   recorder,
   seen,
   update,
-  verified,
 } from "./kit.ts";
 import { NEW } from "./kit-images.ts";
 
-const HASH = verified(NEW).digest;
-/** Of the management protocol: an echo of nothing in particular, and the lengths of buffers. */
-const PARAMETERS = { 6: smpMap({ buf_size: 384, buf_count: 4 }) };
 const EVERY_STAGE = ["upload", "test", "restart", "check"];
 
 describe("an update", () => {
