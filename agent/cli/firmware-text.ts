@@ -4,6 +4,7 @@ import { versionText } from "../../firmware-bridge/image/header.ts";
 import type { VerifiedImage } from "../../firmware-bridge/image/verify-image.ts";
 import type { ImageSlot } from "../../firmware-bridge/smp/image-group.ts";
 import type { BootloaderMode } from "../../firmware-bridge/update/bootloader.ts";
+import type { ConfirmResult } from "../../firmware-bridge/update/confirm.ts";
 import type { UpdateEvent, UpdateResult } from "../../firmware-bridge/update/settings.ts";
 import { isRecovery, type StageName, slotsText, slotWords } from "../../firmware-bridge/update/stage.ts";
 import type { TrustedImage } from "./firmware-image.ts";
@@ -71,6 +72,16 @@ export function listedJson(slots: readonly ImageSlot[], mode: BootloaderMode | u
 
 export function slotJson(slot: ImageSlot): object {
   return { ...slot, hash: slot.hash === undefined ? null : toHex(slot.hash) };
+}
+
+/** What `firmware confirm` prints. An image that lies there and does not run may be the one that was meant. */
+export function confirmedText({ running, stored, already }: ConfirmResult): string {
+  const text = `${running.version} runs and is confirmed${already ? " already" : ""}`;
+  return already && stored !== undefined ? `${text}; ${stored.version} is stored and does not run` : text;
+}
+
+export function confirmedJson({ running, stored, already }: ConfirmResult): object {
+  return { running: slotJson(running), stored: stored === undefined ? null : slotJson(stored), already };
 }
 
 /** A line for an event; undefined for progress, which has a line of its own. */

@@ -5,9 +5,17 @@ import { listImages } from "../../firmware-bridge/smp/image-group.ts";
 import { bootloaderMode } from "../../firmware-bridge/update/bootloader.ts";
 import { confirmRunning } from "../../firmware-bridge/update/confirm.ts";
 import { runCommand } from "../../runtime/command.ts";
+import { firmwareCheckCommand } from "./firmware-check.ts";
 import { type FirmwareTrust, readTrustedImage, withFirmwareTrust } from "./firmware-image.ts";
 import { type FirmwarePlace, firmwareConnect, withFirmwarePlace } from "./firmware-place.ts";
-import { listedJson, listedText, slotJson, verifiedJson, verifiedText } from "./firmware-text.ts";
+import {
+  confirmedJson,
+  confirmedText,
+  listedJson,
+  listedText,
+  verifiedJson,
+  verifiedText,
+} from "./firmware-text.ts";
 import { firmwareUploadCommand } from "./firmware-upload.ts";
 
 interface Printing {
@@ -30,7 +38,8 @@ export function firmwareCommand(): Command {
   const command = new Command("firmware")
     .description("list, verify, install and confirm the firmware of a microcontroller")
     .addHelpText("after", HELP);
-  for (const one of [listCommand(), verifyCommand(), firmwareUploadCommand(), confirmCommand()])
+  const commands = [listCommand(), verifyCommand(), firmwareUploadCommand(), confirmCommand()];
+  for (const one of [...commands, firmwareCheckCommand()])
     command.addCommand(one.showHelpAfterError(HELP_HINT).exitOverride());
   return command;
 }
@@ -73,9 +82,8 @@ function confirmCommand(): Command {
     .action((options: ConfirmOptions) =>
       runCommand("firmware confirm", () =>
         connected(options, async (connection) => {
-          const { running, already } = await confirmRunning(connection, options.hash);
-          const text = `${running.version} runs and is confirmed${already ? " already" : ""}`;
-          print(options, { json: { running: slotJson(running), already }, text });
+          const result = await confirmRunning(connection, options.hash);
+          print(options, { json: confirmedJson(result), text: confirmedText(result) });
         }),
       ),
     );
@@ -101,6 +109,7 @@ function print(
 }
 
 function imageHash(text: string): Uint8Array {
-  if (/^[0-9a-f]{64}$/i.test(text)) return fromHex(text.toLowerCase(), "--hash");
-  throw new InvalidArgumentError(`expected 64 hexadecimal digits, got "${text}"`);
+  if (/^(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$/i.test(text))
+    return fromHex(text.toLowerCase(), "--hash");
+  throw new InvalidArgumentError(`expected 64, 96 or 128 hexadecimal digits, got "${text}"`);
 }

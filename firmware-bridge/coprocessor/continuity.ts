@@ -2,6 +2,25 @@ import { equalBytes } from "../../attest/bytes.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { CoprocessorMoment, TakenSnapshot } from "./snapshot.ts";
 
+/** What is known of the time before a snapshot; nothing where nothing is kept from one run of the program to the next. */
+export type SnapshotBefore =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "snapshot"; readonly taken: TakenSnapshot }
+  /** It may have been read before, and where it stood then cannot be told. */
+  | { readonly kind: "unknown"; readonly why: string };
+
+/** As {@link breakBetween}; who does not know where the count stood cannot say that it went on. */
+export function breakSince(before: SnapshotBefore, now: CoprocessorMoment): string | undefined {
+  switch (before.kind) {
+    case "nothing":
+      return undefined;
+    case "snapshot":
+      return breakBetween(before.taken.snapshot, now);
+    case "unknown":
+      return `nobody knows whether the coprocessor was restarted since it was read last (${before.why}): what flowed meanwhile is unknown`;
+  }
+}
+
 /**
  * What breaks the count between two snapshots of one coprocessor, in words; undefined where nothing does. What flowed
  * while the microcontroller was down is in no register, and a counter that went back says that it was.

@@ -4,7 +4,7 @@ import { lineSchema } from "../../drivers/line/address.ts";
 import { DEFAULT_TIMEOUT_MS } from "../smp/connection.ts";
 import { type CoprocessorLines, coprocessorLines } from "./lines.ts";
 import { CoprocessorMeter } from "./meter.ts";
-import type { TakenSnapshot } from "./snapshot.ts";
+import { SnapshotMemory } from "./snapshot-memory.ts";
 
 const schema = z.strictObject({
   line: lineSchema.describe(
@@ -16,19 +16,29 @@ const schema = z.strictObject({
     .max(10_000)
     .default(DEFAULT_TIMEOUT_MS)
     .describe("wait this long for an answer, three times at most"),
+  stateFile: z
+    .string()
+    .min(1)
+    .exactOptional()
+    .describe(
+      "file that keeps the last snapshot, so that a restart of the coprocessor is seen although the agent was not running; left out: beside the journal, ID.state",
+    ),
 });
 
 /** The driver over these lines, which its signers share. */
-export function coprocessorDriverOver(lines: CoprocessorLines): DriverDefinition {
-  // Kept for the life of the process: a driver that is opened anew must see that the coprocessor was restarted meanwhile.
-  const lastSnapshots = new Map<string, TakenSnapshot>();
+export function coprocessorDriverOver(
+  lines: CoprocessorLines,
+  memory: SnapshotMemory = new SnapshotMemory(),
+): DriverDefinition {
   return {
     name: "coprocessor",
     summary:
       "Metering front ends behind a microcontroller with SMP (docs/coprocessor-protocol.md); not verified on hardware",
     schema,
-    open: ({ line, timeoutMs }: z.output<typeof schema>): MeterDriver =>
-      new CoprocessorMeter({ line: lines.lease(line), lastSnapshots, asking: { timeoutMs } }),
+    files: ["stateFile"],
+    remembers: "stateFile",
+    open: ({ line, timeoutMs, stateFile }: z.output<typeof schema>): MeterDriver =>
+      new CoprocessorMeter({ line: lines.lease(line), memory, stateFile, asking: { timeoutMs } }),
   };
 }
 

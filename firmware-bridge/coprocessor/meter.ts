@@ -8,10 +8,10 @@ import type {
   PolledMeter,
   Snapshot,
 } from "../../drivers/driver.ts";
+import { closedDriver } from "../../drivers/line/problems.ts";
 import { requireSameMeter } from "../../drivers/telegram/same-meter.ts";
-import { closedDriver } from "../../drivers/telegram/waiters.ts";
 import type { Asking, SmpConnection } from "../smp/connection.ts";
-import { breakBetween, requireWhole } from "./continuity.ts";
+import { breakSince, requireWhole } from "./continuity.ts";
 import { type CoprocessorDescription, describeCoprocessor } from "./describe.ts";
 import type { CoprocessorLine } from "./lines.ts";
 import { answerFault } from "./problems.ts";
@@ -21,12 +21,15 @@ import {
   type SnapshotChannel,
   type TakenSnapshot,
 } from "./snapshot.ts";
+import type { CoprocessorPlace, SnapshotMemory } from "./snapshot-memory.ts";
 
 /** What a {@link CoprocessorMeter} takes from the world. */
 export interface CoprocessorSurroundings {
   readonly line: CoprocessorLine;
-  /** The last good snapshot of each coprocessor by its place, whoever read it: a driver that is opened anew knows of a restart. */
-  readonly lastSnapshots: Map<string, TakenSnapshot>;
+  /** Shared by all meters of the process: a driver that is opened anew knows of a restart. */
+  readonly memory: SnapshotMemory;
+  /** Where the last snapshot is kept for the next run of the program. */
+  readonly stateFile: string | undefined;
   readonly asking: Asking;
 }
 
@@ -62,7 +65,7 @@ export class CoprocessorMeter implements PolledMeter {
 
   /**
    * @throws Problem `driver-identity-changed` where another coprocessor answers or it describes itself otherwise,
-   *   `coprocessor-…`, `smp-…`, `line-…`, `driver-closed`, `driver-not-identified`
+   *   `coprocessor-state-file` where the state file cannot be made, `coprocessor-…`, `smp-…`, `line-…`, `driver-closed`, `driver-not-identified`
    */
   async read(): Promise<Snapshot> {
     if (this.#closed) throw closedDriver();
@@ -72,7 +75,15 @@ export class CoprocessorMeter implements PolledMeter {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#surroundings.line.release();
+    const { memory, line } = this.#surroundings;
+    const { serial } = this.#description?.identity ?? {};
+    if (serial !== undefined) await memory.flush(this.#place, serial);
+    await line.release();
+  }
+
+  get #place(): CoprocessorPlace {
+    const { line, stateFile } = this.#surroundings;
+    return { lineName: line.name, stateFile };
   }
 
   #identified(): CoprocessorDescription {
@@ -81,19 +92,19 @@ export class CoprocessorMeter implements PolledMeter {
   }
 
   async #taken(connection: SmpConnection, known: CoprocessorDescription): Promise<Snapshot> {
-    const { lastSnapshots, asking, line } = this.#surroundings;
+    const { memory, asking, line } = this.#surroundings;
     const taken = await readSnapshot(connection, asking);
     const { snapshot } = taken;
     requireSameMeter(known.identity, { ...known.identity, serial: snapshot.serial });
-    const key = `${line.name} ${snapshot.serial}`;
-    const before = lastSnapshots.get(key);
-    if (before !== undefined) requireWhole(before, taken, line.name);
-    const broken = before === undefined ? undefined : breakBetween(before.snapshot, snapshot);
+    const before = await memory.before(this.#place, snapshot.serial);
+    if (before.kind === "snapshot") requireWhole(before.taken, taken, line.name);
+    const broken = breakSince(before, snapshot);
     // New firmware may have been started, which describes itself otherwise.
     if (broken !== undefined) requireAlike(known, await describeCoprocessor(connection, asking));
     requireDescribed(known, snapshot, line.name);
-    lastSnapshots.set(key, taken);
-    return countedSnapshot(known, taken, broken);
+    const problem = await memory.keep(this.#place, taken, broken !== undefined);
+    const counted = countedSnapshot(known, taken, broken);
+    return problem === undefined ? counted : { ...counted, absent: [...counted.absent, problem.message] };
   }
 }
 

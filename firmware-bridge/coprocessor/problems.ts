@@ -1,41 +1,51 @@
 import { Problem } from "../../attest/problem.ts";
+import { GROUP } from "../smp/message.ts";
+import { RefusalProblem } from "../smp/problems.ts";
 
-/** One error of group 64: the end of the problem's code, what it means, and what to do where that is known. */
-type Meaning = readonly [code: string, words: string, hint?: string];
+/** One error of group 64: the end of the problem's code, what it means, and what to do. */
+type Meaning = readonly [code: string, words: string, hint: string];
 
 /** The numbers in `rc` of group 64; docs/coprocessor-protocol.md. */
 const REFUSALS: readonly Meaning[] = [
-  ["ok", "no error"],
-  ["unknown", "the coprocessor does not say what failed"],
+  ["ok", "no error", "nothing"],
+  ["unknown", "the coprocessor does not say what failed", "reset it; if it stays, look at its own log"],
   ["not-ready", "the front end has measured nothing yet", "ask again in a moment"],
-  ["front-end", "the metering front end does not answer the coprocessor"],
-  ["no-key", "the coprocessor has no key"],
-  ["not-signable", "the coprocessor signs no message like this one"],
-  ["too-long", "the message is longer than the coprocessor signs"],
+  [
+    "front-end",
+    "the metering front end does not answer the coprocessor",
+    "check its supply and its wires to the coprocessor",
+  ],
+  [
+    "no-key",
+    "the coprocessor has no key",
+    "take a coprocessor whose maker gave it one, or a key of the gateway's own",
+  ],
+  [
+    "not-signable",
+    "the coprocessor signs no message like this one",
+    "its firmware may be older than this program: update it",
+  ],
+  [
+    "too-long",
+    "the message is longer than the coprocessor signs",
+    "its firmware may be older than this program: update it",
+  ],
   ["self-check", "the coprocessor made a signature that does not verify", "do not use its key again"],
   ["locked", "the coprocessor has locked its key", "look whether somebody opened it"],
 ];
-
-const GROUP_REFUSAL = /^group 64, rc (\d+)$/;
 
 /**
  * What a conversation failed with, as what it means here: a refusal of group 64 becomes `coprocessor-…`, everything else
  * stays what it is.
  */
 export function coprocessorProblem(error: unknown): unknown {
-  if (!(error instanceof Problem) || error.code !== "smp-refused") return error;
-  // The numbers of the refusal stand in the detail and nowhere else.
-  const [, rc] = GROUP_REFUSAL.exec(error.detail.got ?? "") ?? [];
-  const meaning = rc === undefined ? undefined : REFUSALS[Number(rc)];
+  if (!(error instanceof RefusalProblem)) return error;
+  const { group, rc } = error.refusal;
+  const meaning = group === GROUP.application && rc !== undefined ? REFUSALS[rc] : undefined;
   if (meaning === undefined) return error;
   const [code, what, hint] = meaning;
-  const { where, got } = error.detail;
-  return new Problem(`coprocessor-${code}`, what, {
-    ...(where === undefined ? {} : { where }),
-    ...(got === undefined ? {} : { got }),
-    ...(hint === undefined ? {} : { hint }),
-    cause: error,
-  });
+  const { hint: _, ...detail } = error.detail;
+  return new Problem(`coprocessor-${code}`, what, { ...detail, hint, cause: error });
 }
 
 /** `coprocessor-answer`: a field is missing or of another kind than docs/coprocessor-protocol.md has it. */
@@ -44,5 +54,6 @@ export function answerFault(where: string, expected: string, got: string): Probl
     where,
     expected,
     got,
+    hint: "its firmware has another idea of the protocol: tell its maker, with this line",
   });
 }

@@ -14,6 +14,8 @@ export interface CoprocessorSignerOptions {
   readonly publicKey?: Uint8Array;
   /** Everything that one signature may take, waiting for the line included. */
   readonly deadlineMs?: number;
+  /** The same for the first look at the key; left out: `deadlineMs`. */
+  readonly openDeadlineMs?: number;
   readonly signing?: Pick<SigningOptions, "timeoutMs" | "signTimeoutMs" | "attempts">;
   /** What has to be said and stops nothing: the key was used by somebody else. */
   readonly onNotice?: (problem: Problem) => void;
@@ -33,6 +35,8 @@ export class CoprocessorSigner implements RemoteSigner {
   #use: KeyUse;
   /** How many signatures the microcontroller may have made for us since {@link #use}. */
   #asked = 0;
+  /** It had another key last time: nothing is given to it before its key was looked at. */
+  #isOther = false;
   #closed = false;
 
   private constructor(options: CoprocessorSignerOptions, key: CoprocessorKey) {
@@ -50,7 +54,9 @@ export class CoprocessorSigner implements RemoteSigner {
    */
   static async open(options: CoprocessorSignerOptions): Promise<CoprocessorSigner> {
     try {
-      const key = await within(options, (signal) =>
+      const { deadlineMs, openDeadlineMs = deadlineMs, ...others } = options;
+      const look = openDeadlineMs === undefined ? others : { ...others, deadlineMs: openDeadlineMs };
+      const key = await within(look, (signal) =>
         options.line.talk((connection) => readKey(connection, { ...options.signing, signal })),
       );
       requireKey(options, key.publicKey);
@@ -92,8 +98,10 @@ export class CoprocessorSigner implements RemoteSigner {
       // Another microcontroller, or a fault of this one: its key tells.
       const keyChecked = async (): Promise<void> => {
         const { publicKey } = await readKey(connection, { ...signing, signal });
+        this.#isOther = !equalBytes(this.publicKey, publicKey);
         requireSameKey(this.publicKey, publicKey, line.name);
       };
+      if (this.#isOther) await keyChecked();
       const made = await signMessage(connection, message, { ...signing, signal, onLastPiece }).catch(
         async (error: unknown) => {
           if (error instanceof Problem && error.code === "coprocessor-not-signable") await keyChecked();
@@ -114,6 +122,7 @@ export class CoprocessorSigner implements RemoteSigner {
       where: this.#options.line.name,
       expected: `1 to ${this.#maxMessageBytes} bytes`,
       got: String(length),
+      hint: "its firmware may be older than this program: update it",
     });
   }
 
@@ -141,6 +150,7 @@ function requireKey({ suite, publicKey, line }: CoprocessorSignerOptions, found:
       where: line.name,
       expected: "the canonical encoding of a point of prime order",
       got: toHex(found),
+      hint: "sign with another coprocessor, or with a key of the gateway's own, and tell this one's maker",
     });
   if (publicKey !== undefined) requireSameKey(publicKey, found, line.name);
 }
@@ -151,7 +161,7 @@ function requireSameKey(known: Uint8Array, found: Uint8Array, where: string): vo
     where,
     expected: toHex(known),
     got: toHex(found),
-    hint: "a new key is a new device; if the coprocessor was exchanged, enrol it anew",
+    hint: 'put the coprocessor back that holds the expected key; a new key is a new device, and what it needs is in docs/backup.md, "Another coprocessor"',
   });
 }
 
@@ -197,5 +207,6 @@ function silent(where: string, expected: string): Problem {
     where,
     expected,
     got: "none",
+    hint: "it is asked again by itself; where that does not help, check its supply and its line, and reset it",
   });
 }

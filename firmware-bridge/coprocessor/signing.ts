@@ -164,6 +164,7 @@ class Signing {
           where: this.#where,
           expected: `${expected} of ${this.#message.length} bytes`,
           got: `${stands}, and no more after ${MAX_SETBACKS} further attempts`,
+          hint: "reset it; if it stays, tell the maker of its firmware, with this line",
         },
       );
     this.#at = stands;

@@ -46,7 +46,7 @@ export interface TakenSnapshot {
   readonly snapshot: CoprocessorSnapshot;
 }
 
-const MAX_SNAPSHOT_BYTES = 4096;
+export const MAX_SNAPSHOT_BYTES = 4096;
 const KEYS = ["kw", "sn", "boot", "ms", "seq", "ch"];
 const CHANNEL_KEYS = ["n", "r", "i", "e", "p", "soc", "u", "a", "f", "st"];
 const FULL_PPM = 1_000_000;

@@ -79,8 +79,8 @@ describe("the driver of a coprocessor", () => {
     const decoded = decodeCoprocessorFrame(frames?.[0]?.bytes ?? new Uint8Array(0));
     expect(decoded).toEqual({
       channels: [
-        { role: "grid", reading: readings[0] },
-        { role: "storage", reading: readings[1] },
+        { role: "grid", reading: readings[0], described: { serial: "4711" } },
+        { role: "storage", reading: readings[1], described: { serial: "4711" } },
       ],
     });
   });

@@ -1,4 +1,3 @@
-import { afterEach } from "vitest";
 import { nativeSuite } from "../../../attest/native.ts";
 import type { Problem } from "../../../attest/problem.ts";
 import type { DriverDefinition, MeterDriver, PolledMeter } from "../../../drivers/driver.ts";
@@ -14,17 +13,8 @@ import {
 import type { SimulatedMicrocontroller } from "../../../firmware-bridge/simulated/microcontroller.ts";
 import type { GroupHandler } from "../../../firmware-bridge/simulated/smp-server.ts";
 import type { ConnectionSettings } from "../../../firmware-bridge/smp/connection.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { lineTo, microcontroller } from "../smp/kit.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-export function closeLater<T extends { close(): Promise<void> }>(one: T): T {
-  open.push(one);
-  return one;
-}
 
 export const SEED: Uint8Array = new Uint8Array(32).fill(7);
 /** Where the simulated microcontroller is, and where nobody is. */

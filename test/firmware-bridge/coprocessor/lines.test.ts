@@ -5,7 +5,8 @@ import { describeCoprocessor } from "../../../firmware-bridge/coprocessor/descri
 import { CoprocessorLines } from "../../../firmware-bridge/coprocessor/lines.ts";
 import { joinLines } from "../../../firmware-bridge/simulated/joined-lines.ts";
 import { attachMicrocontroller } from "../../../firmware-bridge/simulated/microcontroller.ts";
-import { bench, closeLater, PLACE, QUICK } from "./kit.ts";
+import { closeLater } from "../../kit/close-later.ts";
+import { bench, PLACE, QUICK } from "./kit.ts";
 
 const ADDRESS = lineSchema.parse(PLACE);
 

@@ -11,7 +11,8 @@ import { coprocessorDriver } from "../../../firmware-bridge/coprocessor/driver.t
 import { COPROCESSOR_FORMAT, coprocessorLines } from "../../../firmware-bridge/coprocessor/lines.ts";
 import { CoprocessorSigner } from "../../../firmware-bridge/coprocessor/signer.ts";
 import { attachMicrocontroller } from "../../../firmware-bridge/simulated/microcontroller.ts";
-import { bench, closeLater, GRID, polled, SEED } from "./kit.ts";
+import { closeLater } from "../../kit/close-later.ts";
+import { bench, GRID, polled, SEED } from "./kit.ts";
 import { deviceMessages } from "./objects.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
