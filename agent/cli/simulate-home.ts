@@ -8,6 +8,7 @@ import {
 } from "../../drivers/simulated/profile-faults.ts";
 import { stopRequested } from "../../runtime/command.ts";
 import { powerWords, registerWords, stateOfChargeWords } from "../words.ts";
+import { runUntil } from "./simulate-options.ts";
 
 export interface SimulateHomeOptions {
   readonly host: string;
@@ -17,8 +18,6 @@ export interface SimulateHomeOptions {
   readonly speed: number;
   readonly quiet?: boolean;
 }
-
-const SHOW_MS = 10_000;
 
 /**
  * `kilowitness simulate home`: a battery that obeys and the meter at the grid connection, as two devices, until it is told to
@@ -35,10 +34,7 @@ export async function simulateHome(options: SimulateHomeOptions): Promise<void> 
   home.setFaults(faults);
   process.stdout.write(`${homeReadyText(home, { host, faults })}\n\n${homeConfigurationText(home, host)}\n`);
   const show = (): unknown => process.stdout.write(`${homeShownText(home)}\n`);
-  const timer = quiet === true ? undefined : setInterval(show, SHOW_MS);
-  await stopped;
-  clearInterval(timer);
-  await home.close();
+  await runUntil(stopped, home, { quiet, show });
 }
 
 type Ports = Pick<ControlledHome, "batteryPort" | "meterPort">;

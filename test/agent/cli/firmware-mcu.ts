@@ -1,5 +1,7 @@
 import { SerialLine } from "../../../drivers/line/serial.ts";
+import { bootCheck } from "../../../firmware-bridge/simulated/bootloader.ts";
 import { SimulatedMicrocontroller } from "../../../firmware-bridge/simulated/microcontroller.ts";
+import { publicKeyOf, SEED } from "../../firmware-bridge/image/build.ts";
 import { OLD } from "../../firmware-bridge/update/kit-images.ts";
 
 /*
@@ -17,7 +19,10 @@ interface Doom {
 }
 
 const [path = ""] = process.argv.slice(2);
-const mcu = new SimulatedMicrocontroller({ image: OLD, slotBytes: 16 * 1024 });
+const mcu = new SimulatedMicrocontroller({
+  ...{ image: OLD, slotBytes: 16 * 1024 },
+  verifies: bootCheck({ publicKeys: [publicKeyOf(SEED)], variant: "digest" }),
+});
 const line = new SerialLine({ path, baudRate: 115_200, dataBits: 8, parity: "none", stopBits: 1 });
 
 let doom: Doom | undefined;

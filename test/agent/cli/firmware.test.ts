@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, fork, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,18 +9,13 @@ import { openPty, type Pty } from "../../../drivers/simulated/telegram-pty.ts";
 import { verifyImage } from "../../../firmware-bridge/image/verify-image.ts";
 import { buildImage, publicKeyOf, SEED, securityCounter } from "../../firmware-bridge/image/build.ts";
 import { NEW, OLD } from "../../firmware-bridge/update/kit-images.ts";
+import { commandAlone, type Outcome, outcomeOf } from "../../kit/run-command.ts";
 
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
 const COMMAND = new URL("../../../agent/cli/firmware.ts", import.meta.url).href;
 const MCU = fileURLToPath(new URL("./firmware-mcu.ts", import.meta.url));
 /** The command alone, as the launcher runs it. */
-const RUN = [
-  "--input-type=module",
-  "-e",
-  `const { firmwareCommand } = await import(${JSON.stringify(COMMAND)});
-   await firmwareCommand().parseAsync(process.argv.slice(1), { from: "user" });`,
-  "--",
-];
+const RUN = commandAlone(COMMAND, "firmwareCommand");
 
 const folder = mkdtempSync(join(tmpdir(), "kilowitness-firmware-"));
 const file = (name: string): string => join(folder, name);
@@ -32,18 +27,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 function ended(...args: readonly string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [...RUN, ...args], (error, out, err) =>
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err }),
-    );
-  });
+  return outcomeOf([...RUN, ...args]);
 }
 
 describe("kilowitness firmware verify", () => {

@@ -14,7 +14,8 @@ import { FakeLines, quickTerms } from "../../drivers/discovery/kit.ts";
 import { SHOWN, SIMULATED, type SimulatedMeter } from "../../drivers/discovery/simulated-meters.ts";
 import { type FarEnd, SpeakingLines } from "../../drivers/discovery/speaking.ts";
 import { cable, freePort, HAS_SOCAT } from "../../drivers/modbus/kit.ts";
-import { closedLater, configFile, pasted, scanHere } from "../scan-kit.ts";
+import { closeLater } from "../../kit/close-later.ts";
+import { configFile, pasted, scanHere } from "../scan-kit.ts";
 
 const EVERY_MS = 150;
 
@@ -32,13 +33,13 @@ function silent(askers: DiscoveryTerms["meters"]["askers"]): Partial<DiscoveryTe
 /** A pseudo terminal at whose far end a simulated meter speaks; its near end. */
 async function speaking({ format, telegrams }: SimulatedMeter): Promise<string> {
   const { near, far, close } = await cable();
-  closedLater({ close });
+  closeLater({ close });
   const line = new SerialLine({ path: far, ...format });
   await line.open({ onBytes: () => undefined, onClosed: () => undefined });
   const timer = setInterval(() => {
     for (const telegram of telegrams()) void line.write(telegram);
   }, EVERY_MS);
-  closedLater({
+  closeLater({
     close: () => {
       clearInterval(timer);
       return line.close();
@@ -50,7 +51,7 @@ async function speaking({ format, telegrams }: SimulatedMeter): Promise<string> 
 /** A pseudo terminal at whose far end simulated meters answer; its near end. */
 async function answering(...meters: readonly SimulatedAnswerer[]): Promise<string> {
   const { near, far, close } = await cable();
-  closedLater({ close });
+  closeLater({ close });
   const line = new SerialLine({ path: far, baudRate: 2400, dataBits: 8, parity: "none", stopBits: 1 });
   await line.open({
     onBytes: (bytes) => {
@@ -58,7 +59,7 @@ async function answering(...meters: readonly SimulatedAnswerer[]): Promise<strin
     },
     onClosed: () => undefined,
   });
-  closedLater(line);
+  closeLater(line);
   return near;
 }
 
@@ -78,7 +79,7 @@ async function sending(): Promise<{
     for (const telegram of speedwireSpeaker().telegrams(SHOWN))
       socket.send(telegram, place.port, place.group);
   }, 50);
-  closedLater({
+  closeLater({
     close: () => {
       clearInterval(timer);
       return new Promise((resolve) => socket.close(() => resolve(undefined)));

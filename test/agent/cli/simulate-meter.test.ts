@@ -14,34 +14,13 @@ import {
   meterShownText,
 } from "../../../agent/cli/simulate-meter-text.ts";
 import { loadAgentConfig } from "../../../agent/config/config.ts";
-import { dlmsPushDriver } from "../../../drivers/dlms/driver.ts";
-import { dsmrP1Driver } from "../../../drivers/dsmr/driver.ts";
-import { iec62056Driver } from "../../../drivers/iec62056/driver.ts";
-import { mbusDriver } from "../../../drivers/mbus/driver.ts";
 import { TELEGRAM_FAULTS } from "../../../drivers/simulated/telegram-faults.ts";
 import { METER_KINDS, type MeterKind } from "../../../drivers/simulated/telegram-kinds.ts";
 import type { TelegramPlace } from "../../../drivers/simulated/telegram-place.ts";
-import { smlDriver } from "../../../drivers/sml/driver.ts";
-import { smaSpeedwireDriver } from "../../../drivers/speedwire/driver.ts";
-import { vedirectDriver } from "../../../drivers/vedirect/driver.ts";
+import { METER_DRIVERS, METER_LAYOUTS } from "../../drivers/simulated/meter-kinds.ts";
 
 const MAIN = fileURLToPath(new URL("./simulate-main.ts", import.meta.url));
 const HAS_SOCAT = spawnSync("socat", ["-V"]).status === 0;
-const DRIVERS = [
-  ...[
-    dlmsPushDriver,
-    dsmrP1Driver,
-    iec62056Driver,
-    mbusDriver,
-    smaSpeedwireDriver,
-    smlDriver,
-    vedirectDriver,
-  ],
-];
-const LAYOUTS = Object.entries(METER_KINDS).flatMap(([name, { layouts }]) =>
-  layouts.map((layout) => [name, layout] as const),
-);
-
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "simulate-meter-"));
@@ -61,13 +40,13 @@ const TCP: TelegramPlace = { kind: "tcp", host: "127.0.0.1", port: 0 };
 const GROUP: TelegramPlace = { kind: "datagrams", group: "239.12.255.254", port: 9522 };
 
 describe("what is printed of a simulated meter", () => {
-  it.each(LAYOUTS)("of %s, %s is a configuration that its driver takes", (name, layout) => {
+  it.each(METER_LAYOUTS)("of %s, %s is a configuration that its driver takes", (name, layout) => {
     const kind = kindOf(name);
     const place = kind.medium === "line" ? TCP : GROUP;
     const said: unknown = parse(meterConfigurationText({ kind, layout, place, faults: [] }, 4711));
     const [{ id, driver, ...options }] = Object(said).devices;
     expect({ id, driver }).toEqual({ id: "simulated", driver: kind.driver });
-    const definition = DRIVERS.find((one) => one.name === driver);
+    const definition = METER_DRIVERS.find((one) => one.name === driver);
     const taken = definition?.schema.parse(options);
     if (kind.medium === "line") expect(taken).toMatchObject({ line: { kind: "tcp", port: 4711 } });
   });
