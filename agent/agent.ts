@@ -1,9 +1,6 @@
 import { fromHex, toHex } from "../attest/bytes.ts";
-import { nativeSigner } from "../attest/native.ts";
 import type { Receipt } from "../attest/receipt.ts";
-import type { LocalSigner } from "../attest/signature.ts";
 import type { Controllable } from "../drivers/control.ts";
-import { type KeyFile, loadOrCreateKey } from "../runtime/key-file.ts";
 import type { Logger } from "../runtime/log.ts";
 import { VERSION } from "../runtime/version.ts";
 import { TimeKeeper } from "./clock/time-keeper.ts";
@@ -11,25 +8,29 @@ import type { AgentConfig } from "./config/config.ts";
 import { namedChannels } from "./config/named-channels.ts";
 import { ControlRoom } from "./control-room.ts";
 import { Guard } from "./guard.ts";
+import { type DeviceKey, fileDeviceKey } from "./identity/device-key.ts";
 import { Enroller } from "./identity/enroller.ts";
 import { Intake } from "./intake.ts";
-import { bootOf, noteBoot } from "./journal/boot-count.ts";
 import type { OpenedLog } from "./journal/open-log.ts";
 import { keepingOf } from "./journal/retention-settings.ts";
 import { LogMemory } from "./outlet/log-memory.ts";
 import { Operations } from "./outlet/operations.ts";
 import type { AgentVitals } from "./outlet/report.ts";
+import { Panel } from "./panel/panel.ts";
 import { takeUpReplacement } from "./reload/replacement.ts";
 import { type Sampling, startSampling } from "./sampling/sampler.ts";
 import { JournalSink } from "./sealing/journal-sink.ts";
 import { Ledger } from "./sealing/ledger.ts";
-import { Sealer } from "./sealing/sealer.ts";
+import { openSealer } from "./sealing/open-sealer.ts";
+import type { Sealer } from "./sealing/sealer.ts";
 import { Signing } from "./signing.ts";
 import type { AcceptedEvent, AgentEvent, AgentStatus } from "./status.ts";
 import { Uplinks } from "./uplink/uplinks.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
+  /** The device's key, which outlives the agent; left out: the one in the key file. */
+  readonly deviceKey?: DeviceKey;
   readonly logger: Logger;
   /** Where status and accepted readings go, once a second and at once; nowhere when absent. */
   readonly listener?: (event: AgentEvent) => void;
@@ -42,14 +43,12 @@ export interface AgentOptions {
 const CLOCK_CHECK_MS = 1000;
 const STATUS_MS = 1000;
 const FLUSH_MS = 3000;
-const TIER_KEY_IN_FILE = 0;
 const HOUR_MS = 3_600_000;
 
 /** The running agent: devices, gate, sealer, journal and uplinks, and the ticks between them. */
 export class Agent {
   readonly #options: AgentOptions;
-  readonly #key: KeyFile;
-  readonly #signer: LocalSigner;
+  readonly #key: DeviceKey;
   readonly #time: TimeKeeper;
   readonly #intake: Intake;
   readonly #uplinks: Uplinks;
@@ -60,6 +59,7 @@ export class Agent {
   #committedOnce = false;
   readonly #guard: Guard;
   readonly #operations: Operations;
+  readonly #panel: Panel;
   /** Only where the configuration lets devices be told something. */
   readonly #room: ControlRoom | undefined;
 
@@ -69,13 +69,10 @@ export class Agent {
     const logger = new LogMemory(options.logger);
     this.#options = { ...options, logger };
     this.#guard = new Guard(logger);
-    const { key, created } = loadOrCreateKey(config.key);
-    this.#key = key;
-    this.#signer = nativeSigner(key.seed);
-    const deviceKey = toHex(this.#signer.publicKey);
-    logger.info(created ? "key-created" : "key-loaded", { deviceKey, file: config.key });
+    this.#key = options.deviceKey ?? fileDeviceKey(config);
+    this.#sayKey(logger);
     this.#ledger = new Ledger({
-      location: { path: config.journal, network: config.network, deviceKey: this.#signer.publicKey },
+      location: { path: config.journal, network: config.network, deviceKey: this.deviceKey },
       ...{ nodes: this.#nodeKeys(), keeping: keepingOf(config.retention), logger, guard: this.#guard },
       host: {
         startSealer: (log) => this.#openSealer(log),
@@ -101,6 +98,10 @@ export class Agent {
     );
     this.#uplinks = this.#openUplinks();
     this.#room = this.#openRoom(logger);
+    this.#panel = new Panel({
+      ...{ config, logger, guard: this.#guard, sealer: () => this.#settled() },
+      ...{ urgent: () => this.#urgent(), report: () => this.#operations.report() },
+    });
     const sink = new JournalSink(this.#intake, this.#ledger, config.devices);
     const agent = { status: () => this.status(), vitals: () => this.#vitals() };
     this.#operations = new Operations({ config, agent, memory: logger, sink, owner: this.#room });
@@ -115,7 +116,7 @@ export class Agent {
   }
 
   get deviceKey(): Uint8Array {
-    return this.#signer.publicKey;
+    return this.#key.signer.publicKey;
   }
 
   start(): void {
@@ -129,6 +130,7 @@ export class Agent {
     room?.start();
     this.#operations.start();
     this.#uplinks.start();
+    this.#panel.start();
     this.#every(config.commitSeconds * 1000, () => this.#tick());
     this.#every(Math.min(config.checkpointSeconds * 1000, 1000), () => this.#signing.tick());
     this.#every(CLOCK_CHECK_MS, () => this.#time.check());
@@ -145,7 +147,11 @@ export class Agent {
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await this.#room?.stop();
-    await Promise.all([this.#operations.stop(), ...this.#samplings.map((sampling) => sampling.stop())]);
+    await Promise.all([
+      this.#operations.stop(),
+      this.#panel.stop(),
+      ...this.#samplings.map((sampling) => sampling.stop()),
+    ]);
     await this.#signing.settle();
     this.#ledger.commit({ snapshot: true });
     await this.#signing.last();
@@ -177,7 +183,17 @@ export class Agent {
       journal: this.#ledger.status(),
       nodes: this.#uplinks.status,
       ...(this.#room === undefined ? {} : { control: this.#room.status() }),
+      ...this.#panel.status(),
     };
+  }
+
+  #sayKey(logger: Logger): void {
+    const { created, elsewhere, problem } = this.#key;
+    const where = elsewhere === undefined ? {} : { signer: elsewhere };
+    const fields = { deviceKey: toHex(this.deviceKey), file: this.#options.config.key, ...where };
+    logger.info(created ? "key-created" : "key-loaded", fields);
+    if (problem !== undefined) this.#guard.failed("checkpoint-failed", problem);
+    this.#key.listen((notice) => logger.problem("signer-used-elsewhere", notice));
   }
 
   /** What a listening parent is told each second. */
@@ -197,44 +213,8 @@ export class Agent {
   }
 
   #openSealer(log: OpenedLog): Sealer {
-    const { config } = this.#options;
-    const { reason, continues, opensAt } = log;
-    const boot = bootOf(log);
-    const sealer = new Sealer({
-      ...{ journal: log.journal, clock: this.#time.clock, signer: this.#signer, saltKey: this.#key.saltKey },
-      ...{ rules: log.rules, openBlock: log.openBlock, bootCount: boot.count },
-      ...(opensAt === undefined ? {} : { opensAt }),
-    });
-    if (sealer.rules.size > 0) {
-      if (sealer.rules.intervalMs !== config.intervalSeconds * 1000) {
-        this.#options.logger.warn("interval-unchanged", {
-          configured: config.intervalSeconds * 1000,
-          inForce: sealer.rules.intervalMs,
-          hint: "the length of intervals is fixed when a log is opened",
-        });
-      }
-      this.#time.reopened(sealer, boot.isNew);
-      noteBoot(log, boot);
-      return sealer;
-    }
-    const { name, ...site } = config.site;
-    sealer.open(
-      {
-        network: config.network,
-        epoch: log.identity.epoch,
-        deviceKey: this.#signer.publicKey,
-        agentVersion: VERSION,
-        assuranceTier: TIER_KEY_IN_FILE,
-        bootCount: boot.count,
-        intervalMs: config.intervalSeconds * 1000,
-        ...(name === undefined ? {} : { site: name }),
-        ...site,
-      },
-      reason === undefined ? undefined : { reason, ...continues },
-    );
-    sealer.commit();
-    noteBoot(log, boot);
-    return sealer;
+    const { config, logger } = this.#options;
+    return openSealer(log, { config, logger, time: this.#time, key: this.#key });
   }
 
   #openSigning(): Signing {
@@ -249,7 +229,7 @@ export class Agent {
 
   #openUplinks(): Uplinks {
     const { config, logger, enrolmentCodes } = this.#options;
-    const signer = this.#signer;
+    const { signer } = this.#key;
     return new Uplinks({
       ...{ network: config.network, signer, nodes: config.nodes, logger, enroller: this.#enroller() },
       ...(enrolmentCodes === undefined ? {} : { enrolmentCodes }),
@@ -279,8 +259,8 @@ export class Agent {
     const { config, logger } = this.#options;
     const { network, recoveryKey } = config;
     return new Enroller({
-      ...{ network, signer: this.#signer, logger, keyPath: config.key, journalPath: config.journal },
-      ...{ assuranceTier: TIER_KEY_IN_FILE, softwareVersion: VERSION },
+      ...{ network, signer: this.#key.signer, logger, keyPath: config.key, journalPath: config.journal },
+      ...{ assuranceTier: this.#key.assuranceTier, softwareVersion: VERSION },
       ...(recoveryKey === undefined ? {} : { recoveryKey }),
       manifestHash: () => this.#sealer.rules.manifestHash,
     });
@@ -316,6 +296,12 @@ export class Agent {
     this.#time.check();
     this.#ledger.tick();
     this.#signing.passOverSilent();
+  }
+
+  /** Something that is not to wait for a tick. */
+  #urgent(): void {
+    this.#ledger.commit();
+    this.#signing.soon();
   }
 
   /** The sealer, after the clock has stated what it has to: a reading that comes right behind a step is on the new one. */

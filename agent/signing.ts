@@ -1,5 +1,6 @@
 import { fromHex, toHex } from "../attest/bytes.ts";
 import type { WelcomeMessage } from "../attest/messages.ts";
+import { describeProblem } from "../attest/problem.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { TimeKeeper } from "./clock/time-keeper.ts";
 import type { Guard } from "./guard.ts";
@@ -33,6 +34,8 @@ export class Signing {
   #signedMs: number | undefined;
   #saidWaiting = false;
   #urgent = false;
+  /** The signer did not sign the last time: it is asked again when the next checkpoint is due, and no sooner. */
+  #signerFails = false;
 
   constructor(options: SigningOptions) {
     this.#options = options;
@@ -88,7 +91,9 @@ export class Signing {
     if (this.#running !== undefined || !sealer.hasNews || !this.#maySign()) return;
     const due = performance.now() - this.#lastCheckpointMs >= this.#options.checkpointMs;
     const many = sealer.rules.size - sealer.signedSize >= CHECKPOINT_LEAVES;
-    if (due || many || this.#urgent || sealer.closedSinceCheckpoint) {
+    const soon = many || this.#urgent || sealer.closedSinceCheckpoint;
+    // A meter may be on the same line, and waits while a signer is silent.
+    if (due || (soon && !this.#signerFails)) {
       this.#urgent = false;
       this.#running = this.#sign().finally(() => {
         this.#running = undefined;
@@ -101,9 +106,9 @@ export class Signing {
     await this.#running;
   }
 
-  /** What is left, when the agent stops. */
+  /** What is left, when the agent stops; not where the signer is not there: readings are durable. */
   async last(): Promise<void> {
-    if (this.#gate.open && this.#options.ledger.sealer.hasNews) await this.#sign();
+    if (this.#gate.open && !this.#signerFails && this.#options.ledger.sealer.hasNews) await this.#sign();
   }
 
   #openGate(): SigningGate {
@@ -133,10 +138,20 @@ export class Signing {
       const { passedMs } = time.clock;
       time.signed(await ledger.checkpoint(), passedMs);
       this.#signedMs = performance.now();
+      this.#signerFails = false;
       guard.succeeded("checkpoint-failed");
       this.#options.signed();
     } catch (cause) {
-      guard.failed("checkpoint-failed", cause);
+      this.#failed(cause);
     }
+  }
+
+  #failed(cause: unknown): void {
+    const { code } = describeProblem(cause);
+    // The next epoch has a checkpoint of its own.
+    if (code === "epoch-superseded") return;
+    this.#signerFails = code.startsWith("signer-");
+    if (this.#signerFails) this.#lastCheckpointMs = performance.now();
+    this.#options.guard.failed("checkpoint-failed", cause);
   }
 }

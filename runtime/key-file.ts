@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { fromHex, toHex } from "../attest/bytes.ts";
+import { nativeSigner } from "../attest/native.ts";
 import { Problem } from "../attest/problem.ts";
 import { createDurably } from "./files.ts";
 
@@ -12,6 +13,17 @@ export interface KeyFile {
   readonly saltKey: Uint8Array;
 }
 
+/** What the key file of a device holds whose seed cannot leave a coprocessor: which key it is, and the key of its salts. */
+export interface RemoteKeyFile {
+  /** Ed25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes. */
+  readonly saltKey: Uint8Array;
+}
+
+/** Either of the two: only the one with a seed can sign by itself. */
+export type DeviceKeyFile = KeyFile | RemoteKeyFile;
+
 const FORMAT = "kilowitness key 1";
 const OTHERS = 0o077;
 
@@ -21,24 +33,58 @@ export function loadOrCreateKey(path: string): { readonly key: KeyFile; readonly
   return { key: createKey(path), created: true };
 }
 
+/** Whether there is a file at that path. Throws `key-read` where nobody can tell. */
+export function hasKeyFile(path: string): boolean {
+  return modeOf(path) !== undefined;
+}
+
 /** Creates a key file, 0600, never over an existing one (`key-exists`). */
 export function createKey(path: string): KeyFile {
   const key = { seed: new Uint8Array(randomBytes(32)), saltKey: new Uint8Array(randomBytes(32)) };
-  const text = `${FORMAT}\nseed ${toHex(key.seed)}\nsalt ${toHex(key.saltKey)}\n`;
-  try {
-    // Whole or not at all: half a key file after a power cut would stop the device for good.
-    createDurably(path, text);
-  } catch (cause) {
-    throw createProblem(path, cause);
-  }
+  write(path, `${FORMAT}\nseed ${toHex(key.seed)}\nsalt ${toHex(key.saltKey)}\n`);
   return key;
+}
+
+/** As {@link createKey}, for a key that lives elsewhere. */
+export function createRemoteKey(path: string, publicKey: Uint8Array): RemoteKeyFile {
+  const saltKey = new Uint8Array(randomBytes(32));
+  write(path, remoteText({ publicKey, saltKey }));
+  return { publicKey, saltKey };
+}
+
+/** The text of a key file, with a salt key of its own, for a key that lives elsewhere. */
+export function remoteKeyText(publicKey: Uint8Array): string {
+  return remoteText({ publicKey, saltKey: new Uint8Array(randomBytes(32)) });
+}
+
+/**
+ * Reads a key file with a seed; throws what {@link readDeviceKey} throws, and `key-remote` where the seed is elsewhere.
+ */
+export function readKey(path: string): KeyFile {
+  const key = readDeviceKey(path);
+  if ("seed" in key) return key;
+  throw new Problem("key-remote", "the key of this file cannot leave its coprocessor", {
+    where: path,
+    expected: 'a key file with the line "seed …"',
+    hint: "name another key file",
+  });
+}
+
+/** The public key of a key file, wherever its seed is. Throws what {@link readDeviceKey} throws. */
+export function readPublicKey(path: string): Uint8Array {
+  const key = readDeviceKey(path);
+  return "seed" in key ? nativeSigner(key.seed).publicKey : key.publicKey;
 }
 
 /**
  * Reads a key file; refuses one that is not there or cannot be read (`key-read`), that others may read
- * (`key-permissions`) or that is not one (`key-format`).
+ * (`key-permissions`) or that is not one (`key-format`):
+ *
+ *     kilowitness key 1
+ *     seed 64 digits           or: remote 64 digits, the public key
+ *     salt 64 digits
  */
-export function readKey(path: string): KeyFile {
+export function readDeviceKey(path: string): DeviceKeyFile {
   const mode = modeOf(path);
   if (mode === undefined) {
     throw new Problem("key-read", "there is no key file", {
@@ -54,17 +100,31 @@ export function readKey(path: string): KeyFile {
       hint: `run: chmod 600 ${path}`,
     });
   }
-  const lines = readText(path).trimEnd().split("\n");
-  const seed = /^seed ([0-9a-f]{64})$/.exec(lines[1] ?? "")?.[1];
-  const salt = /^salt ([0-9a-f]{64})$/.exec(lines[2] ?? "")?.[1];
-  if (lines[0] !== FORMAT || seed === undefined || salt === undefined || lines.length !== 3) {
+  const [format, key = "", salt = "", ...more] = readText(path).trimEnd().split("\n");
+  const found = /^(seed|remote) ([0-9a-f]{64})$/.exec(key);
+  const saltHex = /^salt ([0-9a-f]{64})$/.exec(salt)?.[1];
+  if (format !== FORMAT || found === null || saltHex === undefined || more.length > 0)
     throw new Problem("key-format", "not a key file", {
       where: path,
-      expected: `the lines "${FORMAT}", "seed …", "salt …"`,
+      expected: `the lines "${FORMAT}", "seed …" or "remote …", "salt …"`,
       hint: "restore it from a backup; a new key would be a new device",
     });
+  const [, kind, hex = ""] = found;
+  const saltKey = fromHex(saltHex, path);
+  return kind === "seed" ? { seed: fromHex(hex, path), saltKey } : { publicKey: fromHex(hex, path), saltKey };
+}
+
+function remoteText({ publicKey, saltKey }: RemoteKeyFile): string {
+  return `${FORMAT}\nremote ${toHex(publicKey)}\nsalt ${toHex(saltKey)}\n`;
+}
+
+function write(path: string, text: string): void {
+  try {
+    // Whole or not at all: half a key file after a power cut would stop the device for good.
+    createDurably(path, text);
+  } catch (cause) {
+    throw createProblem(path, cause);
   }
-  return { seed: fromHex(seed, path), saltKey: fromHex(salt, path) };
 }
 
 /** Permission bits of the file; undefined when there is none. */

@@ -3,6 +3,7 @@ import { leaveParent, stopRequested } from "../../runtime/command.ts";
 import { type Logger, openLogger } from "../../runtime/log.ts";
 import { Agent } from "../agent.ts";
 import { type AgentConfig, loadAgentConfig } from "../config/config.ts";
+import { type DeviceKey, openDeviceKey } from "../identity/device-key.ts";
 import { listenForHangups } from "../reload/hangups.ts";
 import { ReloadingAgent } from "../reload/reloading-agent.ts";
 import type { AgentEvent } from "../status.ts";
@@ -20,30 +21,38 @@ export async function runAgent(options: AgentRunOptions): Promise<void> {
   const config = loadAgentConfig(options.config);
   const stopped = stopRequested();
   try {
-    const reloading = reloadingAgent(config);
-    reloading.start();
-    process.stdout.write(`${readyLine(reloading.agent, options.json === true)}\n`);
-    hangups.pass(() => reloading.reload());
-    await Promise.race([stopped, reloading.broken]);
-    await reloading.stop();
+    const key = await openDeviceKey(config);
+    try {
+      const reloading = reloadingAgent(config, key);
+      reloading.start();
+      process.stdout.write(`${readyLine(reloading.agent, options.json === true)}\n`);
+      hangups.pass(() => reloading.reload());
+      await Promise.race([stopped, reloading.broken]);
+      await reloading.stop();
+    } finally {
+      await key.close();
+    }
   } finally {
     leaveParent();
   }
 }
 
-function reloadingAgent(config: AgentConfig): ReloadingAgent<Agent> {
+/** The key outlives a reload: a line that is given up would have to be found anew. */
+function reloadingAgent(config: AgentConfig, opened: DeviceKey): ReloadingAgent<Agent> {
   const listener = parentListener();
   const logger = ({ logLevel }: AgentConfig): Logger => openLogger("agent", logLevel);
-  return new ReloadingAgent({
-    ...{ config, logger, load: () => loadAgentConfig(config.path) },
-    make: (wanted) =>
-      new Agent({
-        config: wanted,
-        logger: logger(wanted),
-        supervised: isSupervised(),
-        ...(listener === undefined ? {} : { listener }),
-      }),
-  });
+  let deviceKey = opened;
+  const make = (wanted: AgentConfig): Agent => {
+    const agent = new Agent({
+      ...{ config: wanted, logger: logger(wanted), supervised: isSupervised(), deviceKey },
+      ...(listener === undefined ? {} : { listener }),
+    });
+    // What was new or missing at the start has been said.
+    const { problem: _, ...since } = deviceKey;
+    deviceKey = { ...since, created: false };
+    return agent;
+  };
+  return new ReloadingAgent({ config, logger, load: () => loadAgentConfig(config.path), make });
 }
 
 function readyLine(agent: Agent, json: boolean): string {

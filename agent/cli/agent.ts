@@ -13,7 +13,7 @@ interface AgentCommandOptions {
 
 const HELP = `
 Readings are sealed into the journal named in the configuration and streamed to the nodes named there. The device key
-is made on first start. Logs go to standard error, one JSON object a line. SIGTERM stops it cleanly. SIGHUP has it read its
+is made on first start, or is the coprocessor's that the configuration names as signer. Logs go to standard error, one JSON object a line. SIGTERM stops it cleanly. SIGHUP has it read its
 configuration again, unless it was started in a terminal. One agent at a time may use a journal; kilowitness prove reads it
 meanwhile.
 

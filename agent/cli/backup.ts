@@ -3,11 +3,10 @@ import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, wr
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { toHex } from "../../attest/bytes.ts";
-import { nativeSigner } from "../../attest/native.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { runCommand } from "../../runtime/command.ts";
 import { databaseFault } from "../../runtime/database-fault.ts";
-import { readKey } from "../../runtime/key-file.ts";
+import { readDeviceKey, readPublicKey } from "../../runtime/key-file.ts";
 import { VERSION } from "../../runtime/version.ts";
 import { type AgentConfig, loadAgentConfig } from "../config/config.ts";
 import { copyEnrolments, keyFilesText } from "./backup-beside.ts";
@@ -30,7 +29,8 @@ const HELP = `
 A copy of the log as it stands now, of the epoch file and of the configuration; the agent goes on meanwhile. Raw frames and
 files that the configuration names (passwords, certificates, own profiles) are not in it.
 
-The device's key is not in it unless --with-key is given: two gateways with one key accuse each other. Without the key the
+The device's key is not in it unless --with-key is given: two gateways with one key accuse each other. The key of a coprocessor
+never is; --with-key then takes what belongs to it, and the log goes on where the coprocessor is. Without the key the
 backup still holds every signature and receipt up to now, and a new gateway can name the old one (kilowitness replace-gateway).
 
 After a restore the agent asks its nodes before it signs, and goes on in a new epoch; readings since the backup that no node
@@ -101,7 +101,7 @@ interface Making {
 }
 
 async function make(config: AgentConfig, { out, work, check, passphrase }: Making): Promise<MadeBackup> {
-  const { publicKey } = nativeSigner(readKey(config.key).seed);
+  const publicKey = readPublicKey(config.key);
   const owner = { network: config.network, deviceKey: publicKey };
   const journal = join(work, BACKUP_FILES.journal);
   const madeAtMs = Date.now();
@@ -127,11 +127,15 @@ async function make(config: AgentConfig, { out, work, check, passphrase }: Makin
       files: filesIn(work, records),
     } as const;
     pack(work, manifest, out);
-    const made = { manifest, withKey: passphrase !== undefined, checked: check };
+    const made = { manifest, withKey: passphrase !== undefined, checked: check, ...whereKey(config.key) };
     return damaged === undefined ? made : { ...made, damaged };
   } catch (cause) {
     throw isRoom(cause) ? writeProblem(out, describeProblem(cause).message, cause) : cause;
   }
+}
+
+function whereKey(path: string): Pick<MadeBackup, "keyElsewhere"> {
+  return "seed" in readDeviceKey(path) ? {} : { keyElsewhere: true };
 }
 
 /** A log that is damaged is worth a copy all the same. */

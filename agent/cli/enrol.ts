@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { z } from "zod";
 import { fromHex, toHex } from "../../attest/bytes.ts";
-import { nativeSigner, nativeSuite } from "../../attest/native.ts";
+import { nativeSuite } from "../../attest/native.ts";
 import { describeProblem } from "../../attest/problem.ts";
 import { fingerprint } from "../../attest/trust-policy.ts";
 import { runCommand } from "../../runtime/command.ts";
-import { readKey } from "../../runtime/key-file.ts";
+import { readPublicKey } from "../../runtime/key-file.ts";
 import { type AgentConfig, loadAgentConfig } from "../config/config.ts";
 import { enrolmentPath } from "../identity/enrolment-record.ts";
 import { withoutSecrets } from "../outlet/shown-url.ts";
@@ -91,7 +91,7 @@ type Report = z.output<typeof reportSchema>;
 async function collect(config: AgentConfig): Promise<EnrolFacts> {
   const { network } = config;
   const report = await runningReport(config);
-  const deviceKey = report?.deviceKey ?? toHex(nativeSigner(readKey(config.key).seed).publicKey);
+  const deviceKey = report?.deviceKey ?? toHex(readPublicKey(config.key));
   return {
     ...{ network, deviceKey, uri: enrolmentUri(network, deviceKey) },
     fingerprint: fingerprint(nativeSuite, fromHex(deviceKey, "device key")),

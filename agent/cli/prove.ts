@@ -2,12 +2,12 @@ import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { toHex } from "../../attest/bytes.ts";
 import { isoTime } from "../../attest/iso-time.ts";
-import { nativeSigner, nativeSuite } from "../../attest/native.ts";
+import { nativeSuite } from "../../attest/native.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { buildFlexibilityProof, buildProofAcross } from "../../attest/proof-build.ts";
 import { type ProvenFile, verifyProof } from "../../attest/proof-verify.ts";
 import { runCommand } from "../../runtime/command.ts";
-import { readKey } from "../../runtime/key-file.ts";
+import { readPublicKey } from "../../runtime/key-file.ts";
 import { loadAgentConfig } from "../config/config.ts";
 import { flexibilityAt } from "../journal/flexibility-at.ts";
 import { channelNamed, type HeldEpoch, heldEpochs } from "../journal/held-epochs.ts";
@@ -101,7 +101,7 @@ interface Made {
 
 function prove(options: ProveOptions): void {
   const config = loadAgentConfig(options.config);
-  const { publicKey } = nativeSigner(readKey(config.key).seed);
+  const publicKey = readPublicKey(config.key);
   const log = openLogForReading({
     path: config.journal,
     network: config.network,

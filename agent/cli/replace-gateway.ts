@@ -1,12 +1,12 @@
 import { Command, InvalidArgumentError } from "commander";
 import { fromHex, toHex } from "../../attest/bytes.ts";
 import { logIdOf } from "../../attest/identity.ts";
-import { nativeSigner, nativeSuite } from "../../attest/native.ts";
+import { nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
 import { fingerprint } from "../../attest/trust-policy.ts";
 import { runCommand } from "../../runtime/command.ts";
-import { loadOrCreateKey } from "../../runtime/key-file.ts";
 import { type AgentConfig, loadAgentConfig } from "../config/config.ts";
+import { openDeviceKey } from "../identity/device-key.ts";
 import { withoutSecrets } from "../outlet/shown-url.ts";
 import { type Replacement, writeReplacement } from "../reload/replacement.ts";
 import { openBackup } from "./backup-manifest.ts";
@@ -28,8 +28,8 @@ interface Replaced extends Replacement {
 }
 
 const HELP = `
-For a gateway that takes the place of one whose key is lost. This gateway gets a key of its own, made now where there is none,
-and its log names the old key and log when the agent next starts. Where the old key can be had, put it and the log back instead
+For a gateway that takes the place of one whose key is lost. This gateway gets a key of its own, made now where there is none, or
+that of the coprocessor which the configuration names as signer, and its log names the old key and log when the agent next starts. Where the old key can be had, put it and the log back instead
 (kilowitness restore): then it stays the same device.
 
 Name the old gateway by a backup of it (--from), or as a node shows it: --old-key, --old-epoch, --old-size.
@@ -50,11 +50,13 @@ export function replaceGatewayCommand(): Command {
     .action((options: ReplaceOptions) => runCommand("replace-gateway", () => replaceGateway(options)));
 }
 
-function replaceGateway(options: ReplaceOptions): void {
+async function replaceGateway(options: ReplaceOptions): Promise<void> {
   const config = loadAgentConfig(options.config);
   const replacement = oldGateway(options, config);
-  const { key, created } = loadOrCreateKey(config.key);
-  const deviceKey = nativeSigner(key.seed).publicKey;
+  const key = await openDeviceKey(config);
+  await key.close();
+  const { created } = key;
+  const deviceKey = key.signer.publicKey;
   if (toHex(deviceKey) === replacement.oldDeviceKey)
     throw new Problem("replace-same-key", "this gateway has the old gateway's key", {
       where: config.key,

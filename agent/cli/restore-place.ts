@@ -11,10 +11,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fromHex, toHex } from "../../attest/bytes.ts";
-import { nativeSigner } from "../../attest/native.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { lockDatabase } from "../../runtime/database-lock.ts";
-import { readKey } from "../../runtime/key-file.ts";
+import { readPublicKey, remoteKeyText } from "../../runtime/key-file.ts";
 import type { AgentConfig } from "../config/config.ts";
 import { readEpoch, writeEpoch } from "../journal/epoch-file.ts";
 import { hasKey, type KeyFiles, parseKeyFiles, placeEnrolments, placeKeyFiles } from "./backup-beside.ts";
@@ -27,6 +26,8 @@ import { syncFolder } from "./backup-tar.ts";
 export interface RestoreTo {
   readonly config: Pick<AgentConfig, "network" | "key" | "journal">;
   readonly passphrase?: string;
+  /** The key of the coprocessor that signs on this gateway, as it says itself. */
+  readonly remoteKey?: Uint8Array;
 }
 
 /** What was put back. */
@@ -108,11 +109,16 @@ interface NewKey {
 }
 
 /** The key to be written; undefined where the device's key is there already. */
-function keyFor(backup: OpenedBackup, { config, passphrase }: RestoreTo, work: string): NewKey | undefined {
+function keyFor(backup: OpenedBackup, to: RestoreTo, work: string): NewKey | undefined {
+  const { config, passphrase, remoteKey } = to;
   const { manifest, path } = backup;
   if (existsSync(config.key)) {
-    requireDevice(config.key, manifest.deviceKey);
+    requireDevice(readPublicKey(config.key), manifest.deviceKey, config.key);
     return undefined;
+  }
+  if (remoteKey !== undefined) {
+    requireDevice(remoteKey, manifest.deviceKey, "the coprocessor");
+    return { path: config.key, files: { "": remoteKeyText(remoteKey) } };
   }
   if (!hasKey(backup))
     throw new Problem(
@@ -132,15 +138,15 @@ function keyFor(backup: OpenedBackup, { config, passphrase }: RestoreTo, work: s
   const files = parseKeyFiles(openKeyFile(readBackupText(backup, BACKUP_FILES.key), passphrase));
   const unpacked = join(work, "device.key");
   writeFileSync(unpacked, files[""], { mode: 0o600 });
-  requireDevice(unpacked, manifest.deviceKey);
+  requireDevice(readPublicKey(unpacked), manifest.deviceKey, unpacked);
   return { path: config.key, files };
 }
 
-function requireDevice(keyFile: string, deviceKey: string): void {
-  const got = toHex(nativeSigner(readKey(keyFile).seed).publicKey);
+function requireDevice(publicKey: Uint8Array, deviceKey: string, where: string): void {
+  const got = toHex(publicKey);
   if (got === deviceKey) return;
-  throw new Problem("restore-foreign", "the key file is not the one of the device in the backup", {
-    where: keyFile,
+  throw new Problem("restore-foreign", "the key is not the one of the device in the backup", {
+    where,
     expected: deviceKey,
     got,
     hint: "a log can only go on with its own key; on a gateway with a new key: kilowitness replace-gateway --from FILE",

@@ -1,6 +1,9 @@
 import { Command } from "commander";
 import { runCommand } from "../../runtime/command.ts";
-import { loadAgentConfig } from "../config/config.ts";
+import { hasKeyFile } from "../../runtime/key-file.ts";
+import { type AgentConfig, loadAgentConfig } from "../config/config.ts";
+import { askForKey } from "../identity/device-key.ts";
+import { hasKey } from "./backup-beside.ts";
 import { readPassphrase } from "./backup-key.ts";
 import { openBackup } from "./backup-manifest.ts";
 import { type Restored, restoreBackup } from "./restore-place.ts";
@@ -13,7 +16,8 @@ interface RestoreOptions {
 
 const HELP = `
 Puts the log back where the configuration's \`journal\` says, checks it from end to end before, and never writes over a log or
-a key. The agent must not run. The gateway must have the device's key already, or the backup must hold it (made --with-key).
+a key. The agent must not run. The gateway must have the device's key already, in its key file or in the coprocessor that the
+configuration names as signer, or the backup must hold it (made --with-key).
 
 Never let the old gateway run again with the same key: take its card out. The agent then asks the nodes before it signs, and
 goes on in a new epoch; readings since the backup that no node received are gone.
@@ -29,16 +33,26 @@ export function restoreCommand(): Command {
     .option("--passphrase-file <file>", "for a backup with the key: file whose first line is the passphrase")
     .option("--json", "print one JSON object")
     .addHelpText("after", HELP)
-    .action((file: string, options: RestoreOptions) =>
-      runCommand("restore", () => {
-        const { passphraseFile, config, json } = options;
-        const restored = restoreBackup(openBackup(file), {
-          config: loadAgentConfig(config),
-          ...(passphraseFile === undefined ? {} : { passphrase: readPassphrase(passphraseFile) }),
-        });
-        process.stdout.write(`${json === true ? JSON.stringify(restored) : words(restored).join("\n")}\n`);
-      }),
-    );
+    .action((file: string, options: RestoreOptions) => runCommand("restore", () => restore(file, options)));
+}
+
+async function restore(file: string, options: RestoreOptions): Promise<void> {
+  const { passphraseFile, json } = options;
+  const config = loadAgentConfig(options.config);
+  const backup = openBackup(file);
+  const passphrase = passphraseFile === undefined ? {} : { passphrase: readPassphrase(passphraseFile) };
+  const fromBackup = hasKey(backup) && passphraseFile !== undefined;
+  const restored = restoreBackup(backup, {
+    ...{ config, ...passphrase },
+    ...(fromBackup ? {} : await remoteKeyOf(config)),
+  });
+  process.stdout.write(`${json === true ? JSON.stringify(restored) : words(restored).join("\n")}\n`);
+}
+
+/** Asked only where no file knows the key. */
+async function remoteKeyOf(config: AgentConfig): Promise<{ readonly remoteKey?: Uint8Array }> {
+  const remoteKey = hasKeyFile(config.key) ? undefined : await askForKey(config);
+  return remoteKey === undefined ? {} : { remoteKey };
 }
 
 function words({ journal, deviceKey, epoch, size, keyFile, madeAtMs }: Restored): string[] {

@@ -1,7 +1,7 @@
 import { homedir, hostname } from "node:os";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { readKey } from "../../runtime/key-file.ts";
+import { readDeviceKey } from "../../runtime/key-file.ts";
 import { isLoopback } from "../../runtime/loopback.ts";
 import { readCredentials, readToken } from "../outlet/secret-file.ts";
 import { fromConfig } from "../outlet/settings.ts";
@@ -16,6 +16,7 @@ export interface LooseConfig {
     | undefined;
   readonly nodes: readonly { readonly url: string; readonly key: string }[];
   readonly devices: readonly { readonly host?: string | undefined; readonly line?: string | undefined }[];
+  readonly signer?: { readonly coprocessor?: string | undefined } | undefined;
   readonly http?: LooseHttp | undefined;
   readonly mqtt?:
     | { readonly url?: string | undefined; readonly credentialsFile?: string | undefined }
@@ -35,6 +36,7 @@ const looseSchema: z.ZodType<LooseConfig> = z.looseObject({
   site: z.looseObject({ name: text, consentReference: text }).optional().catch(undefined),
   nodes: z.array(z.looseObject({ url: z.string(), key: z.string() })).catch([]),
   devices: z.array(z.looseObject({ host: text, line: text })).catch([]),
+  signer: z.looseObject({ coprocessor: text }).optional().catch(undefined),
   http: z
     .looseObject({ host: text, names: z.array(z.string()).optional().catch(undefined), tokenFile: text })
     .optional()
@@ -70,8 +72,8 @@ function tried(read: () => string[]): string[] {
 }
 
 function keySecrets(path: string): string[] {
-  const { seed, saltKey } = readKey(path);
-  return [...writtenForms(seed), ...writtenForms(saltKey)];
+  const key = readDeviceKey(path);
+  return [...("seed" in key ? writtenForms(key.seed) : []), ...writtenForms(key.saltKey)];
 }
 
 function textForms(text: string): string[] {
@@ -107,8 +109,8 @@ export function privateTexts(config: LooseConfig): Replacement[] {
 }
 
 function hostsOf(config: LooseConfig): string[] {
-  const { devices, http } = config;
-  const lines = devices.flatMap(({ line }) =>
+  const { devices, http, signer } = config;
+  const lines = [...devices.map(({ line }) => line), signer?.coprocessor].flatMap((line) =>
     line?.startsWith("tcp:") && URL.canParse(line) ? [new URL(line)] : [],
   );
   const all = [

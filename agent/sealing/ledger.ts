@@ -266,6 +266,7 @@ export class Ledger {
 
   /** Begins the epoch that the file was opened in, with what is in memory of the one before. */
   #goOnBehind(before: Sealer): void {
+    before.end();
     const held = before.writer.held();
     const [first] = held.leaves;
     const opensAt = this.log.opensAt ?? first?.leaf;

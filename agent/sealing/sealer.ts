@@ -1,6 +1,6 @@
 import { losesBegin } from "../../attest/channel-rules.ts";
 import { breakClose, type ChannelState, closeReferences, dueClose } from "../../attest/channel-state.ts";
-import { type Checkpoint, signCheckpoint } from "../../attest/checkpoint.ts";
+import type { Checkpoint } from "../../attest/checkpoint.ts";
 import type { CloseBody } from "../../attest/intervals.ts";
 import { longestPauseMs } from "../../attest/intervals.ts";
 import {
@@ -25,6 +25,7 @@ import type { Signer } from "../../attest/signature.ts";
 import type { Instant, Step } from "../clock/clock.ts";
 import type { Release } from "../journal/journal.ts";
 import type { Stretch } from "../journal/sound-blocks.ts";
+import { CheckpointBook } from "./checkpoint-book.ts";
 import { clockStepLeaf, isKnown, stepsAtStart } from "./clock-steps.ts";
 import {
   type ChannelSource,
@@ -63,7 +64,7 @@ export class Sealer {
   readonly #rules: LogRules;
   readonly clock: ToldClock;
   readonly writer: LogWriter;
-  #signedSize: number;
+  readonly #checkpoints: CheckpointBook;
   #anchoredSize = 0;
   /** Size behind the last leaf that is worth a checkpoint of its own: anything but an anchor. */
   #newsSize: number;
@@ -78,7 +79,10 @@ export class Sealer {
     this.writer = new LogWriter(options);
     this.clock.takesOver = options.rules.size > 0 && options.journal.carry() !== undefined;
     this.#newsSize = options.rules.size;
-    this.#signedSize = options.journal.lastCheckpoint(options.rules.identity.epoch)?.size ?? 0;
+    const { signer, rules } = options;
+    const { writer } = this;
+    const { epoch } = rules.identity;
+    this.#checkpoints = new CheckpointBook({ writer, signer, epoch, logId: rules.logId });
   }
 
   get rules(): LogRules {
@@ -92,7 +96,7 @@ export class Sealer {
 
   /** Size of the newest signed checkpoint. */
   get signedSize(): number {
-    return this.#signedSize;
+    return this.#checkpoints.signedSize;
   }
 
   /** Whether an interval was closed since the last checkpoint: worth signing at once. */
@@ -243,26 +247,23 @@ export class Sealer {
 
   /** Whether a checkpoint would say something new. */
   get hasNews(): boolean {
-    return this.#newsSize > this.#signedSize;
+    return this.#newsSize > this.signedSize;
   }
 
   /** Commits, signs a checkpoint over everything durable, and stores it. Returns its size. */
   async checkpoint(): Promise<number> {
     const last = this.#committed();
     const { journal } = this.writer;
-    const terms = { signedSize: this.#signedSize, last };
+    const terms = { signedSize: this.signedSize, last };
     for (const before of prefixCheckpoints(journal, this.#rules.identity.epoch, terms))
-      await this.#sign(before);
-    await this.#sign(last);
+      await this.#checkpoints.sign(before);
+    await this.#checkpoints.sign(last);
     return last.size;
   }
 
-  async #sign(checkpoint: Checkpoint): Promise<void> {
-    const { size } = checkpoint;
-    const bytes = await signCheckpoint(this.#options.signer, this.#rules.logId, checkpoint);
-    this.writer.journal.addCheckpoint(this.#rules.identity.epoch, size, bytes);
-    this.#signedSize = size;
-    this.writer.signed(size);
+  /** The log goes on in another epoch: no checkpoint of this one is stored from here on. */
+  end(): void {
+    this.#checkpoints.end();
   }
 
   /** What the next checkpoint says; taken in one step with the commit, before anything else is appended. */
