@@ -1,5 +1,6 @@
 import type { ControlStatus } from "./flexibility/control-report.ts";
 import type { JournalStatus } from "./journal/journal-status.ts";
+import type { PanelStatus } from "./panel/panel-status.ts";
 import type { UplinkStatus } from "./uplink/uplink.ts";
 
 /** How often readings were doubted for one reason since the start, and what came of them. */
@@ -51,6 +52,8 @@ export interface AgentStatus {
   readonly nodes: readonly UplinkStatus[];
   /** Only where devices may be told something. */
   readonly control?: ControlStatus;
+  /** Only where the configuration names contacts or lamps. */
+  readonly panel?: PanelStatus;
 }
 
 /** Sent to the parent process for every accepted reading, so that it can count without reading the journal. */

@@ -3,6 +3,7 @@ import type { JournalStatus } from "../journal/journal-status.ts";
 import { durationText } from "../words.ts";
 import { controlAttention } from "./control-text.ts";
 import type { OpenFailure } from "./log-memory.ts";
+import { panelAttention } from "./panel-text.ts";
 import type {
   Attention,
   ChannelReport,
@@ -37,7 +38,10 @@ const FAILURES: ReadonlyMap<string, readonly [what: string, failing: boolean]> =
   ["journal-upkeep-failed", ["old readings cannot be cleared away", false]],
   ["frames-failed", ["raw frames for audits cannot be kept", false]],
   ["anchor-failed", ["a node's receipt cannot be taken into the log", false]],
+  ["signer-used-elsewhere", ["somebody else has the coprocessor sign with this device's key", false]],
   ["control-leases-failed", ["the file of leases cannot be written: no device is told anything", false]],
+  ["tamper-unsealed", ["what happened to the enclosure is not in the log yet", false]],
+  ["indicator-failed", ["a lamp shows nothing", false]],
   ["journal-damaged", ["the journal was damaged; it was set aside and a new one begun", false]],
 ]);
 
@@ -47,6 +51,7 @@ export function judged(report: Report): JudgedReport {
     ...report.failures.flatMap(failureAttention),
     ...report.devices.flatMap((device) => deviceAttention(device, report.uptimeMs)),
     ...controlAttention(report),
+    ...panelAttention(report),
     ...clockAttention(report),
     ...journalAttention(report),
     ...report.nodes.flatMap((node) => nodeAttention(node, report)),

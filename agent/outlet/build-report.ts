@@ -48,6 +48,7 @@ export function buildReport(sources: ReportSources): Report {
     nodes: status.nodes.map((node) => nodeReport(node, status)),
     clock,
     ...(status.control === undefined ? {} : { control: status.control }),
+    ...(status.panel === undefined ? {} : { panel: status.panel }),
     failures: memory.failures(),
     lines: modbusLines.statistics(),
     outlets: sources.outlets(),

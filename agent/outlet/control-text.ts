@@ -2,7 +2,7 @@ import { isoTime } from "../../attest/iso-time.ts";
 import type { DeviceControlStatus } from "../control/control-status.ts";
 import type { ControlPhase, Hold } from "../control/types.ts";
 import type { ControlStatus } from "../flexibility/control-report.ts";
-import { powerText } from "../words.ts";
+import { durationText, powerText } from "../words.ts";
 import type { Attention, Report } from "./report.ts";
 
 const PHASES: Readonly<Record<ControlPhase, string>> = {
@@ -35,10 +35,19 @@ export function controlLines({ control, atMs }: Report): string[] {
 
 type Orders = ControlStatus["flexibility"]["orders"];
 
-function deviceLine({ device, phase, hold, reverting }: DeviceControlStatus, orders: Orders): string {
-  if (hold !== undefined) return `Control of ${device}: is told: ${holdWords(hold, orders)}`;
-  if (reverting.length === 0) return `Control of ${device}: ${PHASES[phase]}`;
-  return `Control of ${device}: is told to run by itself again, and has not confirmed the end of ${reverting.join(", ")}`;
+function deviceLine(status: DeviceControlStatus, orders: Orders): string {
+  return `Control of ${status.device}: ${deviceWords(status, orders)}${stayWords(status)}`;
+}
+
+function deviceWords({ phase, hold, reverting, mayChangeInMs }: DeviceControlStatus, orders: Orders): string {
+  if (hold !== undefined) return `is told: ${holdWords(hold, orders)}`;
+  if (reverting.length === 0) return PHASES[phase];
+  if (mayChangeInMs !== undefined) return "has been told to run by itself again";
+  return `is told to run by itself again, and has not confirmed the end of ${reverting.join(", ")}`;
+}
+
+function stayWords({ mayChangeInMs }: DeviceControlStatus): string {
+  return mayChangeInMs === undefined ? "" : `; stays as it is for ${durationText(mayChangeInMs)} yet`;
 }
 
 function holdWords({ value, authority, orderSeq }: Hold, orders: Orders): string {
@@ -61,12 +70,26 @@ function holdWords({ value, authority, orderSeq }: Hold, orders: Orders): string
 /** What about the devices that may be told something needs somebody to look at it. */
 export function controlAttention({ control }: Report): Attention[] {
   if (control === undefined) return [];
-  return [...revertAttention(control), ...meterAttention(control), ...supervisorAttention(control)];
+  return [
+    ...unavailableAttention(control),
+    ...revertAttention(control),
+    ...meterAttention(control),
+    ...supervisorAttention(control),
+  ];
+}
+
+function unavailableAttention({ devices }: ControlStatus): Attention[] {
+  return devices.flatMap(({ device, problem }) => {
+    if (problem === undefined) return [];
+    const what = `${device} cannot be told anything: ${problem}`;
+    return [{ code: "control-unavailable", what, failing: false }];
+  });
 }
 
 function revertAttention({ devices }: ControlStatus): Attention[] {
-  return devices.flatMap(({ device, reverting }) => {
-    if (reverting.length === 0) return [];
+  return devices.flatMap(({ device, reverting, mayChangeInMs, problem }) => {
+    // One that only waits for its least time is in no doubt.
+    if (reverting.length === 0 || mayChangeInMs !== undefined || problem !== undefined) return [];
     const what = `${device} has not confirmed that it runs by itself again`;
     const hint = "it is told again each second; if it stays, switch remote control off at its own display";
     return [{ code: "control-reverting", what, hint, failing: false }];

@@ -6,6 +6,7 @@ import {
 import { Exposition, type Row } from "../../runtime/exposition.ts";
 import type { JournalStatus } from "../journal/journal-status.ts";
 import { REASON_CODES } from "../quality/reason.ts";
+import { addEnclosures } from "./enclosure-metrics.ts";
 import type { ChannelReport, JudgedReport } from "./report.ts";
 
 /** More channels than these share the series "other": whoever collects them must not be flooded. */
@@ -23,6 +24,7 @@ export function expose(report: JudgedReport): Exposition {
   addLog(exposition, report);
   addNodes(exposition, report);
   addOutlets(exposition, report);
+  addEnclosures(exposition, report);
   return exposition;
 }
 

@@ -1,5 +1,7 @@
+import type { EnclosureStatus } from "../panel/panel-status.ts";
 import { quietAfterMs } from "./attention.ts";
 import { type Announced, discoveryPayload, discoveryTopic, type Sensor } from "./home-assistant.ts";
+import { enclosureDiscovery, enclosureMessages } from "./mqtt-enclosures.ts";
 import { sensorsOf, statePayload } from "./mqtt-state.ts";
 import { type Topics, topicNames } from "./mqtt-topics.ts";
 import type { ChannelReport, DeviceReport } from "./report.ts";
@@ -40,11 +42,21 @@ export class MqttRound {
   }
 
   /** Publishes what has changed. What does not fit is left for a later round, when it may be newer. */
-  publish(devices: readonly DeviceReport[], wire: Wire): void {
+  publish(devices: readonly DeviceReport[], wire: Wire, enclosures: readonly EnclosureStatus[] = []): void {
     const complete =
       this.#retain(wire, this.#topics.status, "online") &&
+      this.#enclosures(wire, enclosures) &&
       devices.every((device) => this.#device(wire, device));
     if (!complete) this.skipped += 1;
+  }
+
+  #enclosures(wire: Wire, enclosures: readonly EnclosureStatus[]): boolean {
+    if (enclosures.length === 0) return true;
+    const { discovery, discoveryPrefix } = this.#settings;
+    return [
+      ...(discovery ? [enclosureDiscovery(discoveryPrefix, this.#topics, enclosures)] : []),
+      ...enclosureMessages(enclosures, this.#topics),
+    ].every(([topic, payload]) => this.#retain(wire, topic, payload));
   }
 
   #device(wire: Wire, device: DeviceReport): boolean {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { Backoff } from "../../runtime/limits.ts";
 import type { Logger } from "../../runtime/log.ts";
+import type { EnclosureStatus } from "../panel/panel-status.ts";
 import { brokerGone, brokerProblem } from "./mqtt-problem.ts";
 import { MqttRound } from "./mqtt-round.ts";
 import { Topics } from "./mqtt-topics.ts";
@@ -15,6 +16,8 @@ export interface MqttOptions {
   /** Hexadecimal. */
   readonly deviceKey: string;
   readonly devices: () => readonly DeviceReport[];
+  /** Contacts of the gateway's own enclosure; none when absent. */
+  readonly enclosures?: () => readonly EnclosureStatus[];
   readonly logger: Logger;
   /** Other times than those of the field, ms. */
   readonly timing?: Partial<MqttTiming>;
@@ -150,10 +153,12 @@ export class MqttOutlet {
   #tick(): void {
     const client = this.#client;
     if (client?.connected !== true || this.#stopped) return;
-    this.#round.publish(this.#options.devices(), {
+    const wire = {
       waitingBytes: () => client.stream.writableLength,
-      put: (topic, payload, retain) => client.publish(topic, payload, { qos: 0, retain }),
-    });
+      put: (topic: string, payload: string, retain: boolean) =>
+        client.publish(topic, payload, { qos: 0, retain }),
+    };
+    this.#round.publish(this.#options.devices(), wire, this.#options.enclosures?.());
   }
 
   /** Once for each connection, whichever of its events comes first. */

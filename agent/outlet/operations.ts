@@ -71,6 +71,7 @@ export class Operations {
       this.#mqtt = new MqttOutlet({
         ...{ settings: placed(mqtt, config.path), deviceKey: agent.status().deviceKey, logger: memory },
         devices: () => deviceReports(this.#sources, agent.status()),
+        enclosures: () => agent.status().panel?.enclosures ?? [],
       });
   }
 

@@ -1,7 +1,12 @@
 import { lstatSync } from "node:fs";
 import { z } from "zod";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import type { ControlResult, ControlValue } from "../../drivers/control.ts";
+import {
+  CONTROL_MODES,
+  type ControlMode,
+  type ControlResult,
+  type ControlValue,
+} from "../../drivers/control.ts";
 import type { Logger } from "../../runtime/log.ts";
 
 /** What the owner may have a controlled agent do. */
@@ -34,6 +39,8 @@ export const LONGEST_HOLD_MINUTES = 1440;
 const MINUTE_MS = 60_000;
 const MOST_PPM = 1_000_000;
 
+const MODES = Object.keys(CONTROL_MODES) as [ControlMode, ...ControlMode[]];
+
 const device = z.string().min(1).max(128);
 const limitMw = z.int().min(0);
 const optOutBody = z.strictObject({ entry: z.int().min(0) });
@@ -48,6 +55,7 @@ const holdBody = z.strictObject({
       kind: z.literal("stateOfChargeReserve"),
       reservePpm: z.int().min(0).max(MOST_PPM),
     }),
+    z.strictObject({ kind: z.literal("mode"), mode: z.enum(MODES) }),
   ]),
 });
 const releaseBody = z.strictObject({ device });

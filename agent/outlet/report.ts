@@ -4,6 +4,7 @@ import type { BusStatistics } from "../../drivers/modbus/statistics.ts";
 import type { Instant } from "../clock/clock.ts";
 import type { ControlStatus } from "../flexibility/control-report.ts";
 import type { JournalStatus } from "../journal/journal-status.ts";
+import type { PanelStatus } from "../panel/panel-status.ts";
 import type { SamplingStatistics } from "../sampling/condition.ts";
 import type { AgentStatus, ChannelStatus, ReasonCount } from "../status.ts";
 import type { DeviceProblem } from "./device-observer.ts";
@@ -120,6 +121,8 @@ export interface Report {
   readonly clock: Instant;
   /** Only where devices may be told something. */
   readonly control?: ControlStatus;
+  /** Only where the configuration names contacts or lamps. */
+  readonly panel?: PanelStatus;
   readonly failures: readonly OpenFailure[];
   readonly lines: readonly BusStatistics[];
   readonly outlets: Outlets;

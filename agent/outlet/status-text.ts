@@ -3,6 +3,7 @@ import { TIME_QUALITY } from "../../attest/leaf.ts";
 import { durationText, powerWords, registerWords, stateOfChargeWords, stepText } from "../words.ts";
 import { helpFor } from "./attention.ts";
 import { controlLines } from "./control-text.ts";
+import { panelLines } from "./panel-text.ts";
 import type { Attention, ChannelReport, DeviceReport, JudgedReport, NodeReport } from "./report.ts";
 
 /** A report for an installer to read in ten seconds: what needs attention first, then how everything stands. */
@@ -13,6 +14,7 @@ export function statusText(report: JudgedReport): string {
     [runningLine(report)],
     ...devices.map(deviceLines),
     controlLines(report),
+    panelLines(report),
     [...journalLines(report), ...nodeLines(report), clockLine(report), ...outletLines(report)],
   ];
   const shown = attention.length === 0 ? blocks : [[headline(attention)], ...blocks];

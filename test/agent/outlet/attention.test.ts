@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Report } from "../../../agent/outlet/report.ts";
 import { statusText } from "../../../agent/outlet/status-text.ts";
-import { channelReport, deviceReport, NOW_MS, nodeReport, report } from "./kit.ts";
+import type { EnclosureStatus } from "../../../agent/panel/panel-status.ts";
+import type { Indicated } from "../../../firmware-bridge/indicator/indicated.ts";
+import { channelReport, deviceReport, enclosureStatus, NOW_MS, nodeReport, report } from "./kit.ts";
 
 function codes(changes: Partial<Report>): string[] {
   return report(changes).attention.map(({ code, failing }) => (failing ? `${code}!` : code));
@@ -81,6 +83,22 @@ describe("what needs attention", () => {
     ]);
   });
 
+  it("is an enclosure that is open or that nobody watches, and a lamp that cannot be switched", () => {
+    const enclosures = [
+      enclosureStatus(),
+      enclosureStatus({ name: "cover", state: "opened" }),
+      enclosureStatus({ name: "door", state: "unwatched", problem: "there is no gpiomon" }),
+    ];
+    const failures = [{ event: "indicator-failed", code: "x", message: "no such lamp", sinceMs: NOW_MS }];
+    const { attention } = report({ panel: { enclosures }, failures });
+    expect(attention.map(({ code, what }) => [code, what])).toEqual([
+      ["indicator-failed", "a lamp shows nothing: no such lamp"],
+      ["enclosure-opened", "the enclosure cover is open since 2026-11-01T10:00:00.000Z"],
+      ["enclosure-unwatched", "nobody watches the enclosure door: there is no gpiomon"],
+    ]);
+    expect(attention.every(({ failing }) => !failing)).toBe(true);
+  });
+
   it("is a full card and an outlet that does not work", () => {
     const socket = { address: "/journal.sock", working: true };
     const broken = { address: "mqtts://broker", working: false, problem: "refused" };
@@ -99,6 +117,29 @@ describe("what needs attention", () => {
 });
 
 describe("the status in words", () => {
+  it("says how enclosures stand, and what a lamp shows", () => {
+    const lines = (enclosure: Partial<EnclosureStatus>, lamps?: Indicated) =>
+      statusText(
+        report({
+          panel: { enclosures: [enclosureStatus(enclosure)], ...(lamps === undefined ? {} : { lamps }) },
+        }),
+      )
+        .split("\n")
+        .filter((line) => /^(?:Enclosure|Lamp)/.test(line));
+    expect(lines({}, { stage: "acknowledged" })).toEqual([
+      "Enclosure lid: closed since 2026-11-01T10:00:00.000Z",
+      "Lamp: lit with a short wink (acknowledged)",
+    ]);
+    const calmed = { openings: 9, betterForMs: 720_000, believedInMs: 2_880_000 };
+    expect(lines({ state: "opened", ...calmed }, { stage: "sealed", fault: "enclosureOpened" })).toEqual([
+      "Enclosure lid: open since 2026-11-01T10:00:00.000Z, opened 9 times since the start; closed again for 12 min, believed in 48 min",
+      "Lamp: 6 long flashes (enclosureOpened); readings come as far as sealed",
+    ]);
+    expect(lines({ state: "unwatched", openings: 1 })).toEqual([
+      "Enclosure lid: unwatched since 2026-11-01T10:00:00.000Z, opened once since the start",
+    ]);
+  });
+
   it("begins with what needs attention", () => {
     const nodes = [nodeReport({ connected: false, problem: "host not found", receiptedLeaves: 1000 })];
     const text = statusText(report({ devices: [deviceReport(), OFFLINE], nodes }));

@@ -6,6 +6,7 @@ import type {
   NodeReport,
   Report,
 } from "../../../agent/outlet/report.ts";
+import type { EnclosureStatus } from "../../../agent/panel/panel-status.ts";
 import type { UnitStatistics } from "../../../drivers/modbus/statistics.ts";
 
 /** Noon of a day in 2026, UTC. */
@@ -35,6 +36,14 @@ export function nodeReport(changes: Partial<NodeReport> = {}): NodeReport {
   return {
     ...{ url: "wss://node.example.org", nodeKey: "cd".repeat(32), connected: true },
     ...{ receiptedLeaves: 1200, unreceiptedLeaves: 0, lastReceiptAgeMs: 12_000 },
+    ...changes,
+  };
+}
+
+export function enclosureStatus(changes: Partial<EnclosureStatus> = {}): EnclosureStatus {
+  return {
+    ...{ name: "lid", state: "closed", sinceMs: NOW_MS - 7_200_000 },
+    ...{ openings: 0, leaves: 1, waiting: 0 },
     ...changes,
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expose } from "../../../agent/outlet/metrics.ts";
 import type { JudgedReport } from "../../../agent/outlet/report.ts";
-import { channelReport, deviceReport, nodeReport, report, unitStatistics } from "./kit.ts";
+import { channelReport, deviceReport, enclosureStatus, nodeReport, report, unitStatistics } from "./kit.ts";
 import { documentedMetrics, type Sample, samplesOf } from "./prometheus.ts";
 
 async function scraped(from: JudgedReport): Promise<Sample[]> {
@@ -113,6 +113,26 @@ describe("the agent's metrics", () => {
     expect(numberOf(samples, "kilowitness_attention", { code: "device-offline" })).toBe(1);
   });
 
+  it("say whether an enclosure is open only while somebody watches it", async () => {
+    const enclosures = [
+      enclosureStatus({ openings: 3 }),
+      enclosureStatus({ name: "cover", state: "opened" }),
+      enclosureStatus({ name: "door", state: "unwatched" }),
+    ];
+    const samples = await scraped(report({ panel: { enclosures } }));
+    const of = (name: string) =>
+      samples
+        .filter((sample) => sample.name === `kilowitness_enclosure_${name}`)
+        .map(({ labels, value }) => [labels["enclosure"], value]);
+    expect(of("open")).toEqual([
+      ["lid", 0],
+      ["cover", 1],
+    ]);
+    expect(of("watched").map(([, value]) => value)).toEqual([1, 1, 0]);
+    expect(of("openings_total").map(([, value]) => value)).toEqual([3, 0, 0]);
+    expect(numberOf(samples, "kilowitness_attention", { code: "enclosure-unwatched" })).toBe(1);
+  });
+
   it("leave out what is not known, and never show it as 0", async () => {
     const { signedAgoMs: _, ...log } = report().log;
     const { lastReceiptAgeMs: __, ...node } = nodeReport();
@@ -131,7 +151,8 @@ describe("the agent's metrics", () => {
     const lines = [{ line: "/dev/ttyUSB0", ...bus, units: new Map([[7, unitStatistics()]]) }];
     const socket = { address: "/journal.sock", working: true };
     const mqtt = { address: "mqtts://broker", working: false, problem: "refused", published: 1, skipped: 2 };
-    const text = await expose(report({ lines, outlets: { socket, mqtt } })).text();
+    const panel = { enclosures: [enclosureStatus()] };
+    const text = await expose(report({ lines, outlets: { socket, mqtt }, panel })).text();
     const shown = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
     expect(shown.sort()).toEqual(documentedMetrics("The agent's metrics"));
   });

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Announced, discoveryPayload } from "../../../agent/outlet/home-assistant.ts";
+import { enclosureDiscovery, enclosureMessages } from "../../../agent/outlet/mqtt-enclosures.ts";
 import { MqttRound, type Wire } from "../../../agent/outlet/mqtt-round.ts";
 import { decimalText, sensorsOf, statePayload } from "../../../agent/outlet/mqtt-state.ts";
 import { Topics, topicNames } from "../../../agent/outlet/mqtt-topics.ts";
 import { mqttSchema } from "../../../agent/outlet/settings.ts";
 import type { ChannelRole } from "../../../attest/reading.ts";
-import { channelReport, DEVICE_KEY, deviceReport, NOW_MS } from "./kit.ts";
+import { channelReport, DEVICE_KEY, deviceReport, enclosureStatus, NOW_MS } from "./kit.ts";
 
 const TOPICS = new Topics("kilowitness", DEVICE_KEY);
 const SETTINGS = mqttSchema.parse({ url: "mqtts://broker" });
@@ -86,6 +87,54 @@ describe("what Home Assistant is told of a channel", () => {
     expect(components("grid")["pv_state_of_charge_percent"]).toMatchObject({
       ...{ device_class: "battery", unit_of_measurement: "%", state_class: "measurement" },
     });
+  });
+});
+
+describe("an enclosure of the gateway", () => {
+  const base = `kilowitness/${TOPICS.agentId}`;
+
+  it("is a binary sensor for tampering, on while it is open, and unavailable while nobody watches", () => {
+    const enclosures = [
+      enclosureStatus(),
+      enclosureStatus({ name: "Terminal cover", state: "opened" }),
+      enclosureStatus({ name: "door", state: "unwatched" }),
+    ];
+    expect(enclosureMessages(enclosures, TOPICS)).toEqual([
+      [`${base}/_gateway/lid/state`, "OFF"],
+      [`${base}/_gateway/lid/availability`, "online"],
+      [`${base}/_gateway/terminal_cover/state`, "ON"],
+      [`${base}/_gateway/terminal_cover/availability`, "online"],
+      [`${base}/_gateway/door/availability`, "offline"],
+    ]);
+    const [topic, payload] = enclosureDiscovery("homeassistant", TOPICS, enclosures);
+    const id = `kilowitness_${TOPICS.agentId}__gateway`;
+    expect(topic).toBe(`homeassistant/device/${id}/config`);
+    const { device, components } = JSON.parse(payload);
+    expect(device.identifiers).toEqual([id]);
+    expect(Object.keys(components)).toEqual(["lid_tamper", "terminal_cover_tamper", "door_tamper"]);
+    expect(components.terminal_cover_tamper).toEqual({
+      ...{ platform: "binary_sensor", device_class: "tamper", name: "Terminal cover" },
+      ...{ unique_id: `${id}_terminal_cover_tamper`, payload_on: "ON", payload_off: "OFF" },
+      ...{ state_topic: `${base}/_gateway/terminal_cover/state`, availability_mode: "all" },
+      availability: [{ topic: `${base}/status` }, { topic: `${base}/_gateway/terminal_cover/availability` }],
+    });
+  });
+
+  it("is said when it changes, and again to a broker that may have forgotten it", () => {
+    const round = new MqttRound(SETTINGS, TOPICS);
+    const sent = (state: "opened" | "closed"): string[] => {
+      const topics: string[] = [];
+      const wire: Wire = { waitingBytes: () => 0, put: (topic) => topics.push(topic) };
+      round.publish([], wire, [enclosureStatus({ state })]);
+      return topics.map((topic) => topic.replace(/.*\/(?=[^/]+\/[^/]+$)/, ""));
+    };
+    const lid = ["lid/state", "lid/availability"];
+    const config = `kilowitness_${TOPICS.agentId}__gateway/config`;
+    expect(sent("closed")).toEqual([`${TOPICS.agentId}/status`, config, ...lid]);
+    expect(sent("closed")).toEqual([]);
+    expect(sent("opened")).toEqual(["lid/state"]);
+    round.begin();
+    expect(sent("opened")).toEqual([`${TOPICS.agentId}/status`, config, ...lid]);
   });
 });
 

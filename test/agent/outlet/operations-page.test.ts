@@ -41,7 +41,7 @@ describe("the page for operators", () => {
   });
 
   it("lists every code that can need attention, with what makes a watchdog act", () => {
-    const files = ["attention", "control-text"];
+    const files = ["attention", "control-text", "panel-text"];
     const text = files.map((name) => readFileSync(`${ROOT}agent/outlet/${name}.ts`, "utf8")).join("\n");
     const guarded = [...text.matchAll(/^ {2}\["([a-z-]+)", \[".*", (true|false)\]\],$/gm)];
     const said = [...text.matchAll(/\{ code: "([a-z-]+)".*failing: (true|false) \}/g)];

@@ -191,7 +191,7 @@ describe("what is posted to the agent", () => {
       ["/flex/hold", { device: "battery", minutes: 5, value, authority: "gridOperator" }],
       ["/flex/hold", { device: "battery", minutes: 5, value: { ...value, limitMw: 1 } }],
       ["/flex/hold", { device: "battery", minutes: 5, value: { kind: "importLimit", limitMw: -1 } }],
-      ["/flex/hold", { device: "battery", minutes: 5, value: { kind: "mode", mode: "hold" } }],
+      ["/flex/hold", { device: "battery", minutes: 5, value: { kind: "mode", mode: "full" } }],
       ["/flex/opt-out", { entry: "1" }],
       ["/flex/release", []],
     ];
