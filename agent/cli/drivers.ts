@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { Problem } from "../../attest/problem.ts";
-import { driverCatalogue } from "../../drivers/catalogue.ts";
 import { bundledProfile, bundledProfiles } from "../../drivers/profile/bundled.ts";
 import { verificationOf } from "../../drivers/profile/verification.ts";
+import { gatewayCatalogue } from "../../firmware-bridge/catalogue.ts";
 import { runCommand } from "../../runtime/command.ts";
 
 interface DriversOptions {
@@ -34,7 +34,7 @@ interface Listed {
 
 function list(word: string, { json }: DriversOptions): void {
   const profiles = new Set(bundledProfiles());
-  const all = driverCatalogue.definitions.map(({ name, summary }): Listed => {
+  const all = gatewayCatalogue.definitions.map(({ name, summary }): Listed => {
     if (!profiles.has(name)) return { name, summary };
     return { name, summary, captures: verificationOf(bundledProfile(name).profile).captures };
   });

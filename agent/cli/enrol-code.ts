@@ -4,7 +4,7 @@ import { normaliseEnrolmentCode } from "../../attest/enrolment-code.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { replaceDurably } from "../../runtime/files.ts";
 import type { AgentConfig } from "../config/config.ts";
-import type { NodeConfig } from "../config/schema.ts";
+import type { NodeConfig } from "../config/node-schema.ts";
 import { withoutSecrets } from "../outlet/shown-url.ts";
 
 /** A one-time code as the command line has it: itself, or the file that it stands in. */

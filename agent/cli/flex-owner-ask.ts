@@ -14,6 +14,7 @@ const held = z.object({
     z.object({ kind: z.literal("importLimit"), limitMw: z.number() }),
     z.object({ kind: z.literal("exportLimit"), limitMw: z.number() }),
     z.object({ kind: z.literal("stateOfChargeReserve"), reservePpm: z.number() }),
+    z.object({ kind: z.literal("mode"), mode: z.string() }),
   ]),
   readBack: z.string(),
 });
@@ -61,6 +62,8 @@ function valueWords(value: z.output<typeof held>["written"]): string {
       return `give out at most ${powerText(value.limitMw)}`;
     case "stateOfChargeReserve":
       return `keep ${value.reservePpm / 10_000} % in reserve`;
+    case "mode":
+      return `keep to the mode ${value.mode}`;
   }
 }
 

@@ -1,31 +1,33 @@
 import { InvalidArgumentError } from "commander";
 import { Problem } from "../../attest/problem.ts";
-import type { ControlValue } from "../../drivers/control.ts";
+import type { ControlMode, ControlValue } from "../../drivers/control.ts";
 import { LONGEST_HOLD_MINUTES } from "../outlet/owner-orders.ts";
 
-/** Of the command line; one of the first four. */
+/** Of the command line; one of the first five. */
 export interface HoldOptions {
   readonly power?: number;
   readonly importLimit?: number;
   readonly exportLimit?: number;
   readonly reserve?: number;
+  readonly mode?: ControlMode;
   readonly for: number;
 }
 
 const PPM_PER_PERCENT = 10_000;
 
 /** Throws `config-hold` where there is not exactly one value, or a limit below 0. */
-export function heldValue({ power, importLimit, exportLimit, reserve }: HoldOptions): ControlValue {
+export function heldValue({ power, importLimit, exportLimit, reserve, mode }: HoldOptions): ControlValue {
   const values: ControlValue[] = [
     ...(power === undefined ? [] : [{ kind: "powerSetpoint", powerMw: power } as const]),
     ...(importLimit === undefined ? [] : [limit("importLimit", importLimit)]),
     ...(exportLimit === undefined ? [] : [limit("exportLimit", exportLimit)]),
     ...(reserve === undefined ? [] : [{ kind: "stateOfChargeReserve", reservePpm: reserve } as const]),
+    ...(mode === undefined ? [] : [{ kind: "mode", mode } as const]),
   ];
   const [value] = values;
   if (value !== undefined && values.length === 1) return value;
   throw new Problem("config-hold", "a device is held to one value", {
-    expected: "one of --power, --import-limit, --export-limit and --reserve",
+    expected: "one of --power, --import-limit, --export-limit, --reserve and --mode",
     got: values.length === 0 ? "none" : String(values.length),
   });
 }

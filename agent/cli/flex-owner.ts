@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { CONTROL_MODES } from "../../drivers/control.ts";
 import { runCommand } from "../../runtime/command.ts";
 import { loadAgentConfig } from "../config/config.ts";
 import { heldWords, optedOutWords, orderOwner, releasedWords } from "./flex-owner-ask.ts";
@@ -47,6 +48,12 @@ function holdCommand(): Command {
     .option("--import-limit <W>", "the most that it takes in", wattsOf)
     .option("--export-limit <W>", "the most that it gives out", wattsOf)
     .option("--reserve <percent>", "charge that is not used", percentOf)
+    .addOption(
+      new Option(
+        "--mode <mode>",
+        "what it does of itself; advised: a heat pump takes more, as far as it likes",
+      ).choices(Object.keys(CONTROL_MODES)),
+    )
     .addOption(new Option("--for <minutes>", "how long").argParser(minutesOf).makeOptionMandatory())
     .addHelpText("after", HOLD_HELP)
     .action((device: string, options: OwnerOptions & HoldOptions) =>

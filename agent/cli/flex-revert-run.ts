@@ -1,6 +1,7 @@
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import type { Controllable } from "../../drivers/control.ts";
-import type { MeterDriver } from "../../drivers/driver.ts";
+import type { DriverDefinition, MeterDriver } from "../../drivers/driver.ts";
+import { relayed } from "../../firmware-bridge/relay/relayed-meter.ts";
 import { monotonicMs } from "../../runtime/monotonic.ts";
 import type { DeviceConfig } from "../config/config.ts";
 import type { KeptLease } from "../control/types.ts";
@@ -108,7 +109,7 @@ class DeviceRevert {
 
   #open(): MeterDriver {
     const { device } = this.#options;
-    if (device !== undefined) return device.definition.open(device.options);
+    if (device !== undefined) return revertable(device).open(device.options);
     throw new Problem("revert-no-device", "the configuration has no such device any more", {
       where: this.#where,
       hint: "put its entry back until its command is ended",
@@ -157,6 +158,11 @@ class DeviceRevert {
       ...(this.#problems.has(lease) ? { problem: this.#problems.get(lease) } : {}),
     }));
   }
+}
+
+/** Nothing is counted in passing: what nobody sealed stays downtime of the meter. */
+function revertable({ definition, look, relay }: DeviceConfig): DriverDefinition {
+  return look === undefined || relay === undefined ? definition : relayed(look, relay);
 }
 
 async function release(meter: MeterDriver | undefined): Promise<void> {

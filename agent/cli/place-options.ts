@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { Problem } from "../../attest/problem.ts";
-import { driverCatalogue } from "../../drivers/catalogue.ts";
 import type { DriverDefinition } from "../../drivers/driver.ts";
 import { bundledProfile, bundledProfiles } from "../../drivers/profile/bundled.ts";
 import { compileProfile } from "../../drivers/profile/compile.ts";
 import type { CompiledProfile } from "../../drivers/profile/compiled.ts";
 import { loadProfile } from "../../drivers/profile/load.ts";
+import { gatewayCatalogue } from "../../firmware-bridge/catalogue.ts";
 import type { DeviceConfig } from "../config/config.ts";
 
 /** Where a device is, as the command line says it. */
@@ -39,7 +39,7 @@ export function profileOf(nameOrFile: string): CompiledProfile {
 export function placedDevice(nameOrFile: string, place: PlaceOptions): DeviceConfig {
   const { host, port, line, unit } = place;
   const { name } = profileOf(nameOrFile);
-  const definition: DriverDefinition = driverCatalogue.find(name);
+  const definition: DriverDefinition = gatewayCatalogue.find(name);
   const options = {
     ...(name === "profile" ? { profile: nameOrFile } : {}),
     ...defined({ host, port, line, unit }),

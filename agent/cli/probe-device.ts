@@ -6,6 +6,9 @@ import type {
   PushMeter,
   Snapshot,
 } from "../../drivers/driver.ts";
+import { lineName } from "../../firmware-bridge/gpio-output/output-line.ts";
+import { checkRelayLines } from "../../firmware-bridge/relay/relay-check.ts";
+import type { RelayOptions } from "../../firmware-bridge/relay/relay-options.ts";
 import { type DeviceConfig, requireKnownChannels } from "../config/config.ts";
 import { Pause, withinDeadline } from "../sampling/pause.ts";
 
@@ -15,6 +18,16 @@ export interface ProbeResult {
   readonly identity?: MeterIdentity;
   readonly channels: readonly ChannelDescription[];
   readonly snapshot?: Snapshot;
+  readonly problem?: unknown;
+  readonly relay?: RelayLook;
+}
+
+/** What the system says of the lines of a device's relay. Nothing was switched. */
+export interface RelayLook {
+  readonly use: string;
+  readonly lines: readonly string[];
+  /** Those that somebody has, in words. */
+  readonly inUse: readonly string[];
   readonly problem?: unknown;
 }
 
@@ -31,10 +44,25 @@ interface Seen {
 
 /** Identifies and reads one device once, within `patienceMs`, and lets go of it. Never throws. */
 export async function probeDevice(device: DeviceConfig, patienceMs: number): Promise<ProbeResult> {
+  const result = await probeMeter(device, patienceMs);
+  return device.relay === undefined ? result : { ...result, relay: await lookAtRelay(device.relay) };
+}
+
+/** What the system says of the lines. Never throws. */
+export async function lookAtRelay({ use, lines }: RelayOptions): Promise<RelayLook> {
+  const look = { use, lines: lines.map(lineName) };
+  try {
+    return { ...look, inUse: await checkRelayLines(lines) };
+  } catch (problem) {
+    return { ...look, inUse: [], problem };
+  }
+}
+
+async function probeMeter(device: DeviceConfig, patienceMs: number): Promise<ProbeResult> {
   const seen: Seen = { channels: [] };
   let meter: MeterDriver | undefined;
   try {
-    meter = device.definition.open(device.options);
+    meter = (device.look ?? device.definition).open(device.options);
     await withinDeadline(look(meter, seen), {
       what: "answer",
       deadlineMs: patienceMs,

@@ -2,7 +2,7 @@ import type { PolledMeter } from "../../drivers/driver.ts";
 import { stopRequested } from "../../runtime/command.ts";
 import type { DeviceConfig } from "../config/config.ts";
 import { Pause, withinDeadline } from "../sampling/pause.ts";
-import { type ProbeResult, probeDevice } from "./probe-device.ts";
+import { lookAtRelay, type ProbeResult, probeDevice } from "./probe-device.ts";
 
 export interface LiveOptions {
   readonly everyMs: number;
@@ -43,11 +43,16 @@ class Look {
       // A push meter has nothing to keep: it is listened to anew.
       if (meter === undefined) return await probeDevice(this.#device, this.#patienceMs);
       const snapshot = await this.#inTime(meter.read());
-      return { device: this.#device, ...this.#known, snapshot };
+      return { device: this.#device, ...this.#known, snapshot, ...(await this.#relay()) };
     } catch (problem) {
       await this.close();
-      return { device: this.#device, ...this.#known, problem };
+      return { device: this.#device, ...this.#known, problem, ...(await this.#relay()) };
     }
+  }
+
+  async #relay(): Promise<Pick<ProbeResult, "relay">> {
+    const { relay } = this.#device;
+    return relay === undefined ? {} : { relay: await lookAtRelay(relay) };
   }
 
   async close(): Promise<void> {
@@ -58,7 +63,7 @@ class Look {
 
   async #identified(): Promise<PolledMeter | undefined> {
     if (this.#meter !== undefined) return this.#meter;
-    const meter = this.#device.definition.open(this.#device.options);
+    const meter = (this.#device.look ?? this.#device.definition).open(this.#device.options);
     if (meter.mode === "push") {
       await meter.close();
       return undefined;

@@ -12,14 +12,14 @@ import {
   stepText,
   voltageText,
 } from "../words.ts";
-import type { ProbeResult } from "./probe-device.ts";
+import type { ProbeResult, RelayLook } from "./probe-device.ts";
 
 /** The results for an installer to read: a heading per device, and per channel what it shows. */
 export function probeText(results: readonly ProbeResult[]): string {
   return `${results.map(deviceText).join("\n\n")}\n`;
 }
 
-function deviceText({ device, identity, channels, snapshot, problem }: ProbeResult): string {
+function deviceText({ device, identity, channels, snapshot, problem, relay }: ProbeResult): string {
   const heading = `${device.id} (${device.definition.name})`;
   const who = identity === undefined ? heading : `${heading}: ${identityText(identity)}`;
   const lines = channels.flatMap((channel) =>
@@ -31,7 +31,16 @@ function deviceText({ device, identity, channels, snapshot, problem }: ProbeResu
   const absent = snapshot?.absent.map((text) => `  not available: ${inWords(text)}`) ?? [];
   const doubts = snapshot?.doubts?.map(({ channel, message }) => `  DOUBTFUL ${channel}: ${message}`) ?? [];
   const failed = problem === undefined ? [] : [`  PROBLEM ${problemText(problem)}`];
-  return [who, ...lines, ...absent, ...doubts, ...failed].join("\n");
+  return [who, ...lines, ...absent, ...doubts, ...failed, ...relayLines(relay)].join("\n");
+}
+
+function relayLines(relay: RelayLook | undefined): string[] {
+  if (relay === undefined) return [];
+  const { use, lines, inUse, problem } = relay;
+  const title = `  relay (${use}) at ${lines.join(" and ")}`;
+  if (problem !== undefined) return [`${title}:`, `    PROBLEM ${problemText(problem)}`];
+  if (inUse.length === 0) return [`${title}: free; nothing was switched`];
+  return [`${title}: ${inUse.join(", ")}; by the agent, if it runs`];
 }
 
 /** What drivers call by the reading's own names. */
@@ -141,7 +150,7 @@ export function probeJson(results: readonly ProbeResult[]): { readonly devices: 
   return { devices: results.map(deviceJson) };
 }
 
-function deviceJson({ device, identity, channels, snapshot, problem }: ProbeResult): object {
+function deviceJson({ device, identity, channels, snapshot, problem, relay }: ProbeResult): object {
   return {
     id: device.id,
     driver: device.definition.name,
@@ -167,7 +176,12 @@ function deviceJson({ device, identity, channels, snapshot, problem }: ProbeResu
           doubts: snapshot.doubts ?? [],
         }),
     ...(problem === undefined ? {} : { problem: problemJson(problem) }),
+    ...(relay === undefined ? {} : { relay: relayJson(relay) }),
   };
+}
+
+function relayJson({ problem, ...look }: RelayLook): object {
+  return { ...look, ...(problem === undefined ? {} : { problem: problemJson(problem) }) };
 }
 
 function plain({ evidence, ...values }: { readonly evidence: Uint8Array }): object {

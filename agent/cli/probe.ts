@@ -83,7 +83,7 @@ function ownPatienceMs({ definition, options }: DeviceConfig): number {
 }
 
 function hasFailed(result: ProbeResult): boolean {
-  return result.problem !== undefined;
+  return result.problem !== undefined || result.relay?.problem !== undefined;
 }
 
 const LONGEST_SECONDS = 3600;

@@ -1,17 +1,17 @@
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
-import {
-  COMMON_DEVICE_KEYS,
-  type DriverCatalogue,
-  driverCatalogue,
-  namesInWords,
-} from "../../drivers/catalogue.ts";
+import { COMMON_DEVICE_KEYS, type DriverCatalogue, namesInWords } from "../../drivers/catalogue.ts";
 import type { ChannelDescription, DriverDefinition } from "../../drivers/driver.ts";
+import { gatewayCatalogue } from "../../firmware-bridge/catalogue.ts";
+import { looking } from "../../firmware-bridge/look.ts";
+import type { RelayOptions } from "../../firmware-bridge/relay/relay-options.ts";
+import { relayed } from "../../firmware-bridge/relay/relayed-meter.ts";
 import { readConfigFile } from "../../runtime/config-file.ts";
 import { type ConfigIssue, configProblem, issuesOf } from "../../runtime/config-issues.ts";
 import { nearest } from "../../runtime/nearest.ts";
 import { controlIssues } from "./control-issues.ts";
+import { gatewayIssues } from "./gateway-issues.ts";
 import type { NamedChannel } from "./named-channels.ts";
 import { withOwnDrivers } from "./own-drivers.ts";
 import { type ChannelConfig, configSchema, type RawConfig, type RawDevice } from "./schema.ts";
@@ -22,6 +22,10 @@ export interface DeviceConfig {
   readonly definition: DriverDefinition;
   /** The driver's own options, as its schema parsed them. */
   readonly options: z.output<DriverDefinition["schema"]>;
+  /** In the place of `definition` for who only looks: nothing is switched, nothing written; left out: the same. */
+  readonly look?: DriverDefinition;
+  /** The relay that `definition` has and `look` has not. */
+  readonly relay?: RelayOptions;
   /** Time between two readings. */
   readonly intervalMs: number;
   /** What the installer says of its channels, by the driver's names of them. */
@@ -45,7 +49,7 @@ const READINGS_PER_INTERVAL = 2;
  * @throws Problem `config-read`, `config-syntax`, or `config-invalid`, which says file, path, expected, got and what
  *   to do; `driver-…` for a driver from outside that is not what the file says
  */
-export function loadAgentConfig(path: string, drivers: DriverCatalogue = driverCatalogue): AgentConfig {
+export function loadAgentConfig(path: string, drivers: DriverCatalogue = gatewayCatalogue): AgentConfig {
   const from = (file: string): string => resolve(dirname(resolve(path)), file);
   const value = readConfigFile(path, z.unknown());
   const result = configSchema.safeParse(value);
@@ -59,6 +63,10 @@ export function loadAgentConfig(path: string, drivers: DriverCatalogue = driverC
     ...repeated(data.nodes, { list: "nodes", key: "key" }),
     ...opened.flatMap((device) => device.issues),
     ...controlIssues(data),
+    ...gatewayIssues(
+      data,
+      opened.map(({ device }) => device),
+    ),
   ];
   if (issues.length > 0) throw configProblem(path, issues);
   return {
@@ -119,9 +127,11 @@ function openDevice(raw: RawDevice, { index, catalogue, config, from }: Surround
   const at = ["devices", index];
   if (!catalogue.names.includes(raw.driver))
     return { issues: [unknownDriver(raw.driver, { at, catalogue })] };
-  const definition = catalogue.find(raw.driver);
+  const found = catalogue.find(raw.driver);
+  const definition = raw.relay === undefined ? found : relayed(found, raw.relay);
   const { schema } = definition;
-  const own = ownOptions(raw, definition, from);
+  const beside = dirname(from(config.journal));
+  const own = { ...remembered(raw, definition, beside), ...ownOptions(raw, definition, from) };
   const result = schema.safeParse(own);
   if (!result.success)
     return { issues: issuesOf(result.error, { schema, value: own, at, moreKeys: COMMON_DEVICE_KEYS }) };
@@ -129,8 +139,22 @@ function openDevice(raw: RawDevice, { index, catalogue, config, from }: Surround
   const mostMs = (config.intervalSeconds * 1000) / READINGS_PER_INTERVAL;
   const configuredMs = raw.intervalMs ?? (raw.intervalSeconds ?? 0) * 1000;
   const intervalMs = configuredMs === 0 ? Math.min(DEFAULT_SAMPLING_MS, mostMs) : configuredMs;
-  const device = { id, definition, options: result.data, intervalMs, channels };
+  const look = looking(found);
+  const device = {
+    ...{ id, definition, options: result.data, intervalMs, channels },
+    ...(look === definition ? {} : { look }),
+    ...(raw.relay === undefined ? {} : { relay: raw.relay }),
+  };
   return { device, issues: intervalMs > mostMs ? [tooSeldom(raw, at, mostMs)] : [] };
+}
+
+/** The file in which the driver remembers, where the entry does not name one. */
+function remembered(
+  { id }: RawDevice,
+  { remembers }: DriverDefinition,
+  folder: string,
+): Record<string, unknown> {
+  return remembers === undefined ? {} : { [remembers]: join(folder, `${id}.state`) };
 }
 
 /** The driver's own part of a device's entry, with its files as absolute paths. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { COMMON_DEVICE_KEYS, type DriverCatalogue, driverCatalogue } from "../../drivers/catalogue.ts";
+import { COMMON_DEVICE_KEYS, type DriverCatalogue } from "../../drivers/catalogue.ts";
+import { gatewayCatalogue } from "../../firmware-bridge/catalogue.ts";
 import { configSchema } from "./schema.ts";
 
 /** A JSON Schema, or a part of one. */
@@ -12,7 +13,7 @@ const TARGET = "draft-7";
  * The JSON Schema (draft 7) of the agent's configuration with the options of every driver, for editors. The agent
  * checks more than a schema can say: what belongs together, lengths in bytes, names that there are.
  */
-export function agentConfigJsonSchema(catalogue: DriverCatalogue = driverCatalogue): JsonSchema {
+export function agentConfigJsonSchema(catalogue: DriverCatalogue = gatewayCatalogue): JsonSchema {
   const { properties = {}, ...rest } = jsonSchemaOf(configSchema);
   const { devices } = properties;
   if (devices === undefined || !isList(devices)) throw new Error("the configuration has a list of devices");

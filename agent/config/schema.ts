@@ -1,12 +1,17 @@
 import { z } from "zod";
 import type { ChannelRole } from "../../attest/reading.ts";
+import { type IndicatorConfig, indicatorSchema } from "../../firmware-bridge/indicator/settings.ts";
+import { type RelayOptions, relaySchema } from "../../firmware-bridge/relay/relay-options.ts";
+import { type SignerConfig, signerSchema } from "../../firmware-bridge/signer/settings.ts";
+import { enclosureSchema } from "../../firmware-bridge/tamper/settings.ts";
+import type { EnclosureSettings } from "../../firmware-bridge/tamper/watched-enclosure.ts";
 import type { LogLevel } from "../../runtime/log.ts";
-import { isPlainToOthers } from "../../runtime/loopback.ts";
 import { type ControlSettings, controlSettingsSchema } from "../control/settings.ts";
 import type { FlexibilityConfig } from "../flexibility/host.ts";
 import { flexibilitySchema } from "../flexibility/settings.ts";
 import { type RetentionConfig, retentionSchema } from "../journal/retention-settings.ts";
 import { type HttpConfig, httpSchema, type MqttConfig, mqttSchema } from "../outlet/settings.ts";
+import { type NodeConfig, nodeSchema } from "./node-schema.ts";
 import type { OwnDriverConfig } from "./own-drivers.ts";
 import { kilowattsToMw } from "./units.ts";
 
@@ -31,24 +36,6 @@ export interface SiteConfig {
   readonly consentReference?: string;
 }
 
-/** A node that the agent streams to. */
-export interface NodeConfig {
-  readonly url: string;
-  /** The node's public key, 64 lower-case hexadecimal digits. */
-  readonly key: string;
-  readonly allowPlain: boolean;
-  /** PEM file with the only authorities that may have signed the node's certificate; a path as everywhere. */
-  readonly ca?: string;
-  /** File with a one-time code of the node's operator. */
-  readonly enrolmentCodeFile?: string;
-  /** Whether the node is sent live values; left out: no. */
-  readonly live?: boolean;
-  /** Whether the node may ask for raw frames; left out: no. */
-  readonly audits?: boolean;
-  /** Whether the node may order what the devices do; left out: no. */
-  readonly control?: boolean;
-}
-
 /** Whether anybody may look for devices on this site with the help of this file. */
 export interface DiscoveryConfig {
   readonly enabled: boolean;
@@ -61,6 +48,8 @@ export interface RawDevice {
   readonly intervalSeconds?: number;
   readonly intervalMs?: number;
   readonly channels: Readonly<Record<string, ChannelConfig>>;
+  /** The relay of the load that this device measures. */
+  readonly relay?: RelayOptions;
   readonly [option: string]: unknown;
 }
 
@@ -87,6 +76,11 @@ export interface RawConfig {
   /** Without it no device is told anything. */
   readonly control?: ControlSettings;
   readonly flexibility?: FlexibilityConfig;
+  /** Without it the device's key is in the key file. */
+  readonly signer?: SignerConfig;
+  /** Contacts that watch enclosures. */
+  readonly tamper: readonly EnclosureSettings[];
+  readonly indicator?: IndicatorConfig;
 }
 
 /** What a leaf has room for. */
@@ -167,6 +161,9 @@ const deviceSchema = z
       .record(z.string().min(1), channelSchema)
       .default({})
       .describe("what to say of the device's channels, by the driver's names of them"),
+    relay: relaySchema
+      .exactOptional()
+      .describe("contacts at GPIO lines that switch the load which the device measures; left out: none"),
   })
   .refine((device) => device.intervalSeconds === undefined || device.intervalMs === undefined, {
     error: "intervalSeconds and intervalMs cannot both be given; remove one",
@@ -199,56 +196,6 @@ const publicKey = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, { error: "64 hexadecimal digits" })
   .transform((hex) => hex.toLowerCase());
-
-const nodeSchema = z
-  .strictObject({
-    url: z
-      .string()
-      .refine(isStreamUrl, { error: "not a node's address; expected wss://HOST[:PORT] or ws://HOST[:PORT]" })
-      .describe("address of the node, wss:// or ws://"),
-    key: z
-      .string()
-      .regex(/^[0-9a-fA-F]{64}$/, { error: "64 hexadecimal digits, as the node prints when it starts" })
-      .transform((hex) => hex.toLowerCase())
-      .describe("public key of the node, 64 hexadecimal digits"),
-    allowPlain: z
-      .boolean()
-      .default(false)
-      .describe("allow ws:// to another machine: readings then travel unencrypted"),
-    ca: filePath
-      .exactOptional()
-      .describe("certificate of the authority that signed the node's, PEM; left out: those of the system"),
-    enrolmentCodeFile: filePath
-      .exactOptional()
-      .describe("file with the one-time code that the node's operator handed out, unreadable for others"),
-    live: z
-      .boolean()
-      .exactOptional()
-      .describe(
-        "send what each channel shows to the node, at most once a second, for a display; left out: no",
-      ),
-    audits: z
-      .boolean()
-      .exactOptional()
-      .describe(
-        "let the node ask for the raw bytes behind a reading; they may show more than the reading; left out: no",
-      ),
-    control: z
-      .boolean()
-      .exactOptional()
-      .describe(
-        "let the node commit, dispatch and challenge the devices that flexibility names; left out: no",
-      ),
-  })
-  .refine((node) => node.ca === undefined || !/^ws:/i.test(node.url), {
-    path: ["ca"],
-    error: "ws:// has no certificates; expected wss:// beside it, or no ca",
-  })
-  .refine((node) => node.allowPlain || !isPlainToOthers(node.url, "ws:"), {
-    path: ["url"],
-    error:
-      "ws:// is only for this machine; expected wss://, or allowPlain: true beside it to send readings unencrypted",
-  });
 
 /** The whole file but the drivers' own options. */
 export const configSchema: z.ZodType<RawConfig> = z.strictObject({
@@ -300,6 +247,17 @@ export const configSchema: z.ZodType<RawConfig> = z.strictObject({
   flexibility: flexibilitySchema
     .exactOptional()
     .describe("what is offered to the nodes with control: true; left out: nothing"),
+  signer: signerSchema
+    .exactOptional()
+    .describe("what signs for the device; left out: the key in the key file"),
+  tamper: z
+    .array(enclosureSchema)
+    .max(8)
+    .default([])
+    .describe("contacts that watch enclosures; none: nobody does"),
+  indicator: indicatorSchema
+    .exactOptional()
+    .describe("lamps that show an installer how the agent stands; left out: none"),
   recoveryKey: publicKey
     .exactOptional()
     .describe(
@@ -314,12 +272,4 @@ function isTimeZone(name: string): boolean {
     // A RangeError is how Intl says that it does not know the name.
     return false;
   }
-}
-
-function isStreamUrl(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.hostname === "") return false;
-  // A secret in an address ends in logs; the node knows the device by its key.
-  if ([url.username, url.password, url.search, url.hash].some((part) => part !== "")) return false;
-  return url.protocol === "ws:" || url.protocol === "wss:";
 }

@@ -4,6 +4,9 @@ import { isTakenInFailsafe } from "./phases.ts";
 import type { ControlledResource } from "./settings.ts";
 import { AUTHORITIES, type Authority, type ControlPhase, type Hold } from "./types.ts";
 
+const MS_PER_S = 1000;
+const SLACK_MS = 1000;
+
 /** What stands in a hold's way before the device is asked. */
 export interface Standing {
   readonly resource: ControlledResource;
@@ -44,21 +47,24 @@ export function requireAdmitted({ authority, untilMonotonicMs }: Hold, standing:
     throw new Problem("control-meter-stale", "the meter at the grid connection gives no readings", { where });
 }
 
-/** Throws Problem `control-not-supported` or `control-unsupervised`. */
+/** Throws Problem `control-not-supported`, `control-bad-lease` or `control-unsupervised`. */
 export function requireCapability(
   control: Controllable,
-  { device, value }: Hold,
+  hold: Hold,
   {
     resource: { channel },
     supervised,
-  }: { readonly resource: ControlledResource; readonly supervised: boolean },
+    nowMs,
+  }: { readonly resource: ControlledResource; readonly supervised: boolean; readonly nowMs: number },
 ): ControlCapability {
+  const { device, value } = hold;
   const capability = control.capabilities().find(({ kind }) => kind === value.kind);
   if (capability === undefined || (channel !== undefined && capability.channel !== channel))
     throw new Problem("control-not-supported", "the device does not take this kind of command there", {
       where: channel === undefined ? device : `${device}/${channel}`,
       got: value.kind,
     });
+  requireKept(hold, capability, nowMs);
   if (capability.reverts === "device" || supervised) return capability;
   throw new Problem("control-unsupervised", "nobody would end the command if the agent were gone", {
     where: device,
@@ -66,10 +72,25 @@ export function requireCapability(
   });
 }
 
+/** Some devices keep to no command for longer than a time, however often it is renewed. */
+function requireKept(
+  { device, untilMonotonicMs }: Hold,
+  { mostMs = Number.POSITIVE_INFINITY, kind }: ControlCapability,
+  nowMs: number,
+): void {
+  // What a tick and the end of an order add is no other length.
+  if (untilMonotonicMs - nowMs <= mostMs + SLACK_MS) return;
+  throw new Problem("control-bad-lease", `the device does not keep to ${kind} for so long`, {
+    where: device,
+    expected: `at most ${Math.floor(mostMs / MS_PER_S)} s`,
+    got: `${Math.ceil((untilMonotonicMs - nowMs) / MS_PER_S)} s`,
+  });
+}
+
 export function tooSoon(device: string, leftMs: number): Problem {
   return new Problem("control-too-soon", "the device was told something else a moment ago", {
     where: device,
-    hint: `try again in ${Math.ceil(leftMs / 1000)} s`,
+    hint: `try again in ${Math.ceil(leftMs / MS_PER_S)} s`,
   });
 }
 

@@ -8,6 +8,10 @@ export interface DeviceControlStatus {
   readonly hold?: Hold;
   /** Kinds of command that are over, and that the device has not confirmed to be. */
   readonly reverting: readonly ControlKind[];
+  /** Until it takes another command, or goes back, as it said itself; absent where it does at once. */
+  readonly mayChangeInMs?: number;
+  /** Why it cannot be told anything at present, where it says so itself. */
+  readonly problem?: string;
 }
 
 export interface ControlDeskStatus {

@@ -13,6 +13,7 @@ import type { DeskContext } from "./desk-context.ts";
 import { DeviceCalls, leftAsItWas } from "./device-calls.ts";
 import { DeviceMeasured } from "./device-measured.ts";
 import { DevicePhase } from "./device-phase.ts";
+import { DeviceStates } from "./device-states.ts";
 import { brokenRule, type Judged, requireWithin } from "./guards.ts";
 import { HoldKeeper } from "./hold-keeper.ts";
 import { offline, PendingReverts } from "./pending-reverts.ts";
@@ -30,6 +31,7 @@ export class DeviceDesk {
   readonly #keeper: HoldKeeper;
   readonly #pending: PendingReverts;
   readonly #phase: DevicePhase;
+  readonly #states: DeviceStates;
   /** What the intake says of it. */
   readonly measured: DeviceMeasured;
   #run: Running | undefined;
@@ -47,6 +49,7 @@ export class DeviceDesk {
       this.#lastSwitchMs = this.#nowMs();
     });
     this.#phase = new DevicePhase(context, resource.device, kept.length > 0);
+    this.#states = new DeviceStates(context, this.#calls, resource.device);
     const reason = context.register.found.otherBoot ? "machine-restarted" : "agent-restarted";
     for (const lease of kept) this.#pending.add(lease, reason);
     // Nobody knows what was switched just before the start.
@@ -128,7 +131,7 @@ export class DeviceDesk {
   status(): DeviceControlStatus {
     const { device } = this.#resource;
     const hold = this.#run === undefined ? {} : { hold: this.#run.hold };
-    return { device, phase: this.phase, ...hold, reverting: this.#pending.kinds };
+    return { device, phase: this.phase, ...hold, reverting: this.#pending.kinds, ...this.#states.status };
   }
 
   async #take(hold: Hold): Promise<ControlResult> {
@@ -136,7 +139,8 @@ export class DeviceDesk {
     this.#requirePace();
     const control = this.#requireOnline();
     const { supervised } = this.#context.options;
-    const capability = requireCapability(control, hold, { resource: this.#resource, supervised });
+    const allowed = { resource: this.#resource, supervised, nowMs: this.#nowMs() };
+    const capability = requireCapability(control, hold, allowed);
     const judged = await this.#judged(control, capability);
     requireWithin(hold.value, judged);
     try {
@@ -189,6 +193,8 @@ export class DeviceDesk {
     }
     await this.#pending.attempt(control);
     if (this.#pending.kinds.length === 0) return;
+    const { waitsForMs } = this.#pending;
+    if (waitsForMs !== undefined) throw tooSoon(this.#resource.device, waitsForMs);
     throw new Problem("control-uncertain", "what the device was told before is not over yet", {
       where: this.#resource.device,
       got: this.#pending.kinds.join(", "),
@@ -299,6 +305,7 @@ export class DeviceDesk {
     if (run !== undefined && control !== undefined && run.control !== control && isRelay)
       this.#endAlone(run, "line-lost");
     await this.#attempt();
+    if (control !== undefined) await this.#states.look(control);
     if (this.#run === undefined || control === undefined || this.#calls.owesAnswer(control)) return;
     const kept = this.#run;
     const reason = await this.#keeper.keepUp(kept, control);

@@ -56,7 +56,12 @@ export class SiteWatch {
 /** Whether ending the value could help a limit that is broken; what pushes the other way, or limits it, cannot. */
 export function isToBlame(value: ControlValue, direction: "import" | "export"): boolean {
   if (value.kind === "powerSetpoint") return direction === "import" ? value.powerMw >= 0 : value.powerMw <= 0;
+  if (isAdvice(value)) return direction === "import";
   return value.kind !== (direction === "import" ? "importLimit" : "exportLimit");
+}
+
+function isAdvice(value: ControlValue): boolean {
+  return value.kind === "mode" && value.mode === "advised";
 }
 
 /** Whether a value may empty the battery. What a setpoint of the grid connection does to it is not known beforehand. */
@@ -159,9 +164,16 @@ function requireCharge(judged: Judged): void {
 
 function brokenBy(value: ControlValue, judged: Judged): "import" | "export" | undefined {
   const { site, role } = judged;
+  // A load that is advised to take more may take all that it can.
+  if (isAdvice(value)) return site.broken((judged.ratings.maxImportMw ?? 0) - takenMw(judged));
   if (value.kind !== "powerSetpoint") return site.broken(0);
   if (role === "grid") return site.brokenAt(value.powerMw);
   return site.broken(value.powerMw - presentMw(value.powerMw, judged));
+}
+
+/** What flows into the device; nothing where nobody knows. */
+function takenMw({ power, nowMs }: Judged): number {
+  return isFresh(power, nowMs, POWER_STALE_MS) ? Math.max(0, power.value) : 0;
 }
 
 /** What flows through the device; where nobody knows, what makes the change the largest. */

@@ -8,6 +8,8 @@ import type { Actuated, KeptLease } from "./types.ts";
 
 /** Renewals in which nothing is new are reported so often at most. */
 const REPORT_MS = 60_000;
+/** A renewal that is refused so is of a value that the device has left: it would be another command. */
+const GONE: ReadonlySet<string> = new Set(["control-not-leased", "relay-dwell"]);
 /** What differs is written anew at the next tick. */
 const AGAIN_MS = 1000;
 
@@ -176,7 +178,7 @@ export class HoldKeeper {
   /** A device that was left as it was keeps its lease, which is tried again until it is over. */
   #failed(run: Running, error: unknown): string | undefined {
     const { code } = describeProblem(error);
-    if (!leftAsItWas(error) || code === "control-not-leased") return code.replace(/^control-/, "");
+    if (!leftAsItWas(error) || GONE.has(code)) return code.replace(/^control-/, "");
     this.#logFailure(run, error);
     return undefined;
   }

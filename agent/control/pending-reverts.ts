@@ -12,6 +12,8 @@ interface Pending {
   readonly sinceMs: number;
   /** Why it could not be ended so far, as it was logged. */
   failure?: string;
+  /** The device has been told, and goes back when the least time of its state is over: then. */
+  backAtMs?: number;
 }
 
 /** What a device is still to be reverted from. Each is tried again until the device confirms it, without an end. */
@@ -30,6 +32,16 @@ export class PendingReverts {
 
   get kinds(): readonly ControlKind[] {
     return [...this.#pending.keys()];
+  }
+
+  /** Until a device's least time is over, where that is all that any of them waits for. */
+  get waitsForMs(): number | undefined {
+    const nowMs = this.#context.clock.monotonicMs();
+    const left = [...this.#pending.values()].map(({ backAtMs }) =>
+      backAtMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, backAtMs - nowMs),
+    );
+    const longestMs = Math.max(0, ...left);
+    return left.length > 0 && Number.isFinite(longestMs) ? longestMs : undefined;
   }
 
   /** Has a lease ended at the next {@link attempt}. */
@@ -62,6 +74,12 @@ export class PendingReverts {
       return;
     }
     const result = await this.#calls.make(control, () => control.revert(kind, pending.lease.before));
+    const { mayChangeInMs = 0 } = result.state ?? {};
+    if (result.readBack !== "agrees" && mayChangeInMs > 0) {
+      this.#waits(pending, result, mayChangeInMs);
+      return;
+    }
+    delete pending.backAtMs;
     if (result.readBack !== "agrees") {
       const isNews = pending.failure !== result.readBack;
       this.#failed(pending, result.readBack, "the device does not show that the command is over");
@@ -74,6 +92,16 @@ export class PendingReverts {
     const { device } = pending.lease;
     const afterMs = this.#context.clock.monotonicMs() - pending.sinceMs;
     this.#context.logger.info("control-reverted", { device, kind, reason: pending.reason, afterMs });
+  }
+
+  /** It has been told, and is not in doubt: what it does is done until then. */
+  #waits(pending: Pending, result: RevertResult, forMs: number): void {
+    const isNews = pending.backAtMs === undefined;
+    pending.backAtMs = this.#context.clock.monotonicMs() + forMs;
+    if (!isNews) return;
+    const { device, kind } = pending.lease;
+    this.#context.logger.info("control-revert-waits", { device, kind, reason: pending.reason, forMs });
+    this.#report(pending, result, "least-time");
   }
 
   #caught(kind: ControlKind, pending: Pending, error: unknown): void {

@@ -58,7 +58,9 @@ export class Running {
     this.capability = capability;
     this.control = control;
     const ramp = lower(hold.rampMwPerS, resource.rampMwPerS);
-    const canStep = hold.value.kind === "powerSetpoint" && !capability.ramp;
+    // What stays in each of its states for a time has no values in between.
+    const isStepless = capability.ramp || capability.leastMs !== undefined;
+    const canStep = hold.value.kind === "powerSetpoint" && !isStepless;
     this.rampMwPerS = capability.ramp ? ramp : undefined;
     this.#stepMw = canStep && ramp !== undefined ? Math.floor((ramp * SETPOINT_MS) / MS_PER_S) : undefined;
     this.told = this.#toward(fromMw);

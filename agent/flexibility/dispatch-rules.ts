@@ -92,11 +92,19 @@ export function challengeRejection(order: ChallengeOrder, context: DispatchConte
   if (!isControllable("powerSetpoint", context)) return "not-controllable";
   if (order.siteChannel !== undefined && !channels.some(({ number }) => number === order.siteChannel))
     return "site-unknown";
-  if (order.stepMs < SHORTEST_STEP_MS) return "challenge-too-fast";
+  if (order.stepMs < shortestStepMs(context)) return "challenge-too-fast";
   if (order.startByMs <= nowMs) return "missed";
   const plan = challengePlan(order, nowMs);
   const isBusy = open.some((run) => run.device === channel.device && isConcurrent(run.plan, plan));
   return isBusy ? "busy" : undefined;
+}
+
+/** A device that stays in each of its states for a time cannot follow steps that are shorter. */
+function shortestStepMs({ channel, commands = [] }: DispatchContext): number {
+  const own = commands.find(
+    (command) => command.kind === "powerSetpoint" && command.channel === channel.channel,
+  );
+  return Math.max(SHORTEST_STEP_MS, own?.leastMs ?? 0);
 }
 
 export function challengePlan(order: ChallengeOrder, nowMs: number): ChallengePlan {

@@ -49,7 +49,7 @@ export interface FlexHost {
   closes(channel: number, fromMs: number, toMs: number): readonly IntervalClose[];
   readonly control: ControlPort;
   /** What a device can be told, and about which of its channels; undefined while it is not known. */
-  commands(device: string): readonly Pick<ControlCapability, "kind" | "channel">[] | undefined;
+  commands(device: string): readonly Pick<ControlCapability, "kind" | "channel" | "leastMs">[] | undefined;
   /** Sends a refusal to a node, where it is connected. */
   refuse(nodeKey: Uint8Array, message: OrderRefusedMessage): void;
   /** Keeps a node's list of its dispatches under a commitment, for proofs. */

@@ -66,6 +66,7 @@ const PASSING: ReadonlySet<string> = new Set([
   "control-offline",
   "control-failsafe",
   "control-meter-stale",
+  "relay-dwell",
 ]);
 /** How long a device is asked again, each second. */
 const PATIENCE_MS = 60_000;

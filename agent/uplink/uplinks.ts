@@ -3,7 +3,7 @@ import type { LiveMessage, Message } from "../../attest/messages.ts";
 import type { Signer } from "../../attest/signature.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { VERSION } from "../../runtime/version.ts";
-import type { NodeConfig } from "../config/schema.ts";
+import type { NodeConfig } from "../config/node-schema.ts";
 import type { Enroller } from "../identity/enroller.ts";
 import type { ChannelStatus } from "../status.ts";
 import type { FrameSource } from "./frame-answers.ts";

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningPeer, startTcpPeer } from "../../drivers/simulated/modbus-peer.ts";
 import { ExampleMeter, METER } from "../drivers/profile/kit.ts";
+import { type Outcome, outcomeOf } from "../kit/run-command.ts";
 
 /** The commands of a device maker, each as a process of its own, on a meter of a profile that nobody has. */
 
@@ -28,18 +29,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 function run(...args: readonly string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [KILOWITNESS, ...args], (error, out, err) =>
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err }),
-    );
-  });
+  return outcomeOf([KILOWITNESS, ...args]);
 }
 
 async function firstReading(child: ChildProcess): Promise<string> {

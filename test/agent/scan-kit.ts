@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { findingsOf } from "../../agent/cli/scan-findings.ts";
 import { scanJson } from "../../agent/cli/scan-json.ts";
 import { scanText } from "../../agent/cli/scan-report.ts";
@@ -18,6 +18,7 @@ import { bundledProfile } from "../../drivers/profile/bundled.ts";
 import { type SimulatedProfile, startSimulatedProfile } from "../../drivers/simulated/profile-device.ts";
 import type { SimulatedPlace } from "../../drivers/simulated/profile-place.ts";
 import { quickTerms } from "../drivers/discovery/kit.ts";
+import { closeLater } from "../kit/close-later.ts";
 
 const MAIN = fileURLToPath(new URL("scan-main.ts", import.meta.url));
 /** Profiles of every kind of rule. */
@@ -31,17 +32,6 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "kilowitness-scan-"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const open: { close(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-/** Closes it after the test. */
-export function closedLater<T extends { close(): Promise<unknown> }>(one: T): T {
-  open.push(one);
-  return one;
-}
 
 /** What a report says to a program, as far as tests look into it. */
 export interface ScanReport {
@@ -95,7 +85,7 @@ export function scan(...args: readonly string[]): Promise<Outcome> {
 /** A simulated device of a profile that comes with the project. */
 export async function device(name: string, place: SimulatedPlace, unit?: number): Promise<SimulatedProfile> {
   const options = { place, ...(unit === undefined ? {} : { unit }) };
-  return closedLater(await startSimulatedProfile(bundledProfile(name), options));
+  return closeLater(await startSimulatedProfile(bundledProfile(name), options));
 }
 
 /** A configuration with these lines at its end. */

@@ -3,7 +3,8 @@ import type { SimulatedProfile } from "../../drivers/simulated/profile-device.ts
 import { unitsModel } from "../drivers/discovery/image.ts";
 import { FakeLines, startPeer, startServer } from "../drivers/discovery/kit.ts";
 import { cable, freePort, HAS_SOCAT, PYMODBUS, startProcess } from "../drivers/modbus/kit.ts";
-import { closedLater, configFile, device, named, pasted, scan, scanHere, startScan } from "./scan-kit.ts";
+import { closeLater } from "../kit/close-later.ts";
+import { configFile, device, named, pasted, scan, scanHere, startScan } from "./scan-kit.ts";
 
 const NO_SUCH_UNIT = { exception: 11 };
 const [A, B, C] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
@@ -14,7 +15,7 @@ describe("a scan of the network", () => {
     await device("schneider-iem3000", { kind: "tcp", host: A, port }, 3);
     await device("schneider-iem3000", { kind: "tcp", host: B, port });
     const stranger = unitsModel({ 1: { holding: { 0: [1, 2, 3] } } }, () => NO_SUCH_UNIT);
-    closedLater(await startPeer(stranger, { host: C, port }));
+    closeLater(await startPeer(stranger, { host: C, port }));
     const { text } = await scanHere({ lines: [], groups: named(A, B, C), ports: [port] });
     expect(text).toContain(
       `  at ${A}:${port}, unit 3\n  recognised: sure, it says so itself (model is "iEM3`,
@@ -94,7 +95,7 @@ describe("a scan of a serial line", () => {
 
   it.skipIf(!HAS_SOCAT)("finds a meter and gives its line", async () => {
     const { near, far, close } = await cable();
-    closedLater({ close });
+    closeLater({ close });
     await device("carlo-gavazzi-em340", { kind: "serial", path: far }, 3);
     const serial = { probeMs: 60, replyMs: 150 };
     const { text } = await scanHere({ lines: [near], groups: [] }, { terms: { serial } });
@@ -127,7 +128,7 @@ describe("a scan against pymodbus", () => {
   it("finds the meter and reads it", async () => {
     const port = await freePort();
     const server = startProcess(python, ["-c", SERVER, String(port)]);
-    closedLater({ close: () => server.stop() });
+    closeLater({ close: () => server.stop() });
     const target = { lines: [], groups: named(A), ports: [port] };
     const look = async (): Promise<object> => (await scanHere(target)).json.devices[0] ?? {};
     // Until the server is up, nobody listens.
@@ -143,7 +144,7 @@ describe("kilowitness scan", () => {
   it("scans, says what and for how long, and ends cleanly at Ctrl-C with what it has found", async () => {
     const port = await freePort();
     const meter = await device("schneider-iem3000", { kind: "tcp", host: A, port });
-    closedLater(await startServer({ host: B, port }, () => undefined));
+    closeLater(await startServer({ host: B, port }, () => undefined));
     const args = ["--host", A, "--net", "127.0.0.3/32", "--port", String(port), "--timeout", "60000"];
     const { child, done } = startScan(...args);
     await quiet(meter);

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,17 +10,12 @@ import { loadAgentConfig } from "../../agent/config/config.ts";
 import { SIMULATED_FAULTS } from "../../drivers/simulated/profile-faults.ts";
 import { unusedPort } from "../drivers/line/kit.ts";
 import { freePort } from "../drivers/modbus/kit.ts";
+import { commandAlone, type Outcome, outcomeOf } from "../kit/run-command.ts";
 
 const COMMAND = new URL("../../agent/cli/simulate.ts", import.meta.url).href;
 const PROFILE = fileURLToPath(new URL("../../drivers/profiles/eastron-sdm630.yaml", import.meta.url));
 /** The command alone, as the launcher runs it. */
-const RUN = [
-  "--input-type=module",
-  "-e",
-  `const { simulateCommand } = await import(${JSON.stringify(COMMAND)});
-   await simulateCommand().parseAsync(process.argv.slice(1), { from: "user" });`,
-  "--",
-];
+const RUN = commandAlone(COMMAND, "simulateCommand");
 
 let folder = "";
 beforeAll(() => {
@@ -33,18 +28,8 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill("SIGKILL");
 });
 
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 function ended(...args: readonly string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [...RUN, ...args], (error, out, err) =>
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err }),
-    );
-  });
+  return outcomeOf([...RUN, ...args]);
 }
 
 interface Simulator {

@@ -8,11 +8,14 @@ import { decodeCommand } from "../../agent/cli/decode.ts";
 import { type AgentConfig, loadAgentConfig } from "../../agent/config/config.ts";
 import { COMMON_DEVICE_KEYS, driverCatalogue } from "../../drivers/catalogue.ts";
 import { METER_KINDS } from "../../drivers/simulated/telegram-kinds.ts";
+import { gatewayCatalogue } from "../../firmware-bridge/catalogue.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const PAGE = readFileSync(join(ROOT, "docs/meters.md"), "utf8");
 const EXAMPLE = join(ROOT, "examples/serial-meters.yaml");
-/** The drivers that the page is about. */
+/** Drivers of pins and microcontrollers. */
+const GATEWAY_NAMES = gatewayCatalogue.names.filter((name) => !driverCatalogue.names.includes(name));
+/** The other drivers that the page is about. */
 const NAMES = [...new Set(Object.values(METER_KINDS).map(({ driver }) => driver))].sort();
 
 /** What stands under the heading that has these words, up to the next one. */
@@ -56,9 +59,9 @@ function defaultOf(option: z.core.$ZodType | undefined): string | undefined {
   return "defaultValue" in def ? String(def.defaultValue) : undefined;
 }
 
-describe.each(NAMES)("docs/meters.md on %s", (name) => {
+describe.each([...NAMES, ...GATEWAY_NAMES])("docs/meters.md on %s", (name) => {
   const options = describedOptions(section(`\`${name}\``));
-  const { shape } = driverCatalogue.find(name).schema;
+  const { shape } = gatewayCatalogue.find(name).schema;
 
   it("has every option of the driver, each once, and no other", () => {
     expect(options.map(([option]) => option).sort()).toEqual(Object.keys(shape).sort());
@@ -74,12 +77,15 @@ const FOLDERS = ["dsmr", "sml", "dlms", "iec62056", "mbus", "vedirect", "speedwi
 const CODE =
   /"((?:dsmr|sml|dlms|iec62056|mbus|vedirect|speedwire|telegram|line|driver)-[a-z0-9-]+|key-file[a-z-]*)"/g;
 
+const PIN_FOLDERS = ["pulse", "relay", "gpio-output"];
+const PIN_CODE = /"((?:pulse|gpioset|gpioinfo|relay)-[a-z-]*[a-z])"/g;
+
 /** All codes of problems that these drivers can end in, as their sources have them. */
-function codes(): string[] {
-  const files = FOLDERS.flatMap((folder) =>
-    readdirSync(join(ROOT, "drivers", folder)).map((file) => join(ROOT, "drivers", folder, file)),
+function codes(floor: string, folders: readonly string[], form: RegExp): string[] {
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, floor, folder)).map((file) => join(ROOT, floor, folder, file)),
   );
-  const found = files.flatMap((file) => [...readFileSync(file, "utf8").matchAll(CODE)]);
+  const found = files.flatMap((file) => [...readFileSync(file, "utf8").matchAll(form)]);
   const all = new Set(found.map(([, code = ""]) => code));
   return [...all].filter((code) => !NAMES.includes(code)).sort();
 }
@@ -89,7 +95,12 @@ describe("docs/meters.md", () => {
     const said = tableRows(section("When it does not work")).flatMap(([first = "", second = ""]) =>
       quoted(first.startsWith("`") ? first : second),
     );
-    expect(said.sort()).toEqual(codes());
+    expect(said.sort()).toEqual(codes("drivers", FOLDERS, CODE));
+  });
+
+  it("says of every code of pins what to do, once, and of no other", () => {
+    const said = tableRows(section("When pins do not work")).flatMap(([first = ""]) => quoted(first));
+    expect(said.sort()).toEqual(codes("firmware-bridge", PIN_FOLDERS, PIN_CODE));
   });
 
   it("names simulated meters and protocols that there are", () => {

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { Ajv, type ValidateFunction } from "ajv";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { driverCatalogue } from "../../drivers/catalogue.ts";
+import { COMMON_DEVICE_KEYS } from "../../drivers/catalogue.ts";
+import { gatewayCatalogue } from "../../firmware-bridge/catalogue.ts";
 import { publishedSchemas } from "./config-schema/published.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -13,12 +14,17 @@ const NODE = "docs/node.schema.json";
 /** Files that people start from, and the schema of each. */
 const STARTS: readonly (readonly [string, string])[] = [
   ["examples/agent.yaml", AGENT],
+  ["examples/pulse-meter.yaml", AGENT],
+  ["examples/coprocessor.yaml", AGENT],
   ["examples/node.yaml", NODE],
   ["packaging/agent.yaml", AGENT],
   ["packaging/node.yaml", NODE],
 ];
 /** Where an installation has the project's files. */
 const INSTALLED = "/opt/kilowitness/app/";
+
+/** Described where they are defined, once for every device. */
+const COMMON = new Set(COMMON_DEVICE_KEYS);
 
 const validators = new Map<string, ValidateFunction>();
 beforeAll(() => {
@@ -42,6 +48,17 @@ function faults(value: unknown, name: string = AGENT): string[] {
     .map(({ instancePath, keyword, params }) =>
       [instancePath, keyword, params["additionalProperty"] ?? params["missingProperty"]].join(" ").trim(),
     );
+}
+
+/** Options without a description, by their place: what an editor shows beside a key. */
+function undescribed(schema: unknown, path = ""): string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, value]: [string, unknown]) => {
+    const below = undescribed(value, `${path}/${key}`);
+    if (!path.endsWith("/properties") || value === true || COMMON.has(key)) return below;
+    const isDescribed = typeof value === "object" && value !== null && "description" in value;
+    return isDescribed ? below : [`${path}/${key}`, ...below];
+  });
 }
 
 function withDevice(device: object): object {
@@ -70,7 +87,7 @@ describe("the published JSON Schemas", () => {
 
   it("know every driver, and refuse another", () => {
     const known = JSON.parse(text(AGENT)).properties.devices.items.properties.driver.enum;
-    expect(known).toEqual(driverCatalogue.names);
+    expect(known).toEqual(gatewayCatalogue.names);
     expect(faults(withDevice({ id: "a", driver: "sunspek", host: "h" }))).toContain("/devices/0/driver enum");
   });
 
@@ -88,6 +105,34 @@ describe("the published JSON Schemas", () => {
     [{ driver: "profile", host: "h" }, ["/devices/0 required profile"]],
   ])("check the options of a device's own driver: %j", (device, expected) => {
     expect(faults(withDevice({ id: "a", ...device }))).toEqual(expected);
+  });
+
+  it("describe every option of the gateway's own drivers, and of relays, enclosures and lamps", () => {
+    const { properties } = JSON.parse(text(AGENT));
+    const { items } = properties.devices;
+    const own = items.allOf
+      .filter((one: { if: unknown }) => /s0-pulse|coprocessor/.test(JSON.stringify(one.if)))
+      .map((one: { else: unknown }) => one.else);
+    expect(own).toHaveLength(2);
+    const parts = {
+      own,
+      relay: items.properties.relay,
+      tamper: properties.tamper,
+      indicator: properties.indicator,
+    };
+    expect(undescribed(parts)).toEqual([]);
+  });
+
+  it.each([
+    [{ use: "switch", lines: [{ line: 17 }], powerW: 2000 }, []],
+    [
+      { use: "switch", lines: [{ line: 17, dirve: "x" }] },
+      ["/devices/0/relay required powerW", "/devices/0/relay/lines/0 additionalProperties dirve"],
+    ],
+    [{ use: "sg-ready", lines: [{ line: -1 }], powerW: 2000 }, ["/devices/0/relay/lines/0/line minimum"]],
+  ])("check the relay of any device: %j", (relay, expected) => {
+    const found = faults(withDevice({ id: "a", driver: "sunspec", host: "h", relay }));
+    expect(found.sort()).toEqual(expected);
   });
 
   it("refuse misspelt keys at the top and in a node's file", () => {

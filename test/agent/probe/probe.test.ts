@@ -1,12 +1,13 @@
-import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startP1Meter } from "../../../drivers/simulated/p1-meter.ts";
 import { startSunSpecBattery, startSunSpecInverter } from "../../../drivers/simulated/sunspec-device.ts";
 import { unusedPort } from "../../drivers/line/kit.ts";
+import { closeLater } from "../../kit/close-later.ts";
+import { type Outcome, outcomeOf } from "../../kit/run-command.ts";
 
 const RUN = fileURLToPath(new URL("run-probe.ts", import.meta.url));
 
@@ -16,26 +17,11 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 /** Runs the command as a process of its own, as an installer does. */
 function probe(config: readonly string[], ...args: readonly string[]): Promise<Outcome> {
   const path = join(folder, "agent.yaml");
   writeFileSync(path, ["network: test", "key: k", "journal: j", "devices:", ...config, ""].join("\n"));
-  return new Promise((resolve) => {
-    execFile(process.execPath, [RUN, "--config", path, ...args], (error, out, err) =>
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err }),
-    );
-  });
+  return outcomeOf([RUN, "--config", path, ...args]);
 }
 
 async function meter(): Promise<string[]> {
@@ -51,7 +37,7 @@ async function meter(): Promise<string[]> {
     currentMa: [120, 0, 5_370],
   };
   const device = await startP1Meter({ host: "127.0.0.1", port: 0, periodMs: 50, state: () => state });
-  open.push(device);
+  closeLater(device);
   return ["  - id: meter", "    driver: dsmr-p1", `    line: tcp://127.0.0.1:${device.port}`];
 }
 
@@ -66,7 +52,7 @@ async function inverter(): Promise<string[]> {
     ratedPowerMw: 8_000_000,
   };
   const device = await startSunSpecInverter({ port: 0, state: () => state });
-  open.push(device);
+  closeLater(device);
   return ["  - id: roof", "    driver: sunspec", "    host: 127.0.0.1", `    port: ${device.port}`];
 }
 
@@ -83,7 +69,7 @@ async function battery(): Promise<string[]> {
     reservePpm: 100_000,
   };
   const device = await startSunSpecBattery({ port: 0, state: () => state });
-  open.push(device);
+  closeLater(device);
   return ["  - id: cellar", "    driver: sunspec", "    host: 127.0.0.1", `    port: ${device.port}`];
 }
 
@@ -157,7 +143,7 @@ describe("kilowitness probe", () => {
         throw new Error("never asked");
       },
     });
-    open.push(silent);
+    closeLater(silent);
     const config = ["  - id: meter", "    driver: dsmr-p1", `    line: tcp://127.0.0.1:${silent.port}`];
     const { code, out } = await probe(config, "--seconds", "0.3");
     expect(out).toContain(

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { QualityGate } from "../../../agent/quality/gate.ts";
 import { type SampleSink, startSampling } from "../../../agent/sampling/sampler.ts";
 import type { Problem } from "../../../attest/problem.ts";
@@ -8,12 +8,8 @@ import type { P1Fault } from "../../../drivers/simulated/p1-faults.ts";
 import { startP1Meter } from "../../../drivers/simulated/p1-meter.ts";
 import { startSunSpecInverter } from "../../../drivers/simulated/sunspec-device.ts";
 import { until } from "../../drivers/line/kit.ts";
+import { closeLater } from "../../kit/close-later.ts";
 import { Record } from "./kit.ts";
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
 
 /** Judges as the agent does and keeps what may be sealed. */
 class Gated implements SampleSink {
@@ -53,7 +49,7 @@ function sample(driver: string, options: Readonly<{ [key: string]: unknown }>) {
   const logger = new Record();
   const device = { id: "d", definition, options: definition.schema.parse(options), intervalMs: 100 };
   const sampling = startSampling({ device, sink, logger, random: () => 0.01 });
-  open.push({ close: () => sampling.stop() });
+  closeLater({ close: () => sampling.stop() });
   return { sink, logger, sampling };
 }
 
@@ -77,7 +73,7 @@ describe("a sampled P1 meter", () => {
     };
     const fault = (): P1Fault | undefined => (sent % 7 === 3 ? "wrong-checksum" : undefined);
     const meter = await startP1Meter({ host: "127.0.0.1", port: 0, periodMs: 40, state, fault });
-    open.push(meter);
+    closeLater(meter);
     const { sink, logger } = sample("dsmr-p1", { line: `tcp://127.0.0.1:${meter.port}` });
     await until("a spike that was held", () => sink.verdicts.includes("hold"));
     await until("a good telegram after it", () => sink.verdicts.at(-1) === "accept");
@@ -101,7 +97,7 @@ describe("a sampled SunSpec inverter", () => {
       return { serial: "PV-1", exportMwh: zeros >= 0 ? 1000 : exportMwh, activePowerMw: -4_321_000 };
     };
     const device = await startSunSpecInverter({ port: 0, state });
-    open.push(device);
+    closeLater(device);
     const { sink, sampling } = sample("sunspec", { host: device.host, port: device.port });
     await until("a reading", () => sink.exported.length >= 3);
     zeros = 1;
@@ -120,12 +116,12 @@ describe("a sampled SunSpec inverter", () => {
     let serial = "PV-1";
     const state = () => ({ serial, exportMwh: 1_000_000, activePowerMw: -1_000_000 });
     const first = await startSunSpecInverter({ port: 0, state });
-    open.push(first);
+    closeLater(first);
     const { sink } = sample("sunspec", { host: first.host, port: first.port, timeoutMs: 200 });
     await until("a reading", () => sink.verdicts.length > 0);
     await first.close();
     serial = "PV-2";
-    open.push(await startSunSpecInverter({ port: first.port, state }));
+    closeLater(await startSunSpecInverter({ port: first.port, state }));
     await until("the other identity", () => sink.serials.length > 1);
     expect(sink.serials).toEqual(["PV-1", "PV-2"]);
     const before = sink.verdicts.length;
