@@ -12,13 +12,13 @@ export const VERDICTS = [
 ] as const;
 export type AuditVerdict = (typeof VERDICTS)[number];
 
-/** The first value of a leaf that is not what the frame says. */
+/** The first value of a leaf, or else of its channel's manifest, that is not what the frame says. */
 export interface Difference {
-  /** Its name in the leaf, such as "importMwh". */
+  /** Its name in the leaf or the manifest, such as "importMwh". */
   readonly value: string;
   /** As the frame has it, in the leaf's unit. */
   readonly expected: string;
-  /** As the leaf has it. */
+  /** As the leaf or the manifest has it. */
   readonly got: string;
 }
 

@@ -3,9 +3,9 @@ import type { ChannelManifest, ReadingLeaf } from "../../attest/leaf.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { CHANNEL_ROLES, type MeterReading } from "../../attest/reading.ts";
 import type { Suite } from "../../attest/suite.ts";
-import { decodeEvidence, decodesWithoutProfile } from "../../drivers/evidence/decode.ts";
 import type { DecodedChannel } from "../../drivers/evidence/decoded.ts";
 import type { CompiledProfile } from "../../drivers/profile/compiled.ts";
+import { decodeGatewayEvidence, gatewayDecodesWithoutProfile } from "../../firmware-bridge/evidence.ts";
 import type { AuditedLeaf, Difference, Judgement } from "./audit-record.ts";
 
 /** Profiles by the digest that manifests pin; see ProfileLibrary. */
@@ -41,14 +41,14 @@ export function judgeFrame(
   const { driver, make, profileDigest, resolutionMwh } = manifest;
   const profile = profileDigest === undefined ? undefined : found(profiles, profileDigest);
   if (profile instanceof Problem) return cannotDecode(describeProblem(profile).message);
-  if (profile === undefined && (profileDigest !== undefined || !decodesWithoutProfile(driver)))
+  if (profile === undefined && (profileDigest !== undefined || !gatewayDecodesWithoutProfile(driver)))
     return { verdict: "profile-unknown", detail: `this node has no such profile of the driver ${driver}` };
   const source = {
     make,
     ...(profile === undefined ? {} : { profile }),
     ...(resolutionMwh === undefined ? {} : { resolutionMwh }),
   };
-  const decoded = decodeEvidence(driver, source, bytes);
+  const decoded = decodeGatewayEvidence(driver, source, bytes);
   if ("cannotDecode" in decoded) return cannotDecode(decoded.cannotDecode);
   return judgeChannels(leaf, manifest, decoded.channels);
 }
@@ -71,7 +71,7 @@ function judgeChannels(
   if (channel === undefined)
     return cannotDecode(`the frame does not tell which of its channels ${manifest.name} is`);
   const difference = differenceOf(leaf, channel.reading);
-  if (difference === undefined) return { verdict: "matches", detail: "" };
+  if (difference === undefined) return judgeDescription(manifest, channel);
   const { otherwise } = channel;
   if (otherwise !== undefined && differenceOf(leaf, otherwise.reading) === undefined)
     return cannotDecode(
@@ -85,6 +85,21 @@ function judgeChannels(
   const { value, expected, got } = difference;
   const detail = `${value}: the frame says ${expected}, the leaf ${got}`;
   return { verdict: "differs", detail, difference };
+}
+
+/** Where the frame decides what the channel was described with, the manifest has to say the same. */
+function judgeDescription(manifest: ChannelManifest, { described = {} }: DecodedChannel): Judgement {
+  for (const value of ["resolutionMwh", "serial"] as const) {
+    const [expected, got] = [described[value], manifest[value]];
+    if (expected === undefined || got === undefined || got === expected) continue;
+    const difference = { value, expected: String(expected), got: String(got) };
+    return {
+      verdict: "differs",
+      detail: `${value}: the frame says ${expected}, the manifest ${got}`,
+      difference,
+    };
+  }
+  return { verdict: "matches", detail: "" };
 }
 
 interface Choice {
