@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -62,6 +62,16 @@ function savedCount(): number {
 function pidOf({ pid }: CountingProcess): number {
   if (pid === undefined) throw new Error("there is no counting process");
   return pid;
+}
+
+function hasOpen(pid: number, path: string): boolean {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).some((name) => readlinkSync(join(folder, name)) === path);
+  } catch {
+    // It has closed one of them meanwhile.
+    return false;
+  }
 }
 
 /** A machine with sysfs: one chip of 54 lines whose numbers begin at 512. */
@@ -209,6 +219,55 @@ describe("a counting process", () => {
     await expect.poll(() => isAlive(Number(pid))).toBe(false);
     // Nobody has asked, so that only its end can have saved: the file was made with write 0.
     expect(readFileSync(registerPath(), "latin1")).toMatch(/^kilowitness-pulses 1 1 /);
+  });
+
+  it("ends with whoever started it also while gpiomon hangs, and has written nothing", async () => {
+    line.installHangingGpiomon(2);
+    await (await RegisterFile.open(registerPath(), line.settings().basis, 0)).close();
+    const before = readFileSync(registerPath());
+    const script = `
+      import { CountingProcess } from ${JSON.stringify(MODULE)};
+      const counting = new CountingProcess(${JSON.stringify(line.settings())});
+      counting.start();
+      console.log(counting.pid);
+      setInterval(() => undefined, 1000);`;
+    const agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [pid] = await once(createInterface({ input: agent.stdout }), "line");
+    await line.watched();
+    const released = line.released();
+    agent.kill("SIGKILL");
+    await released;
+    await expect.poll(() => isAlive(Number(pid))).toBe(false);
+    expect(readFileSync(registerPath())).toEqual(before);
+  });
+
+  it("waits for the last save of the one before, whose line it could have already", async () => {
+    line.installGpiomon(2);
+    const first = await started();
+    await line.watched();
+    line.play({ edges: pulses(6) });
+    const second = new CountingProcess(line.settings(), TIMES);
+    const begun = second.start();
+    await expect.poll(() => hasOpen(pidOf(second), `${registerPath()}.lock`)).toBe(true);
+    await first.stop();
+    await begun;
+    const { count, gaps } = await second.read().finally(() => second.stop());
+    expect([count, gaps.length]).toEqual([6, 1]);
+  });
+
+  it("is not started where another one counts into the same file, whatever its line", async () => {
+    line.installGpiomon(2);
+    const first = await started();
+    await line.watched();
+    const second = new CountingProcess(line.settings({ line: 18 }), TIMES);
+    await expect(second.start()).rejects.toMatchObject({
+      code: "pulse-register-busy",
+      message: expect.stringContaining(`fuser -v ${registerPath()}.lock`),
+    });
+    line.play({ edges: pulses(2) });
+    await expect.poll(() => countOf(first)).toBe(2);
   });
 
   it("is not started where there is nothing to count with", async () => {

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MeterReading } from "../../../attest/reading.ts";
@@ -6,8 +8,13 @@ import { catalogueOf } from "../../../drivers/catalogue.ts";
 import { conformance } from "../../../drivers/kit/conformance.ts";
 import { pulseDriver } from "../../../firmware-bridge/pulse/driver.ts";
 import { decodePulseFrame, readingOfFrame } from "../../../firmware-bridge/pulse/pulse-frame.ts";
-import { PulseMeter, type PulseOptions } from "../../../firmware-bridge/pulse/pulse-meter.ts";
+import {
+  counterSettings,
+  PulseMeter,
+  type PulseOptions,
+} from "../../../firmware-bridge/pulse/pulse-meter.ts";
 import type { PulseReading, PulseSource } from "../../../firmware-bridge/pulse/pulse-source.ts";
+import { RegisterFile } from "../../../firmware-bridge/pulse/register-file.ts";
 import { FakeLine, pulses } from "./fake-line.ts";
 
 const S = 1_000_000_000n;
@@ -33,8 +40,17 @@ function counterOf(...readings: readonly PulseReading[]): PulseSource {
   };
 }
 
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pulse-meter-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A meter whose register file is there. */
 async function meterOf(more: Partial<PulseOptions>, ...readings: PulseReading[]): Promise<PulseMeter> {
-  const meter = new PulseMeter({ ...OPTIONS, ...more }, counterOf(...readings));
+  const options = { ...OPTIONS, ...more, registerFile: join(folder, "register") };
+  await (await RegisterFile.open(options.registerFile, counterSettings(options).basis, 1_000)).close();
+  const meter = new PulseMeter(options, counterOf(...readings));
   await meter.identify();
   return meter;
 }

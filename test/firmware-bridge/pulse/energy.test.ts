@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { energyMwh, powerMw, stepMwh } from "../../../firmware-bridge/pulse/energy.ts";
+import { readingOfFrame } from "../../../firmware-bridge/pulse/pulse-frame.ts";
 import { RecentTimes } from "../../../firmware-bridge/pulse/recent-times.ts";
 
 const S = 1_000_000_000n;
@@ -101,5 +102,77 @@ describe("the power of pulses", () => {
     const times = new RecentTimes();
     for (let at = 0n; at < 100n; at += 1n) times.add(at * 60_000_000n);
     expect(times.recent()).toEqual({ intervals: 16, spanNs: 960_000_000n, lastNs: 5_940_000_000n });
+  });
+});
+
+/** A number as a quotient, both whole, the second above 0. */
+interface Quotient {
+  readonly over: bigint;
+  readonly under: bigint;
+}
+
+function quotient(over: bigint | number, under: bigint | number = 1): Quotient {
+  return { over: BigInt(over), under: BigInt(under) };
+}
+
+function sum(a: Quotient, b: Quotient): Quotient {
+  return { over: a.over * b.under + b.over * a.under, under: a.under * b.under };
+}
+
+function times(a: Quotient, b: Quotient): Quotient {
+  return { over: a.over * b.over, under: a.under * b.under };
+}
+
+function isAtMost(a: Quotient, b: Quotient): boolean {
+  return a.over * b.under <= b.over * a.under;
+}
+
+/** Whether it is the greatest whole number that is not above the quotient. */
+function isBelow(whole: number, exact: Quotient): boolean {
+  return isAtMost(quotient(whole), exact) && !isAtMost(quotient(BigInt(whole) + 1n), exact);
+}
+
+describe("the reading of a frame, against quotients of whole numbers", () => {
+  const whole = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
+  const meters = fc.record({
+    ...{
+      pulses: whole(999_999_999),
+      kwh: whole(999),
+      startMwh: fc.nat(10 ** 15 - 1),
+      counted: fc.nat(10 ** 9),
+    },
+    ...{ intervals: whole(16), spanNs: whole(10 ** 12), sinceNs: fc.integer({ min: -1000, max: 10 ** 14 }) },
+  });
+
+  it("is the start and every pulse's part of a kWh, and the power of the intervals or of the waiting", () => {
+    fc.assert(
+      fc.property(meters, ({ pulses, kwh, startMwh, counted, intervals, spanNs, sinceNs }) => {
+        const pulseMwh = times(quotient(1_000_000 * kwh), quotient(1, pulses));
+        const registerMwh = sum(quotient(startMwh), times(quotient(counted), pulseMwh));
+        fc.pre(isAtMost(registerMwh, quotient(Number.MAX_SAFE_INTEGER)));
+        const recent = { intervals, spanNs: BigInt(spanNs), lastNs: 10n ** 15n };
+        const reading = readingOfFrame({
+          ...{
+            input: "gpiochip0:17",
+            role: "load",
+            direction: "import",
+            constant: { pulses, kwh },
+            startMwh,
+          },
+          count: { count: counted, atNs: recent.lastNs + BigInt(sinceNs), tooShort: 0, repeated: 0, recent },
+        });
+        expect(isBelow(reading.importMwh ?? -1, registerMwh)).toBe(true);
+        // One mWh in one ns is 3600 s of 1 mW, a billion times in each second.
+        const flowing = (count: number, ns: number): Quotient =>
+          times(times(quotient(count), pulseMwh), quotient(3_600n * 10n ** 9n, ns));
+        const shown = flowing(intervals, spanNs);
+        const most = sinceNs > 0 ? flowing(1, sinceNs) : shown;
+        const exact = isAtMost(shown, most) ? shown : most;
+        const { activePowerMw } = reading;
+        if (activePowerMw === undefined) expect(isAtMost(quotient(2n ** 53n), exact)).toBe(true);
+        else expect(isBelow(activePowerMw, exact)).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -68,6 +68,15 @@ play(line, print, (text) => process.stdout.write(text));
 `;
 }
 
+/** As {@link gpiomonText}, as far as the options, and then nothing. */
+function hangingText(version: 1 | 2, socket: string): string {
+  return `#!${process.execPath}
+if (process.argv.includes("--version")) { console.log("gpiomon v${version}.9.9"); process.exit(0); }
+const line = require("node:net").connect(${JSON.stringify(socket)});
+line.write(JSON.stringify(process.argv.slice(2)) + "\\n");
+`;
+}
+
 /** Reads scripts off the socket and plays them one after the other, at their own pace. */
 const PLAY = `
 function play(line, edge, text) {
@@ -124,9 +133,21 @@ export class FakeLine {
     this.#install(gpiomonText(version, this.#path));
   }
 
-  /** From here on there is no gpiomon that could be run. */
-  installNoGpiomon(): void {
-    vi.stubEnv("PATH", join(this.folder, "empty"));
+  /** From here on gpiomon hangs: it knows its version, and says nothing else. */
+  installHangingGpiomon(version: 1 | 2): void {
+    this.#install(hangingText(version, this.#path));
+  }
+
+  /** From here on there is no gpiomon that could be run, and of other programs only these. */
+  installNoGpiomon(others: readonly string[] = ["flock"]): void {
+    const bin = join(this.folder, "others");
+    mkdirSync(bin);
+    const folders = (process.env["PATH"] ?? "").split(delimiter);
+    for (const name of others) {
+      const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+      if (found !== undefined) symlinkSync(found, join(bin, name));
+    }
+    vi.stubEnv("PATH", bin);
   }
 
   /** From here on a process that asks for onoff gets one that is none. */

@@ -8,6 +8,7 @@ import {
   gpiomonMajor,
 } from "../../../firmware-bridge/pulse/gpiomon.ts";
 import type { Edge } from "../../../firmware-bridge/pulse/pulse-filter.ts";
+import { descendantsOf } from "../child/fake-machine.ts";
 import { FakeLine, pulses } from "./fake-line.ts";
 
 const INPUT: InputLine = { chip: "gpiochip0", line: 17, activeLow: true, bias: "pull-up" };
@@ -126,6 +127,28 @@ describe("the source", () => {
     // The command line of the other version is what a program of this one cannot take.
     const source = new GpiomonSource(2, INPUT);
     await expect(source.start(listener)).rejects.toMatchObject({ code: "pulse-gpiomon-ended" });
+  });
+
+  it("gives up a program that says nothing, and ends it", async () => {
+    line.installHangingGpiomon(2);
+    const source = new GpiomonSource(2, INPUT, 500);
+    await expect(source.start(listener)).rejects.toMatchObject({
+      code: "pulse-gpiomon-silent",
+      detail: { where: "gpiochip0 line 17", got: "nothing for 500 ms" },
+    });
+    await expect.poll(() => descendantsOf(process.pid)).toEqual([]);
+    await source.stop();
+    expect(ended).toEqual([]);
+  });
+
+  it("ends a program that says nothing yet, when it is told to", async () => {
+    line.installHangingGpiomon(2);
+    const source = new GpiomonSource(2, INPUT, 60_000);
+    const refused = expect(source.start(listener)).rejects.toMatchObject({ code: "pulse-gpiomon-ended" });
+    await line.watched();
+    const released = line.released();
+    await Promise.all([source.stop(), released, refused]);
+    expect(ended).toEqual([]);
   });
 
   it("takes no times of the wall clock", async () => {
