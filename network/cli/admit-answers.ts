@@ -40,6 +40,29 @@ export interface QuarantinePage {
   readonly next: string | null;
 }
 
+/** What a device's log says of one enclosure, as the node lists it. */
+export interface ListedEnclosure {
+  readonly input: string;
+  readonly state: string;
+  readonly since: string | null;
+  readonly lastKnown: string | null;
+  readonly openings: number;
+}
+
+/** The enclosures of one device. */
+export interface DeviceEnclosures {
+  readonly key: string;
+  readonly enclosures: {
+    readonly inputs: readonly ListedEnclosure[];
+    readonly further: { readonly inputs: number; readonly leaves: number; readonly opened: number };
+  };
+}
+
+export interface DevicesPage {
+  readonly devices: readonly DeviceEnclosures[];
+  readonly next: string | null;
+}
+
 /** What has become of a key. */
 export interface Decision {
   readonly state?: string | undefined;
@@ -62,6 +85,17 @@ const quarantined = z.object({
   keys: z.array(z.object({ key: z.string(), epoch: z.number(), since: z.string() })),
   next: z.string().nullable(),
 });
+const enclosure = z.object({
+  ...{ input: z.string(), state: z.string(), since: z.string().nullable() },
+  ...{ lastKnown: z.string().nullable(), openings: z.number() },
+});
+const further = z.object({ inputs: z.number(), leaves: z.number(), opened: z.number() });
+const devices = z.object({
+  devices: z.array(
+    z.object({ key: z.string(), enclosures: z.object({ inputs: z.array(enclosure), further }) }),
+  ),
+  next: z.string().nullable(),
+});
 const decision = z.object({ state: z.string().optional(), removed: z.boolean().optional() });
 
 /** Throws `node-answer` for an answer of another shape, as each of these. */
@@ -79,6 +113,10 @@ export function enrolmentsOf(answer: unknown): EnrolmentsPage {
 
 export function quarantinedOf(answer: unknown): QuarantinePage {
   return shaped(quarantined, answer);
+}
+
+export function devicesOf(answer: unknown): DevicesPage {
+  return shaped(devices, answer);
 }
 
 export function decisionOf(answer: unknown): Decision {

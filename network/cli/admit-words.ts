@@ -1,6 +1,8 @@
 import {
   type Code,
+  type DeviceEnclosures,
   decisionOf,
+  type ListedEnclosure,
   type ListedEnrolment,
   type NewCode,
   type QuarantinedKey,
@@ -42,6 +44,25 @@ export function quarantinedWords(keys: readonly QuarantinedKey[]): string[] {
     ...keys.map(({ key, epoch, since }) => `${key}  wanted to open epoch ${epoch} at ${since}`),
     "Does only one device hold the key? Then: kilowitness admit release KEY --by YOUR-NAME",
   ];
+}
+
+/** A line for each enclosure, and one for what a device says beyond those that are kept. */
+export function enclosuresWords(devices: readonly DeviceEnclosures[]): string[] {
+  const lines = devices.flatMap(({ key, enclosures: { inputs, further } }) => [
+    ...inputs.map((one) => `${one.state.padEnd(9)}  ${key}  ${plain(one.input)}  ${inputWords(one)}`),
+    ...(further.inputs + further.leaves > 0 ? [`and more   ${key}  ${furtherWords(further)}`] : []),
+  ]);
+  return lines.length > 0 ? lines : ["no such enclosures"];
+}
+
+function inputWords({ state, since, lastKnown, openings }: ListedEnclosure): string {
+  const begin = since === null ? "since a time that the device did not know" : `since ${since}`;
+  const before = lastKnown === null || lastKnown === state ? "" : `, ${lastKnown} when last watched`;
+  return `${begin}${before}; opened ${openings} ${openings === 1 ? "time" : "times"}`;
+}
+
+function furtherWords({ inputs, leaves, opened }: DeviceEnclosures["enclosures"]["further"]): string {
+  return `${inputs} further inputs; ${leaves} entries of inputs that are not kept, ${opened} of them opened`;
 }
 
 /** What has become of a key. */

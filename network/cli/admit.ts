@@ -5,8 +5,12 @@ import { readConfigFile } from "../../runtime/config-file.ts";
 import { type NodeConfig, nodeConfigSchema } from "../config.ts";
 import { DEFAULT_CODE_HOURS, MAX_CODE_HOURS } from "../enrolment/operator.ts";
 import { ENROLMENT_STATES } from "../enrolment/records.ts";
+import { ENCLOSURE_STATES } from "../store/enclosure-book.ts";
 import {
   codesOf,
+  type DeviceEnclosures,
+  type DevicesPage,
+  devicesOf,
   type EnrolmentsPage,
   enrolmentsOf,
   type ListedEnrolment,
@@ -15,7 +19,14 @@ import {
   type QuarantinePage,
   quarantinedOf,
 } from "./admit-answers.ts";
-import { codesWords, codeWords, decisionWords, enrolmentsWords, quarantinedWords } from "./admit-words.ts";
+import {
+  codesWords,
+  codeWords,
+  decisionWords,
+  enclosuresWords,
+  enrolmentsWords,
+  quarantinedWords,
+} from "./admit-words.ts";
 import { askNode, doorOf, type NodeDoor, type NodeQuestion } from "./ask-node.ts";
 
 interface AdmitOptions {
@@ -39,7 +50,7 @@ interface ApproveOptions extends AdmitOptions {
 
 const HELP = `
 Asks the running node over HTTP, with a token of the file that http.tokens names (or --tokens). Codes and keys matter where the
-node's configuration says "devices: enrolled"; quarantined and release everywhere.
+node's configuration says "devices: enrolled"; quarantined, release and enclosures everywhere.
 
 A KEY is 64 hexadecimal digits, as the device prints them, or what its QR code says. It must be whole: somebody can make a key
 that begins as another one does.
@@ -52,8 +63,8 @@ export function admitCommand(): Command {
     .description("let devices in at a running node: one-time codes, and keys that wait for approval")
     .addHelpText("after", HELP);
   const codes = [codeCommand(), codesCommand(), removeCodeCommand()];
-  for (const sub of [...codes, listCommand(), ...keyCommands(), quarantinedCommand(), releaseCommand()])
-    command.addCommand(sub);
+  const keys = [listCommand(), ...keyCommands(), quarantinedCommand(), releaseCommand()];
+  for (const sub of [...codes, ...keys, enclosuresCommand()]) command.addCommand(sub);
   return command;
 }
 
@@ -182,6 +193,33 @@ function releaseCommand(): Command {
     );
 }
 
+function enclosuresCommand(): Command {
+  return common("enclosures", "list what devices say of their enclosures")
+    .argument("[state]", `only these: ${Object.keys(ENCLOSURE_STATES).join(", ")}`, enclosureStateOf)
+    .action((state: string | undefined, options: AdmitOptions) =>
+      run(options, async (door) => {
+        const devices = await allEnclosures(door, state);
+        return { answer: { devices }, lines: enclosuresWords(devices) };
+      }),
+    );
+}
+
+/** Of all devices, those that have one. What is not kept may be in any state. */
+async function allEnclosures(door: NodeDoor, state: string | undefined): Promise<DeviceEnclosures[]> {
+  const found: DeviceEnclosures[] = [];
+  for (let path: string | null = "/devices"; path !== null; ) {
+    const page: DevicesPage = devicesOf(await askNode(door, { method: "GET", path }));
+    for (const { key, enclosures } of page.devices) {
+      const inputs = enclosures.inputs.filter((one) => state === undefined || one.state === state);
+      const { further } = enclosures;
+      if (inputs.length + further.inputs + further.leaves > 0)
+        found.push({ key, enclosures: { inputs, further } });
+    }
+    path = page.next;
+  }
+  return found;
+}
+
 function onKey<Options extends AdmitOptions>(
   command: Command,
   question: (path: string, options: Options) => NodeQuestion,
@@ -234,6 +272,11 @@ function hoursOf(text: string): number {
 function codeNumberOf(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("expected a number");
+}
+
+function enclosureStateOf(text: string): string {
+  if (Object.hasOwn(ENCLOSURE_STATES, text)) return text;
+  throw new InvalidArgumentError(`expected one of ${Object.keys(ENCLOSURE_STATES).join(", ")}`);
 }
 
 function stateOf(text: string): string {

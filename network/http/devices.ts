@@ -4,6 +4,7 @@ import { isoTime } from "../../attest/iso-time.ts";
 import { CHANNEL_ROLES } from "../../attest/reading.ts";
 import type { DeviceRecord } from "../store/store.ts";
 import { type ChannelLog, logsOf, type Questions } from "./device-logs.ts";
+import { describeEnclosures } from "./enclosures.ts";
 import { deviceKeyOf, limitOf, type Query, requireKnown } from "./query.ts";
 
 const MAX_DEVICES = 100;
@@ -32,6 +33,7 @@ export async function describeDevice(questions: Questions, record: DeviceRecord)
     receipts: logs.reduce((sum, log) => sum + log.record.receipts, 0),
     faults: record.faults,
     logs: logs.map(describeLog),
+    enclosures: describeEnclosures(await questions.archive.enclosures(record.key)),
     channels: [...(newest?.channels ?? [])].map(([number, state]) => describeChannel(number, state)),
   };
 }

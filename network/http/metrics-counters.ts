@@ -2,6 +2,7 @@ import { describeProblem } from "../../attest/problem.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { AuditCounters } from "../audit/audit-counters.ts";
 import { FlexCounters } from "../flexibility/flex-counters.ts";
+import { isOpened, tamperLeaves } from "../store/enclosure-book.ts";
 import type { AcceptedBatch, Store } from "../store/store.ts";
 
 /** Codes are few; a peer that could invent them must not fill the memory. */
@@ -17,6 +18,8 @@ export class NodeCounters {
   batches = 0;
   leaves = 0;
   receipts = 0;
+  /** Leaves that say that an enclosure was opened. */
+  enclosuresOpened = 0;
   storeFailures = 0;
   readonly audits: AuditCounters = new AuditCounters();
   readonly flexibility: FlexCounters = new FlexCounters();
@@ -76,6 +79,7 @@ export class NodeCounters {
     this.batches += 1;
     this.receipts += 1;
     this.leaves += batch.checkpoint.size - batch.fromSize;
+    this.enclosuresOpened += tamperLeaves(batch.leaves.others).filter(isOpened).length;
     return true;
   }
 

@@ -69,7 +69,10 @@ function addTraffic(to: Exposition, { counters }: NodeNumbers): void {
     ]);
 }
 
-function addSuspicions(to: Exposition, { counters: { audits }, quarantine }: NodeNumbers): void {
+function addSuspicions(
+  to: Exposition,
+  { counters: { audits, enclosuresOpened }, quarantine }: NodeNumbers,
+): void {
   to.counter(
     { name: "kilowitness_node_audits_total", help: "readings held against their raw frames, by verdict" },
     [...audits.verdicts].map(([verdict, count]) => [{ verdict }, count]),
@@ -85,6 +88,13 @@ function addSuspicions(to: Exposition, { counters: { audits }, quarantine }: Nod
     .counter(
       { name: "kilowitness_node_quarantine_refusals_total", help: "batches of such keys" },
       optional(quarantine?.refused),
+    )
+    .counter(
+      {
+        name: "kilowitness_node_enclosures_opened_total",
+        help: "log entries taken that say that an enclosure was opened",
+      },
+      [one(enclosuresOpened)],
     );
 }
 

@@ -78,7 +78,7 @@ const DEVICE_PATHS: PathItems = {
   },
   "/devices/{key}": {
     get: {
-      ...{ summary: "logs, receipts, channels", tags: DEVICE, parameters: [KEY] },
+      ...{ summary: "logs, receipts, enclosures, channels", tags: DEVICE, parameters: [KEY] },
       responses: { 200: jsonAnswer("the device", schemaRef("Device")), ...refusals(400, 401, 404) },
     },
   },

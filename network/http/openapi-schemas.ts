@@ -36,6 +36,16 @@ const LOG = {
   ...{ epoch: count, logId: hash, size: count, opened: time, receipts: count, newestCheckpoint: time },
   faults: count,
 };
+const timeOrNull = { ...orNull("string"), format: "date-time", description: "null: its clock was not set" };
+const ENCLOSURE = {
+  ...{ input: text, state: { type: "string", description: "opened, closed, unwatched, or a number" } },
+  ...{ since: timeOrNull, said: timeOrNull, lastKnown: { enum: ["opened", "closed", null] } },
+  ...{ openings: count, epoch: count, seq: count },
+};
+const ENCLOSURES = {
+  inputs: listOf(objectOf(ENCLOSURE)),
+  further: objectOf({ inputs: count, leaves: count, opened: count }),
+};
 const DEVICE = {
   ...{
     key,
@@ -48,6 +58,7 @@ const DEVICE = {
   },
   ...{
     logs: listOf(objectOf(LOG)),
+    enclosures: objectOf(ENCLOSURES),
     channels: listOf(objectOf(CHANNEL, ["make", "model", "serial", "driver"])),
   },
 };

@@ -3,6 +3,7 @@ import { type Anchor, LEAF_KINDS, type Leaf } from "../../attest/leaf.ts";
 import { openReceipt, receiptKeyHint } from "../../attest/receipt.ts";
 import type { Suite } from "../../attest/suite.ts";
 import { endOffsets } from "./batch-reader.ts";
+import { addEnclosures } from "./enclosures.ts";
 import type { Statements } from "./statements.ts";
 import type { AcceptedBatch, StoredCheckpoint } from "./store.ts";
 import { completedSubtrees, type Subtree } from "./subtrees.ts";
@@ -16,6 +17,7 @@ export function appendBatch(statements: Statements, suite: Suite, batch: Accepte
   addLeaves(statements, log, batch);
   for (const { place, hash } of subtrees) statements.run("add-subtree", [log, place, hash]);
   for (const leaf of batch.leaves.others) addIndexes(statements, suite, { log, leaf });
+  addEnclosures(statements, log, batch.leaves.others);
   addCheckpoint(statements, log, batch);
   return log;
 }

@@ -17,7 +17,9 @@ import {
   wholeOf,
 } from "../../runtime/fsck-rows.ts";
 import { endOffsets } from "./batch-reader.ts";
+import { type EnclosureBook, tamperLeaves } from "./enclosure-book.ts";
 import { type CheckpointRow, checkpointRow, openedRow, requireColumns } from "./fsck-checkpoints.ts";
+import { enclosureBook } from "./fsck-enclosures.ts";
 import { checkAnchors, checkMarks } from "./fsck-index.ts";
 import { SubtreeCheck } from "./fsck-subtrees.ts";
 import type { StoreContext, StoredLog } from "./fsck-types.ts";
@@ -53,6 +55,8 @@ export class BatchWalk {
   rules: LogRules | undefined;
   /** The leaf at seq 1. */
   second: Leaf | undefined;
+  /** What the leaves that have been seen say of enclosures. */
+  readonly enclosures: EnclosureBook;
   readonly #context: StoreContext;
   readonly #stored: StoredLog;
   readonly #subtrees: SubtreeCheck;
@@ -64,6 +68,7 @@ export class BatchWalk {
     this.#stored = stored;
     this.rules = new LogRules(nativeSuite, stored.identity);
     this.#subtrees = new SubtreeCheck(context.rows, stored.log);
+    this.enclosures = enclosureBook(context.rows, stored.log);
   }
 
   /** All batches that the log had when it was first looked at. */
@@ -142,6 +147,7 @@ export class BatchWalk {
       const what = "last_ms is not the time of the batch's latest leaf";
       yield new Problem("fsck-time", what, { where, expected, got, hint: ENDS_HINT });
     }
+    for (const leaf of tamperLeaves(leaves.others)) this.enclosures.enter(leaf);
     yield* this.#subtrees.add(firstSeq, leaves.hashes);
     const stretch = { log, after: firstSeq === 0 ? Number.MIN_SAFE_INTEGER : firstSeq - 1, to: nextSeq };
     yield* checkMarks(this.#context, stretch, leaves.others);

@@ -73,7 +73,8 @@ function said(row: Row | undefined): string {
   return values.map(([name, value]) => `${name} ${shown(value)}`).join(", ");
 }
 
-function indexProblem(
+/** `fsck-index`: what is found by is not what the leaves say. */
+export function indexProblem(
   table: string,
   keys: Row,
   { expected, got }: { readonly expected: string; readonly got: string },

@@ -16,6 +16,7 @@ import {
   wholeOf,
 } from "../../runtime/fsck-rows.ts";
 import { BatchWalk } from "./fsck-batches.ts";
+import { checkEnclosures } from "./fsck-enclosures.ts";
 import type { StoreContext, StoredLog } from "./fsck-types.ts";
 
 const LOG_HINT = "keep the file: the row is damaged, or the store is put together of several";
@@ -75,6 +76,7 @@ export function* checkLog(context: StoreContext, stored: StoredLog, row: Row): F
   }
   if (rules === undefined || next !== size) return { isSound: false, second };
   yield* guarded(() => requireState(stored, rules));
+  yield* checkEnclosures(stored, row, walk.enclosures);
   return { isSound: true, second };
 }
 

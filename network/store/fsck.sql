@@ -17,7 +17,13 @@ SELECT network, epoch, log_id AS logId, size, rules, opened_ms AS openedMs,
   (SELECT max(size) FROM checkpoint WHERE checkpoint.log = log.id) AS lastCheckpoint,
   (SELECT max(seq) FROM mark WHERE mark.log = log.id) AS lastMark,
   (SELECT max(seq) FROM anchor WHERE anchor.log = log.id) AS lastAnchor,
-  (SELECT max(place) FROM subtree WHERE subtree.log = log.id) AS lastSubtree
+  (SELECT max(place) FROM subtree WHERE subtree.log = log.id) AS lastSubtree,
+  (SELECT log FROM enclosure_backlog WHERE enclosure_backlog.log = log.id) AS enclosureBacklog,
+  (SELECT json_group_array(json_object('input', input, 'seq', seq, 'state', state, 'timeMs', time_ms,
+    'timeQuality', time_quality, 'sinceMs', since_ms, 'sinceQuality', since_quality, 'knownOpen', known_open,
+    'openings', openings)) FROM enclosure WHERE enclosure.log = log.id) AS enclosures,
+  (SELECT json_group_array(json_object('leaves', leaves, 'opened', opened))
+    FROM enclosure_further WHERE enclosure_further.log = log.id) AS enclosureFurther
 FROM log WHERE id = :log
 
 -- name: nextBatch
@@ -39,6 +45,22 @@ SELECT receipt FROM checkpoint WHERE log = :log AND size = :size
 -- name: marks
 SELECT seq, kind, channel, t0_ms AS t0Ms, t1_ms AS t1Ms FROM mark
 WHERE log = :log AND seq > :after AND seq < :to ORDER BY seq
+
+-- name: enclosureBefore
+SELECT enclosure.input, enclosure.seq, enclosure.state, enclosure.time_ms AS timeMs,
+  enclosure.time_quality AS timeQuality, enclosure.since_ms AS sinceMs, enclosure.since_quality AS sinceQuality,
+  enclosure.known_open AS knownOpen, enclosure.openings
+FROM log AS this
+JOIN log AS earlier ON earlier.device = this.device AND earlier.epoch < this.epoch
+JOIN enclosure ON enclosure.log = earlier.id AND enclosure.input = :input
+WHERE this.id = :log
+ORDER BY earlier.epoch DESC LIMIT 1
+
+-- name: tamperBefore
+SELECT 1 FROM log AS this
+JOIN log AS earlier ON earlier.device = this.device AND earlier.epoch < this.epoch
+JOIN mark ON mark.log = earlier.id AND mark.kind = :kind AND mark.channel IS NULL AND mark.t0_ms = :timeMs
+WHERE this.id = :log LIMIT 1
 
 -- name: anchors
 SELECT seq, receipt_size AS receiptSize FROM anchor WHERE log = :log AND seq > :after AND seq < :to ORDER BY seq

@@ -10,6 +10,7 @@ import type { SqliteDatabase } from "../../runtime/database.ts";
 import { type OwnedDatabase, openOwnedDatabase } from "../../runtime/database-lock.ts";
 import { appendBatch } from "./append.ts";
 import { BatchReader, type BatchRow, leafOf } from "./batch-reader.ts";
+import { catchUpEnclosures, enclosuresOf } from "./enclosures.ts";
 import { type Change, GroupCommit } from "./group-commit.ts";
 import { NewestHeads } from "./newest-heads.ts";
 import { STORE_SCHEMA } from "./schema.ts";
@@ -21,6 +22,7 @@ import type {
   ChannelReach,
   CloseQuery,
   DeviceRecord,
+  Enclosures,
   Fault,
   FaultPlace,
   FaultRecord,
@@ -60,7 +62,7 @@ interface Beside {
 
 /** Opens the embedded store. Throws `database-…`, or `store-network` when it belongs to another network. */
 export function openSqliteStore(suite: Suite, options: SqliteStoreOptions): SqliteStore {
-  const { path, maxBytes, network } = options;
+  const { path, maxBytes } = options;
   const owned = openOwnedDatabase({
     path,
     maxBytes,
@@ -68,9 +70,19 @@ export function openSqliteStore(suite: Suite, options: SqliteStoreOptions): Sqli
   });
   for (const pragma of PRAGMAS) owned.database.pragma(pragma);
   const statements = new Statements(owned.database);
+  try {
+    requireNetwork(statements, options);
+    catchUpEnclosures(statements);
+    return new SqliteStore(suite, statements, owned);
+  } catch (thrown) {
+    owned.close();
+    throw thrown;
+  }
+}
+
+function requireNetwork(statements: Statements, { path, network }: SqliteStoreOptions): void {
   const other = statements.get<{ network: string }>("other-network", [network]);
-  if (other === undefined) return new SqliteStore(suite, statements, owned);
-  owned.close();
+  if (other === undefined) return;
   throw new Problem("store-network", "the store holds logs of another network", {
     where: path,
     expected: network,
@@ -200,6 +212,10 @@ export class SqliteStore implements Store, Archive {
   async logs(deviceKey: Uint8Array): Promise<readonly LogRecord[]> {
     const rows = this.#statements.all<LogRecord>("logs", [deviceKey]);
     return rows.map((row) => ({ ...row, logId: plain(row.logId), checkpoint: plain(row.checkpoint) }));
+  }
+
+  async enclosures(deviceKey: Uint8Array): Promise<Enclosures> {
+    return enclosuresOf(this.#statements, deviceKey);
   }
 
   async faults(deviceKey: Uint8Array): Promise<readonly FaultRecord[]> {

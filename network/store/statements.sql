@@ -185,3 +185,75 @@ FROM fault WHERE device_key = ? ORDER BY id;
 
 -- name: fault-proof
 SELECT proof FROM fault WHERE device_key = ? AND id = ?;
+
+-- name: enclosures-of-log
+SELECT input, seq, state, time_ms AS timeMs, time_quality AS timeQuality, since_ms AS sinceMs,
+  since_quality AS sinceQuality, known_open AS knownOpen, openings
+FROM enclosure WHERE log = ?;
+
+-- name: enclosure-before
+SELECT enclosure.input, enclosure.seq, enclosure.state, enclosure.time_ms AS timeMs,
+  enclosure.time_quality AS timeQuality, enclosure.since_ms AS sinceMs, enclosure.since_quality AS sinceQuality,
+  enclosure.known_open AS knownOpen, enclosure.openings
+FROM log AS this
+JOIN log AS earlier ON earlier.device = this.device AND earlier.epoch < this.epoch
+JOIN enclosure ON enclosure.log = earlier.id AND enclosure.input = :input
+WHERE this.id = :log
+ORDER BY earlier.epoch DESC LIMIT 1;
+
+-- name: tamper-before
+SELECT 1 FROM log AS this
+JOIN log AS earlier ON earlier.device = this.device AND earlier.epoch < this.epoch
+JOIN mark ON mark.log = earlier.id AND mark.kind = :kind AND mark.channel IS NULL AND mark.t0_ms = :timeMs
+WHERE this.id = :log LIMIT 1;
+
+-- name: last-tamper-before
+SELECT coalesce(max((
+  SELECT max(t0_ms) FROM mark WHERE mark.log = earlier.id AND mark.kind = :kind AND mark.channel IS NULL)), -1) AS timeMs
+FROM log AS this JOIN log AS earlier ON earlier.device = this.device AND earlier.epoch < this.epoch
+WHERE this.id = :log;
+
+-- name: keep-enclosure
+INSERT INTO enclosure
+  (log, input, seq, state, time_ms, time_quality, since_ms, since_quality, known_open, openings)
+VALUES (:log, :input, :seq, :state, :timeMs, :timeQuality, :sinceMs, :sinceQuality, :knownOpen, :openings)
+ON CONFLICT (log, input) DO UPDATE
+SET seq = :seq, state = :state, time_ms = :timeMs, time_quality = :timeQuality, since_ms = :sinceMs,
+  since_quality = :sinceQuality, known_open = :knownOpen, openings = :openings;
+
+-- name: enclosure-further
+SELECT leaves, opened FROM enclosure_further WHERE log = ?;
+
+-- name: keep-enclosure-further
+INSERT INTO enclosure_further (log, leaves, opened) VALUES (:log, :leaves, :opened)
+ON CONFLICT (log) DO UPDATE SET leaves = :leaves, opened = :opened;
+
+-- name: enclosure-backlog
+SELECT backlog.log FROM enclosure_backlog AS backlog JOIN log ON log.id = backlog.log
+ORDER BY log.device, log.epoch;
+
+-- name: tamper-seqs
+SELECT seq FROM mark WHERE log = :log AND kind = :kind ORDER BY seq;
+
+-- name: end-enclosure-backlog
+DELETE FROM enclosure_backlog WHERE log = ?;
+
+-- name: enclosures
+-- Of the rows of one input, the columns that stand beside max() are those of the highest epoch.
+SELECT input, max(epoch) AS epoch, seq, state, timeMs, timeQuality, sinceMs, sinceQuality, knownOpen, openings
+FROM (
+  SELECT enclosure.input, log.epoch, enclosure.seq, enclosure.state, enclosure.time_ms AS timeMs,
+    enclosure.time_quality AS timeQuality, enclosure.since_ms AS sinceMs, enclosure.since_quality AS sinceQuality,
+    enclosure.known_open AS knownOpen, enclosure.openings
+  FROM device JOIN log ON log.device = device.id JOIN enclosure ON enclosure.log = log.id
+  WHERE device.key = :deviceKey)
+GROUP BY input ORDER BY max(epoch) DESC, input LIMIT :limit;
+
+-- name: enclosures-further
+SELECT count(DISTINCT enclosure.input) AS inputs,
+  (SELECT coalesce(sum(leaves), 0) FROM enclosure_further JOIN log ON log.id = enclosure_further.log
+   JOIN device ON device.id = log.device WHERE device.key = :deviceKey) AS leaves,
+  (SELECT coalesce(sum(opened), 0) FROM enclosure_further JOIN log ON log.id = enclosure_further.log
+   JOIN device ON device.id = log.device WHERE device.key = :deviceKey) AS opened
+FROM device JOIN log ON log.device = device.id JOIN enclosure ON enclosure.log = log.id
+WHERE device.key = :deviceKey;

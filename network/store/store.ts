@@ -3,6 +3,7 @@ import type { LogIdentity } from "../../attest/identity.ts";
 import type { IntervalClose, ReadingLeaf } from "../../attest/leaf.ts";
 import type { VerifiedLeaves } from "../../attest/leaf-walk.ts";
 import type { ProofSource } from "../../attest/proof-source.ts";
+import type { EnclosureState, FurtherLeaves } from "./enclosure-book.ts";
 
 /** A checkpoint that this node holds, and the receipt that it gave for it. */
 export interface StoredCheckpoint {
@@ -125,6 +126,18 @@ export interface FaultRecord {
   readonly foundMs: number;
 }
 
+/** The newest state of one input, and the epoch whose log says it. */
+export interface EnclosureRecord extends EnclosureState {
+  readonly epoch: number;
+}
+
+/** What a device's logs say of its enclosures. */
+export interface Enclosures {
+  readonly inputs: readonly EnclosureRecord[];
+  /** Inputs that are kept and not among these; leaves of inputs above the 8 of their log, and how many say opened. */
+  readonly further: FurtherLeaves & { readonly inputs: number };
+}
+
 /** One channel of one log, and what part of it is asked for. */
 export interface CloseQuery {
   readonly log: number;
@@ -169,6 +182,7 @@ export interface Archive {
   device(key: Uint8Array): Promise<DeviceRecord | undefined>;
   /** The device's logs by epoch. */
   logs(deviceKey: Uint8Array): Promise<readonly LogRecord[]>;
+  enclosures(deviceKey: Uint8Array): Promise<Enclosures>;
   faults(deviceKey: Uint8Array): Promise<readonly FaultRecord[]>;
   /** The fault file of one of the device's faults: null where none could be built, undefined for no such fault. */
   faultProof(deviceKey: Uint8Array, id: number): Promise<Uint8Array | null | undefined>;

@@ -9,6 +9,7 @@ import type { AuditedLeaf, Judgement } from "../../network/audit/audit-record.ts
 import { judgeFrame } from "../../network/audit/judge.ts";
 import { bench, driverOf, GRID, OPTIONS, polled } from "../firmware-bridge/coprocessor/kit.ts";
 import { FakeLine, pulses } from "../firmware-bridge/pulse/fake-line.ts";
+import { STEADY_FRAME } from "../firmware-bridge/pulse/pulse-frames.ts";
 import { forged, LIBRARY, SealedMeter } from "./audit-kit.ts";
 
 const lines: FakeLine[] = [];
@@ -83,17 +84,8 @@ function newest(log: SealedMeter): Audited {
   return { audited, bytes: log.frameOf(audited) };
 }
 
-/** 4711 Wh from 1234.5 kWh. Power is 3 Wh in 10.8 s, or, where the last one was 9 s ago, 1 Wh in 9 s. */
-const STEADY = `kilowitness-pulses 1
-input gpiochip0:17
-channel load import
-constant 1000/1 pulses/kWh
-start 1234500000 mWh
-count 4711 at 93784005000000 ns
-ignored 0 short 2 repeated
-recent 3 intervals 10800000000 ns, last 93783000000000 ns
-`;
-const WAITING = STEADY.replace("last 93783000000000", "last 93775005000000");
+/** The same, with the last pulse 9 s ago: power is 1 Wh in 9 s. */
+const WAITING = STEADY_FRAME.replace("last 93783000000000", "last 93775005000000");
 
 interface FrameNumber {
   readonly name: string;
@@ -149,7 +141,7 @@ describe("an audit of a pulse meter", () => {
     async (given) => {
       const { number, by, shows } = given;
       const { audited } = await sealedOnce();
-      for (const [at, text] of [STEADY, WAITING].entries()) {
+      for (const [at, text] of [STEADY_FRAME, WAITING].entries()) {
         const leaf = forged(audited, {
           importMwh: 1_239_211_000,
           activePowerMw: [1_000_000, 400_000][at] ?? 0,
@@ -168,7 +160,7 @@ describe("an audit of a pulse meter", () => {
   it("finds another direction", async () => {
     const { audited } = await sealedOnce();
     const leaf = forged(audited, { importMwh: 1_239_211_000, activePowerMw: 1_000_000 });
-    expect(judge(...over(leaf, STEADY.replace("import", "export")))).toMatchObject({
+    expect(judge(...over(leaf, STEADY_FRAME.replace("import", "export")))).toMatchObject({
       verdict: "differs",
       difference: { value: "importMwh", expected: "nothing" },
     });
@@ -185,7 +177,9 @@ describe("an audit of a pulse meter", () => {
     });
     expect(judge({ ...audited, manifest: rest }, bytes).verdict).toBe("matches");
     // Twice the pulses of half the energy: the same register, and another constant.
-    const twice = STEADY.replace("1000/1", "2000/1").replace("4711", "9422").replace("recent 3", "recent 6");
+    const twice = STEADY_FRAME.replace("1000/1", "2000/1")
+      .replace("4711", "9422")
+      .replace("recent 3", "recent 6");
     const leaf = forged(audited, { importMwh: 1_239_211_000, activePowerMw: 1_000_000 });
     expect(judge(...over(leaf, twice))).toMatchObject({
       verdict: "differs",
@@ -195,7 +189,7 @@ describe("an audit of a pulse meter", () => {
 
   it("is no audit of a frame that is none", async () => {
     const { audited } = await sealedOnce();
-    expect(judge(...over(audited, STEADY.replace("count", "Count")))).toMatchObject({
+    expect(judge(...over(audited, STEADY_FRAME.replace("count", "Count")))).toMatchObject({
       verdict: "cannot-decode",
       detail: expect.stringContaining("not a frame of counted pulses"),
     });
