@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open } from "node:fs/promises";
 import { equalBytes } from "../../attest/bytes.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { writeDurably } from "../durable-file.ts";
 import { decodeSnapshot, MAX_SNAPSHOT_BYTES, type TakenSnapshot } from "./snapshot.ts";
 
 /*
@@ -11,7 +11,6 @@ import { decodeSnapshot, MAX_SNAPSHOT_BYTES, type TakenSnapshot } from "./snapsh
  */
 
 const DIGEST_BYTES = 32;
-const PRIVATE = 0o600;
 
 /**
  * The snapshot that the file holds; undefined where there is no file.
@@ -34,18 +33,7 @@ export async function loadSnapshot(path: string): Promise<TakenSnapshot | undefi
 /** Resolves when the snapshot is on disk; a power cut leaves it or the one before. Throws Problem `coprocessor-state-file`. */
 export async function saveSnapshot(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    const temporary = `${path}.new`;
-    await rm(temporary, { force: true });
-    const file = await open(temporary, "wx", PRIVATE);
-    try {
-      await file.writeFile(Buffer.concat([bytes, digestOf(bytes)]));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    const folder = await open(dirname(path), "r");
-    await folder.sync().finally(() => folder.close());
+    await writeDurably(path, Buffer.concat([bytes, digestOf(bytes)]));
   } catch (cause) {
     throw fileProblem(path, "cannot be written", cause);
   }

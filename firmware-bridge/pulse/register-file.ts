@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, open } from "node:fs/promises";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { writeDurably } from "../durable-file.ts";
 import { beginsAnew } from "./register-basis.ts";
 
 /** A count as it is kept. */
@@ -21,7 +21,6 @@ interface Entry extends KeptCount {
 /** A flash page each: a write that a power cut tears reaches only one of them. */
 const COPY_BYTES = 4096;
 const COPIES = 2;
-const PRIVATE = 0o600;
 
 /**
  * The count on disk: two copies with check sums in one file of 8 KiB that never grows. A new count goes over the copy that
@@ -157,18 +156,7 @@ async function newestOf(
 /** True where the file was made now. A power cut leaves either none or a whole one. */
 async function makeUnlessThere(path: string, entry: Entry): Promise<boolean> {
   if (await isThere(path)) return false;
-  const temporary = `${path}.new`;
-  await rm(temporary, { force: true });
-  const file = await open(temporary, "wx", PRIVATE);
-  try {
-    await file.write(Buffer.concat([encode(entry), encode(entry)]));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  const folder = await open(dirname(path), "r");
-  await folder.sync().finally(() => folder.close());
+  await writeDurably(path, Buffer.concat([encode(entry), encode(entry)]));
   return true;
 }
 

@@ -6,6 +6,7 @@ import { MAX_FRAME_BYTES } from "../../drivers/evidence/decode.ts";
 import { bundledProfile, bundledProfiles } from "../../drivers/profile/bundled.ts";
 import { gatewayCatalogue } from "../../firmware-bridge/catalogue.ts";
 import { decodeGatewayEvidence, gatewayDecodesWithoutProfile } from "../../firmware-bridge/evidence.ts";
+import { STEADY_FRAME } from "./pulse/pulse-frames.ts";
 
 const ENTRY = new URL("../../firmware-bridge/evidence.ts", import.meta.url).href;
 
@@ -20,16 +21,6 @@ registerHooks({ resolve: (name, context, next) => {
 } });
 await import(process.argv[1]);
 console.log(JSON.stringify([...seen]));
-`;
-
-const FRAME = `kilowitness-pulses 1
-input gpiochip0:17
-channel load import
-constant 1000/1 pulses/kWh
-start 1234500000 mWh
-count 4711 at 93784005000000 ns
-ignored 0 short 2 repeated
-recent 3 intervals 10800000000 ns, last 93783000000000 ns
 `;
 
 function decoded(driver: string, text: string): ReturnType<typeof decodeGatewayEvidence> {
@@ -56,38 +47,38 @@ describe("the evidence of a gateway", () => {
   });
 
   it("of pulses says register, power and the step of the constant", () => {
-    const evidence = new Uint8Array(createHash("sha256").update(FRAME).digest());
+    const evidence = new Uint8Array(createHash("sha256").update(STEADY_FRAME).digest());
     const reading = { channel: "load", importMwh: 1_239_211_000, activePowerMw: 1_000_000, evidence };
     const step = { resolutionMwh: 1000 };
-    expect(decoded("s0-pulse", FRAME)).toEqual({
+    expect(decoded("s0-pulse", STEADY_FRAME)).toEqual({
       channels: [{ role: "load", reading, ...step, described: step }],
     });
-    const thirds = decoded("s0-pulse", FRAME.replace("1000/1", "3/1"));
+    const thirds = decoded("s0-pulse", STEADY_FRAME.replace("1000/1", "3/1"));
     expect(thirds).toMatchObject({ channels: [{ described: { resolutionMwh: 333_334 } }] });
   });
 
   it.each([
-    ["s0-pulse", FRAME.replace("count", "coumt"), "not a frame of counted pulses"],
-    ["s0-pulse", FRAME.replace("4711", "9007199254740993"), "not a frame of counted pulses"],
-    ["s0-pulse", FRAME.replace("1234500000", "9007199254740991"), "beyond what a reading can carry"],
-    ["coprocessor", FRAME, "the answer is not as the protocol has it"],
+    ["s0-pulse", STEADY_FRAME.replace("count", "coumt"), "not a frame of counted pulses"],
+    ["s0-pulse", STEADY_FRAME.replace("4711", "9007199254740993"), "not a frame of counted pulses"],
+    ["s0-pulse", STEADY_FRAME.replace("1234500000", "9007199254740991"), "beyond what a reading can carry"],
+    ["coprocessor", STEADY_FRAME, "the answer is not as the protocol has it"],
     ["s0-pulse", "x".repeat(MAX_FRAME_BYTES + 1), "longer than"],
-    ["nobody", FRAME, "cannot be decoded here"],
+    ["nobody", STEADY_FRAME, "cannot be decoded here"],
   ])("of %s that is none says why: %#", (driver, text, why) => {
     expect(decoded(driver, text)).toEqual({ cannotDecode: expect.stringContaining(why) });
   });
 
   it("with a profile is the profile's, whatever the driver is called", () => {
     const profile = bundledProfile("eastron-sdm630");
-    const bytes = new TextEncoder().encode(FRAME);
+    const bytes = new TextEncoder().encode(STEADY_FRAME);
     expect(decodeGatewayEvidence("s0-pulse", { make: "", profile }, bytes)).toHaveProperty("cannotDecode");
   });
 
   it("never throws for bytes", () => {
     const bytes = fc.uint8Array({ maxLength: 300 });
     const changed = fc
-      .tuple(fc.nat(FRAME.length - 1), fc.nat(255))
-      .map(([at, byte]) => Buffer.from(FRAME, "latin1").fill(byte, at, at + 1));
+      .tuple(fc.nat(STEADY_FRAME.length - 1), fc.nat(255))
+      .map(([at, byte]) => Buffer.from(STEADY_FRAME, "latin1").fill(byte, at, at + 1));
     fc.assert(
       fc.property(fc.constantFrom("s0-pulse", "coprocessor"), fc.oneof(bytes, changed), (driver, frame) => {
         const found = decodeGatewayEvidence(driver, { make: "" }, new Uint8Array(frame));

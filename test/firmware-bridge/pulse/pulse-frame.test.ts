@@ -6,16 +6,7 @@ import {
   type PulseFrame,
   readingOfFrame,
 } from "../../../firmware-bridge/pulse/pulse-frame.ts";
-
-const EXAMPLE = `kilowitness-pulses 1
-input gpiochip0:17
-channel load import
-constant 1000/1 pulses/kWh
-start 1234500000 mWh
-count 4711 at 93784005000000 ns
-ignored 0 short 2 repeated
-recent 3 intervals 10800000000 ns, last 93783000000000 ns
-`;
+import { STEADY_FRAME } from "./pulse-frames.ts";
 
 function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -47,7 +38,7 @@ const frames: fc.Arbitrary<PulseFrame> = fc.record({
 describe("a frame of counted pulses", () => {
   it("says register and power of a load", () => {
     // 3 Wh in 10.8 s are 1 kW, and 1 Wh in the 1.005 s since the last pulse would be more.
-    expect(readingOf(EXAMPLE)).toEqual({
+    expect(readingOf(STEADY_FRAME)).toEqual({
       channel: "load",
       importMwh: 1_239_211_000,
       activePowerMw: 1_000_000,
@@ -55,7 +46,7 @@ describe("a frame of counted pulses", () => {
   });
 
   it("says them of a generator with the other sign, in the other register", () => {
-    const text = EXAMPLE.replace("load import", "generation export").replace("1000/1", "1000/3");
+    const text = STEADY_FRAME.replace("load import", "generation export").replace("1000/1", "1000/3");
     expect(readingOf(text)).toEqual({
       channel: "generation",
       exportMwh: 1_248_633_000,
@@ -64,7 +55,7 @@ describe("a frame of counted pulses", () => {
   });
 
   it("says no power where none is known", () => {
-    const text = EXAMPLE.replace(/recent.*\n/, "");
+    const text = STEADY_FRAME.replace(/recent.*\n/, "");
     expect(readingOf(text)).toEqual({ channel: "load", importMwh: 1_239_211_000 });
   });
 
@@ -77,7 +68,7 @@ describe("a frame of counted pulses", () => {
   });
 
   it("is taken in one form only: another byte is another frame or none", () => {
-    const bytes = bytesOf(EXAMPLE);
+    const bytes = bytesOf(STEADY_FRAME);
     fc.assert(
       fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
         const other = bytes.map((byte, index) => (index === at ? byte ^ change : byte));
@@ -96,17 +87,17 @@ describe("a frame of counted pulses", () => {
 
   it.each([
     ["nothing", ""],
-    ["a line more", `${EXAMPLE}\n`],
-    ["a line less", EXAMPLE.replace(/ignored.*\n/, "")],
-    ["a number with a zero before it", EXAMPLE.replace("count 4711", "count 04711")],
-    ["no pulses in a kWh", EXAMPLE.replace("1000/1", "0/1")],
-    ["no time between pulses", EXAMPLE.replace("10800000000", "0")],
+    ["a line more", `${STEADY_FRAME}\n`],
+    ["a line less", STEADY_FRAME.replace(/ignored.*\n/, "")],
+    ["a number with a zero before it", STEADY_FRAME.replace("count 4711", "count 04711")],
+    ["no pulses in a kWh", STEADY_FRAME.replace("1000/1", "0/1")],
+    ["no time between pulses", STEADY_FRAME.replace("10800000000", "0")],
   ])("is refused with %s", (_name, text) => {
     expect(() => decodePulseFrame(bytesOf(text))).toThrow(expect.objectContaining({ code: "pulse-frame" }));
   });
 
   it("is refused where the register is beyond what a reading carries", () => {
-    const text = EXAMPLE.replace("start 1234500000", "start 9007199254740991");
+    const text = STEADY_FRAME.replace("start 1234500000", "start 9007199254740991");
     expect(() => readingOf(text)).toThrow(expect.objectContaining({ code: "pulse-register-range" }));
   });
 });
