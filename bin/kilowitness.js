@@ -22,7 +22,8 @@ if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on("error", (error) => {
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    process.stderr.write(`kilowitness: standard output cannot be written: ${error.message}\n`);
+    process.exit(1);
   });
   if (process.argv[2] === "agent") for (const flag of SMALL) setFlagsFromString(flag);
   const source = new URL("./main.ts", import.meta.url);

@@ -44,8 +44,10 @@ On a gateway, in this order:
 For a meter whose telegrams somebody wrote down (docs/decode.md):
   kilowitness decode sml FILE               what is in telegrams of P1, SML, DLMS, IEC 62056-21, M-Bus, VE.Direct, Speedwire
 
-For a microcontroller beside the gateway (docs/firmware-update.md):
+For a microcontroller beside the gateway (docs/firmware-bridge.md):
   kilowitness firmware upload FILE …        verify an image, store it, test it, confirm it (also: list, verify, confirm)
+  kilowitness firmware check --port PORT    does a coprocessor's firmware do all that its protocol asks for?
+  kilowitness simulate microcontroller      one to try both with
 
 For a device that is not in the list (docs/add-a-device.md):
   kilowitness drivers [WORD]                the devices that can be read
