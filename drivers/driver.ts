@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { ChannelRole, FlexibilityReading, MeterReading } from "../attest/reading.ts";
 import type { Controllable } from "./control.ts";
+import type { LineAddress } from "./line/address.ts";
 
 /** Who a device says it is, read from the device. Empty text means that it does not say. */
 export interface MeterIdentity {
@@ -112,6 +113,15 @@ export interface PushListener {
 
 export type MeterDriver = PolledMeter | PushMeter;
 
+/** A line that a device is on, and with whom it can be shared. */
+export interface UsedPort {
+  readonly address: LineAddress;
+  /** Devices with the same text take turns on a serial port; left out: nobody else can have it. */
+  readonly sharedBy?: string;
+  /** What those who share it have to agree about, in words. */
+  readonly settings?: string;
+}
+
 /**
  * One kind of device, as the catalogue lists it. `schema` is the strict schema of the device's own part of the
  * configuration (everything beside `id`, `driver`, `intervalMs` and `channels`); `open` gets its parsed output
@@ -128,5 +138,7 @@ export interface DriverDefinition<Schema extends z.ZodObject = z.ZodObject> {
    * is made beside the journal, with the device's id as its name.
    */
   readonly remembers?: string;
+  /** The lines that a device with these options is on, without touching them; left out: nobody is told. */
+  ports?(options: z.output<Schema>): readonly UsedPort[];
   open(options: z.output<Schema>): MeterDriver;
 }

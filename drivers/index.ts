@@ -34,4 +34,6 @@ export type {
   PushMeter,
   RawFrame,
   Snapshot,
+  UsedPort,
 } from "./driver.ts";
+export type { LineAddress, SerialAddress, SerialFormat, TcpAddress } from "./line/address.ts";

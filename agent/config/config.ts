@@ -14,6 +14,7 @@ import { controlIssues } from "./control-issues.ts";
 import { gatewayIssues } from "./gateway-issues.ts";
 import type { NamedChannel } from "./named-channels.ts";
 import { withOwnDrivers } from "./own-drivers.ts";
+import { portIssues } from "./port-issues.ts";
 import { type ChannelConfig, configSchema, type RawConfig, type RawDevice } from "./schema.ts";
 
 /** A device to read: which driver, with which options, how often. */
@@ -58,15 +59,14 @@ export function loadAgentConfig(path: string, drivers: DriverCatalogue = gateway
   const { data } = result;
   const catalogue = withOwnDrivers(drivers, data.drivers, from);
   const opened = data.devices.map((raw, index) => openDevice(raw, { index, catalogue, config: data, from }));
+  const devices = opened.map(({ device }) => device);
   const issues = [
     ...repeated(data.devices, { list: "devices", key: "id" }),
     ...repeated(data.nodes, { list: "nodes", key: "key" }),
     ...opened.flatMap((device) => device.issues),
     ...controlIssues(data),
-    ...gatewayIssues(
-      data,
-      opened.map(({ device }) => device),
-    ),
+    ...gatewayIssues(data, devices),
+    ...portIssues(data, devices),
   ];
   if (issues.length > 0) throw configProblem(path, issues);
   return {
@@ -79,7 +79,7 @@ export function loadAgentConfig(path: string, drivers: DriverCatalogue = gateway
       ...(node.ca === undefined ? {} : { ca: from(node.ca) }),
       ...(node.enrolmentCodeFile === undefined ? {} : { enrolmentCodeFile: from(node.enrolmentCodeFile) }),
     })),
-    devices: opened.flatMap(({ device }) => device ?? []),
+    devices: devices.flatMap((device) => device ?? []),
   };
 }
 

@@ -114,6 +114,8 @@ function missingPart(driver: Record<string, unknown>): string | undefined {
   if (typeof driver["summary"] !== "string") return "driver.summary, a text";
   if (!(driver["schema"] instanceof zod.ZodObject))
     return "driver.schema, a z.strictObject of require('zod')";
+  if (driver["ports"] !== undefined && typeof driver["ports"] !== "function")
+    return "driver.ports, a function, or none";
   return typeof driver["open"] === "function" ? undefined : "driver.open, a function";
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver } from "../driver.ts";
+import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
 import { KEY_FILES, keyFileOptions, readKeyFiles } from "../telegram/key-file.ts";
 import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
@@ -39,6 +39,7 @@ export const dlmsPushDriver: DriverDefinition = {
     "Meters that push DLMS lists at a HAN or customer port: Kaifa, Kamstrup, Aidon, Landis+Gyr, Iskra, Sagemcom (NO, SE, DK, AT, CH, CZ, SI, HR), encrypted or not",
   schema,
   files: KEY_FILES,
+  ports: ({ line }: z.output<typeof schema>): readonly UsedPort[] => [{ address: line }],
   open({
     line,
     keyFile,

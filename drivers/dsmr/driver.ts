@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver } from "../driver.ts";
+import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
 import { KEY_FILES, keyFileOptions, readKeyFiles } from "../telegram/key-file.ts";
 import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
@@ -33,6 +33,7 @@ export const dsmrP1Driver: DriverDefinition = {
     "Smart meters with a P1 port, plain or encrypted: NL, BE, LU, SE, HU, AT, CH, LT (DSMR 2.2 to 5, eMUCS)",
   schema,
   files: KEY_FILES,
+  ports: ({ line }: z.output<typeof schema>): readonly UsedPort[] => [{ address: line }],
   open({
     line,
     keyFile,

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver } from "../driver.ts";
+import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
 import { type LineAddress, lineName, lineSchema } from "../line/address.ts";
-import { askedLines } from "../telegram/asked-line.ts";
+import { askedLines, askedPort } from "../telegram/asked-line.ts";
 import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
 import { listeningOptions } from "../telegram/listening-options.ts";
 import { ASKED_FORMAT, PUSHED_FORMATS } from "./listening.ts";
@@ -88,6 +88,9 @@ export const iec62056Driver: DriverDefinition = {
   summary:
     "Meters with an optical port (D0) in plain text, asked or speaking by themselves (IEC 62056-21 modes A to D); not verified on hardware",
   schema,
+  ports: ({ line, mode }: Iec62056Options): readonly UsedPort[] => [
+    mode === "D" ? { address: line } : askedPort(line, ASKED_FORMAT),
+  ],
   open(options: Iec62056Options): MeterDriver {
     return options.mode === "D" ? listening(options) : asked(options);
   },

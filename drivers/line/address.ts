@@ -17,6 +17,11 @@ export function formatText({ baudRate, dataBits, parity, stopBits }: SerialForma
   return `${baudRate} ${dataBits}${LETTERS[parity]}${stopBits}`;
 }
 
+/** All that users of a line have to agree about, in words; a serial server's own settings are not known here. */
+export function lineFormat(address: LineAddress, defaults: SerialFormat): string {
+  return address.kind === "serial" ? formatText({ ...defaults, ...address }) : "";
+}
+
 /** A serial port. What is absent is the driver's default. */
 export interface SerialAddress extends Partial<SerialFormat> {
   readonly kind: "serial";

@@ -19,7 +19,7 @@ const PERMISSION: Cause = {
 const BUSY: Cause = {
   code: "line-busy",
   what: "another program has the port open",
-  hint: "another entry of the configuration, or find it with: fuser -v PORT",
+  hint: "stop the agent if it is the one, or find it with: fuser -v PORT",
 };
 const NOT_SERIAL: Cause = {
   code: "line-not-serial",
@@ -51,6 +51,11 @@ const TIMEOUT: Cause = {
   what: "the line did not open in time",
   hint: "is the host switched on, and does a firewall drop the port?",
 };
+const NO_INTERFACE: Cause = {
+  code: "line-interface",
+  what: "this machine has no interface with that address",
+  hint: "list the addresses of this machine with: ip -brief address",
+};
 const FAILED: Cause = {
   code: "line-failed",
   what: "the line failed",
@@ -65,6 +70,7 @@ const BY_ERRNO: ReadonlyMap<string, Cause> = new Map([
   ["EPERM", PERMISSION],
   ["EBUSY", BUSY],
   ["ENOTTY", NOT_SERIAL],
+  ["EADDRNOTAVAIL", NO_INTERFACE],
   ["ECONNREFUSED", REFUSED],
   ["ENOTFOUND", HOST_NOT_FOUND],
   ["EAI_AGAIN", HOST_NOT_FOUND],
@@ -79,7 +85,7 @@ const BY_ERRNO: ReadonlyMap<string, Cause> = new Map([
 const BY_TEXT: readonly (readonly [RegExp, Cause])[] = [
   [/no such (file|device)/i, NOT_FOUND],
   [/permission denied|not permitted/i, PERMISSION],
-  [/inappropriate ioctl|not a tty|not a typewriter/i, NOT_SERIAL],
+  [/inappropriate ioctl|not a tty|not a typewriter|is a directory/i, NOT_SERIAL],
   [/cannot lock port|resource busy/i, BUSY],
 ];
 
@@ -93,7 +99,7 @@ export function lineProblem(where: string, error: unknown): Problem {
   if (error instanceof Problem) return error;
   const { code, what, hint } = causeOf(error);
   const got = error instanceof Error ? error.message : String(error);
-  return new Problem(code, what, { where, got, hint, cause: error });
+  return new Problem(code, what, { where, got, hint: hint.replace("PORT", where), cause: error });
 }
 
 function causeOf(error: unknown): Cause {
@@ -134,13 +140,18 @@ export function writeTimeoutProblem(where: string, timeoutMs: number): Problem {
   });
 }
 
+const SILENT =
+  "is the meter's port switched on, and are wiring, data request pin (P1) or optical head right?";
+const SILENT_NETWORK =
+  "is the meter in the same network, do switches pass its multicast, and does the firewall let the port in?";
+
 /** `line-silent`: open, and not one byte for `silenceMs`. */
 export function silentProblem(where: string, silenceMs: number): Problem {
   return new Problem("line-silent", "not one byte arrived", {
     where,
     expected: `bytes within ${silenceMs} ms`,
     got: "none",
-    hint: "is the meter's port switched on, and are wiring, data request pin (P1) or optical head right?",
+    hint: where.startsWith("udp://") ? SILENT_NETWORK : SILENT,
   });
 }
 

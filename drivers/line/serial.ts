@@ -1,6 +1,8 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { SerialPort } from "serialport";
+import { Problem } from "../../attest/problem.ts";
 import type { SerialFormat } from "./address.ts";
 import { type ByteLine, DEFAULT_OPEN_TIMEOUT_MS, type LineListener, WRITE_TIMEOUT_MS } from "./line.ts";
 import {
@@ -15,6 +17,10 @@ import {
 export interface SerialSettings extends SerialFormat {
   readonly path: string;
 }
+
+/** A read under way keeps the lock of a port that was closed: mostly for some ms, 55 ms were seen on a line that never falls silent. */
+const LET_GO_MS = 500;
+const LET_GO_STEP_MS = 20;
 
 /** How often it is looked whether the adapter is still there. */
 const PRESENCE_MS = 1000;
@@ -42,13 +48,30 @@ export class SerialLine implements ByteLine {
     } catch (error) {
       throw lineProblem(this.name, error);
     }
-    if (this.#closing) throw closedProblem(this.name);
-    const port = new SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
-    this.#port = port;
-    this.#listen(port, listener);
-    await this.#opened(port);
+    const port = await this.#unlocked(async () => {
+      if (this.#closing) throw closedProblem(this.name);
+      const next = new SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
+      this.#port = next;
+      this.#listen(next, listener);
+      await this.#opened(next);
+      return next;
+    });
     if (this.#closing) return;
     this.#watch = setInterval(() => void this.#checkThere(port, listener), PRESENCE_MS);
+  }
+
+  /** Who closed the port a moment ago may have been this program. */
+  async #unlocked<T>(open: () => Promise<T>): Promise<T> {
+    const endMs = performance.now() + LET_GO_MS;
+    for (;;) {
+      try {
+        return await open();
+      } catch (error) {
+        const isLocked = error instanceof Problem && error.code === "line-busy";
+        if (!isLocked || performance.now() >= endMs) throw error;
+        await pause(LET_GO_STEP_MS);
+      }
+    }
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Problem } from "../../attest/problem.ts";
-import { formatText, type LineAddress, lineName, type SerialFormat } from "./address.ts";
+import { type LineAddress, lineFormat, lineName, type SerialFormat } from "./address.ts";
 import { lineKey } from "./line-key.ts";
 import { closedDriver } from "./problems.ts";
 
@@ -54,7 +54,7 @@ export class SharedLines<Open extends Connection> {
    */
   lease(address: LineAddress, defaults: SerialFormat): LeasedLine<Open> {
     const key = lineKey(address, this.#shared);
-    const format = address.kind === "serial" ? formatText({ ...defaults, ...address }) : "";
+    const format = lineFormat(address, defaults);
     const known = this.#shared.get(key);
     if (known !== undefined && known.format !== format)
       throw this.#rules.conflict(address, known.format, format);

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { Problem } from "../../attest/problem.ts";
-import type { DriverDefinition, MeterDriver } from "../driver.ts";
+import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
 import { parsedText } from "../line/parsed-text.ts";
-import { MbusMeter } from "./meter.ts";
+import { askedPort } from "../telegram/asked-line.ts";
+import { MBUS_FORMAT, MbusMeter } from "./meter.ts";
 import { ANY_ADDRESS, MAX_PRIMARY_ADDRESS } from "./requests.ts";
 import { parseSecondaryAddress } from "./secondary.ts";
 
@@ -50,6 +51,7 @@ export const mbusDriver: DriverDefinition = {
   name: "mbus",
   summary: "Electricity meters on a wired M-Bus (EN 13757-2 and -3), by primary or secondary address",
   schema,
+  ports: ({ line }: MbusDriverOptions): readonly UsedPort[] => [askedPort(line, MBUS_FORMAT)],
   open({ address, secondary, ...options }: MbusDriverOptions): MeterDriver {
     if (address !== undefined && secondary !== undefined)
       throw new Problem("mbus-two-addresses", "a meter has either a primary or a secondary address here", {

@@ -52,6 +52,9 @@ export function timeoutProblem(where: string, what: string, timeoutMs: number): 
     where,
     expected: `an answer within ${timeoutMs} ms`,
     got: "none",
+    hint: where.startsWith("/")
+      ? "check power, unit, baud rate and parity, and that A and B are not swapped"
+      : "check power, unit and address",
   });
 }
 

@@ -1,4 +1,5 @@
 import { Problem } from "../../attest/problem.ts";
+import type { UsedPort } from "../driver.ts";
 import type { LineAddress } from "../line/address.ts";
 import { lineKey } from "../line/line-key.ts";
 import { type BusTiming, ModbusBus } from "./bus.ts";
@@ -74,12 +75,17 @@ export class BusRegistry {
 /** The lines of this process. */
 export const modbusLines: BusRegistry = new BusRegistry();
 
+/** What a device on {@link modbusLines} needs. */
+export function busPort(line: LineSettings, timing: Pick<LeaseTiming, "connectDelayMs">): UsedPort {
+  return { address: addressOf(line), sharedBy: "modbus", settings: settingsOf(line, timing) };
+}
+
 function addressOf(line: LineSettings): LineAddress {
   if (line.transport === "rtu") return { kind: "serial", path: line.path };
   return { kind: "tcp", host: line.host, port: line.port };
 }
 
-function settingsOf(line: LineSettings, timing: LeaseTiming): string {
+function settingsOf(line: LineSettings, timing: Pick<LeaseTiming, "connectDelayMs">): string {
   return `${describeLine(line)}, connectDelayMs ${timing.connectDelayMs ?? 0}`;
 }
 

@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { describeProblem } from "../../attest/problem.ts";
 import { controlLimitsSchema } from "../control/options.ts";
-import type { DriverDefinition } from "../driver.ts";
+import type { DriverDefinition, UsedPort } from "../driver.ts";
 import { checkPlace, modbusShape } from "../modbus/options.ts";
+import { busPort } from "../modbus/registry.ts";
 import { compileProfile } from "./compile.ts";
 import type { CompiledProfile } from "./compiled.ts";
+import { lineOf } from "./delivery.ts";
 import { ProfileDevice, type ProfileOptions } from "./device.ts";
 import { loadProfile } from "./load.ts";
 import type { ProfileTransport } from "./profile.ts";
@@ -32,6 +34,9 @@ export function driverOfProfile(compiled: CompiledProfile): DriverDefinition {
     name,
     summary: profile.title,
     schema,
+    ports: (options: z.output<typeof schema>): readonly UsedPort[] => [
+      busPort(lineOf(compiled, options), options),
+    ],
     open(options: z.output<typeof schema> & Pick<ProfileOptions, "controlLimits">): ProfileDevice {
       return new ProfileDevice(compiled, options);
     },
@@ -73,6 +78,11 @@ export const profileDriver: DriverDefinition = {
   summary: "A Modbus device by a profile of your own",
   schema: ownSchema,
   files: ["profile"],
+  ports(options: z.output<typeof ownSchema>): readonly UsedPort[] {
+    const compiled = compileProfile("profile", loadProfile(options.profile));
+    const device = completed(compiled, options);
+    return [busPort(lineOf(compiled, device), device)];
+  },
   open(options: z.output<typeof ownSchema>): ProfileDevice {
     const compiled = compileProfile("profile", loadProfile(options.profile));
     return new ProfileDevice(compiled, completed(compiled, options));

@@ -4,14 +4,14 @@ import { type ControlLimitOptions, limitsOf } from "../control/options.ts";
 import type { RegisterWrite } from "../control/surface.ts";
 import type { Controllable } from "../control.ts";
 import type { ChannelDescription, MeterIdentity, PolledMeter, Snapshot } from "../driver.ts";
-import { lineSettings, type PlacedDevice } from "../modbus/options.ts";
-import { METER_FORMAT, nameOfLine } from "../modbus/settings.ts";
+import type { PlacedDevice } from "../modbus/options.ts";
+import { nameOfLine } from "../modbus/settings.ts";
 import { ModbusUnit } from "../modbus/unit.ts";
 import { type BatteryRatings, batteryRatings } from "./battery.ts";
 import { type Answer, Blocks } from "./blocks.ts";
 import type { CompiledProfile, PlannedRequest } from "./compiled.ts";
 import { ProfileSurface } from "./control.ts";
-import { formatOf } from "./delivery.ts";
+import { lineOf } from "./delivery.ts";
 import { describeChannels, settingsOf } from "./describe.ts";
 import { Values } from "./evaluate.ts";
 import { identityOf, requireMatch, requireSettings } from "./identity.ts";
@@ -60,8 +60,8 @@ export class ProfileDevice implements PolledMeter {
 
   constructor(compiled: CompiledProfile, options: ProfileOptions) {
     const { unit, timeoutMs, connectDelayMs, minGapMs } = options;
-    const { echo, timeoutMs: usual, serial } = compiled.profile.transport;
-    const line = lineSettings(options, serial === undefined ? METER_FORMAT : formatOf(serial));
+    const { echo, timeoutMs: usual } = compiled.profile.transport;
+    const line = lineOf(compiled, options);
     this.#compiled = compiled;
     this.#options = options;
     this.#where = `${nameOfLine(line)} unit ${unit}`;

@@ -244,12 +244,19 @@ function datagramClient(
   };
 }
 
+const OTHER_HOST = "name one of this machine's addresses with --tcp, or 0.0.0.0 for all of them";
+
+/** What is wrong, and what to do, by the system's code. */
+const UNLISTENABLE: ReadonlyMap<string, readonly [string, string]> = new Map([
+  ["EADDRINUSE", ["the port is taken", "take another one with --tcp"]],
+  ["EACCES", ["this user may not listen there", "ports below 1024 need rights"]],
+  ["EADDRNOTAVAIL", ["this machine has no such address", OTHER_HOST]],
+  ["ENOTFOUND", ["the host name is not known", OTHER_HOST]],
+]);
+
 /** Of a port to listen on, which is nothing to plug in. */
 function unlistenable(where: string, error: Error): Problem {
-  const taken = "code" in error && error.code === "EADDRINUSE";
-  return new Problem("simulate-place", taken ? "the port is taken" : error.message, {
-    where,
-    hint: taken ? "take another one with --tcp" : "ports below 1024 need rights",
-    cause: error,
-  });
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const [what, hint] = UNLISTENABLE.get(code) ?? [error.message, "take another one with --tcp"];
+  return new Problem("simulate-place", what, { where, hint, cause: error });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver } from "../driver.ts";
+import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
 import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
 import { listeningOptions } from "../telegram/listening-options.ts";
@@ -19,6 +19,7 @@ export const smlDriver: DriverDefinition = {
   summary:
     "German electricity meters at their optical interface (SML): EMH, ISKRA, DZG, eBZ, Holley, EasyMeter, ITRON",
   schema,
+  ports: ({ line }: z.output<typeof schema>): readonly UsedPort[] => [{ address: line }],
   open({ line, ...options }: z.output<typeof schema>): MeterDriver {
     return new ListeningMeter(smlProtocol(), options, listeningTo(line, SML_FORMAT));
   },

@@ -11,10 +11,12 @@ import type {
   MeterIdentity,
   PolledMeter,
   Snapshot,
+  UsedPort,
 } from "../driver.ts";
 import type { RequestOptions } from "../modbus/bus.ts";
 import { busClosed } from "../modbus/connection.ts";
 import { checkPlace, lineSettings, modbusShape } from "../modbus/options.ts";
+import { busPort } from "../modbus/registry.ts";
 import { MAX_REGISTERS } from "../modbus/request.ts";
 import { nameOfLine } from "../modbus/settings.ts";
 import { ModbusUnit } from "../modbus/unit.ts";
@@ -70,6 +72,7 @@ export const sunspecDriver: DriverDefinition = {
   name: "sunspec",
   summary: "SunSpec over Modbus: inverters, meters and batteries of many makers",
   schema: optionsSchema,
+  ports: (options: Options): readonly UsedPort[] => [busPort(lineSettings(options), options)],
   open: (options: Options): PolledMeter => new SunSpecDevice(options),
 };
 

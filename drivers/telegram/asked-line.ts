@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
-import { type LineAddress, lineName } from "../line/address.ts";
+import type { UsedPort } from "../driver.ts";
+import { type LineAddress, lineFormat, lineName, type SerialFormat } from "../line/address.ts";
 import { type CreateLine, createLine } from "../line/create.ts";
 import { type LeasedLine, SharedLines } from "../line/shared-lines.ts";
 import { Talk } from "./talk.ts";
@@ -21,6 +22,11 @@ export class AskedLines extends SharedLines<Talk> {
 
 /** The lines of this process. */
 export const askedLines: AskedLines = new AskedLines();
+
+/** What a meter on {@link askedLines} needs; `defaults` as its lease has them. */
+export function askedPort(address: LineAddress, defaults: SerialFormat): UsedPort {
+  return { address, sharedBy: "asked", settings: lineFormat(address, defaults) };
+}
 
 function conflict(address: LineAddress, known: string, wanted: string): Problem {
   return new Problem("line-conflict", "two meters on one line want different settings for it", {

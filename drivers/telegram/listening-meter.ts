@@ -235,12 +235,17 @@ export class ListeningMeter implements PushMeter {
     const last = this.#lastProblem;
     return new Problem("driver-no-answer", "no good telegram came", {
       expected: `one within ${this.#options.identifyTimeoutMs} ms`,
-      got: last === undefined ? "none" : `at last: ${describeProblem(last).message}`,
+      got: last === undefined ? "none" : `at last: ${withoutHint(last)}`,
       // What came says more of what is wrong than the wiring does.
       hint: last?.detail.hint ?? this.#protocol.wiringHint,
       cause: last,
     });
   }
+}
+
+/** The hint is said once, at the end. */
+function withoutHint({ message, detail: { hint } }: Problem): string {
+  return hint !== undefined && message.endsWith(`; ${hint}`) ? message.slice(0, -hint.length - 2) : message;
 }
 
 /** One device's bytes must not end the program that reads all of them. */

@@ -111,6 +111,12 @@ describe("a driver from outside", () => {
       {},
       /driver.schema/,
     ],
+    [
+      "ports that are none",
+      DRIVER.replace("  open:", "  ports: [],\n  open:"),
+      {},
+      /driver.ports, a function/,
+    ],
     ["a schema that drops keys", DRIVER.replace("strictObject", "object"), {}, /drop unknown keys/],
   ])("is refused: %s", (_name, source, options, message) => {
     const problem = problemOf(() => load(source, options));
