@@ -4,9 +4,9 @@ import type { ClaimedEnergy } from "./verdict-energy.ts";
 
 const TIERS = [
   "0, the key is in a file: who has root on the gateway can use it",
-  "1, the key is wrapped by hardware",
-  "2, the key cannot leave its chip",
-  "3, the meter signs its own readings",
+  "1, the device says that its key is wrapped by hardware",
+  "2, the device says that its key cannot leave its chip",
+  "3, the device says that the meter signs its own readings",
 ] as const;
 
 /** The verdict in plain words, one sentence a line; the first line says how far it can be trusted. */
@@ -192,6 +192,8 @@ function notProven(verdict: Verdict): string[] {
   ];
   if (verdict.trust === "none")
     sentences.unshift("whose key this is: anyone can make a consistent file with a key of their own");
+  if (verdict.tier > 0)
+    sentences.push("that the key is kept as the tier says: no file can show where a key is");
   if (verdict.claim === "flexibility")
     sentences.push("that the device would do what it says: only what it did shows in its meters");
   return [...sentences, ...timeNotProven(verdict)];

@@ -142,7 +142,9 @@ describe("words", () => {
     expect(text).toContain(`opening   ${after} (897.5 s earlier); ${before} (1200.0 s later)`);
     expect(text).toContain(`closing   ${after} (1797.5 s earlier); ${before} (300.0 s later)`);
     expect(text).toContain("by the clocks of nodes that you trust");
-    expect(text).toContain("tier      2, the key cannot leave its chip");
+    expect(text).toContain("tier      2, the device says that its key cannot leave its chip");
+    expect(text).toContain("that the key is kept as the tier says");
+    expect(words(judged(proofOf(log, 2, 3), trusting(log)))).toContain("that the key is kept");
     expect(text).toContain("Not proven by this file:");
     expect(text).toContain("that the meter measures what its channel says");
     expect(text).not.toContain("when it was written");
