@@ -58,7 +58,7 @@ async function remoteKeyOf(config: AgentConfig): Promise<{ readonly remoteKey?: 
 function words({ journal, deviceKey, epoch, size, keyFile, madeAtMs }: Restored): string[] {
   return [
     `${journal}: ${size} entries of epoch ${epoch}, checked from end to end, as they were on ${new Date(madeAtMs).toISOString()}`,
-    `device ${deviceKey}${keyFile === undefined ? "" : `, its key in ${keyFile}`}`,
+    `device ${deviceKey}${keyFile === undefined ? "" : `, its key file is ${keyFile}`}`,
     "Never start the old gateway again: two with one key accuse each other.",
     "Next: sudo systemctl enable --now kilowitness-agent. It signs when its nodes have answered, in a new epoch.",
   ];

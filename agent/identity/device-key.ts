@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { toHex } from "../../attest/bytes.ts";
 import { nativeSigner, nativeSuite } from "../../attest/native.ts";
 import { Problem } from "../../attest/problem.ts";
@@ -37,8 +38,8 @@ export interface DeviceKey {
   close(): Promise<void>;
 }
 
-/** What says where the key of a device is. */
-export type KeyPlace = Pick<AgentConfig, "key" | "signer">;
+/** What says where the key of a device is; with the journal, no new key is made for a log that is there already. */
+export type KeyPlace = Pick<AgentConfig, "key" | "signer"> & Partial<Pick<AgentConfig, "journal">>;
 
 /** Other lines and waits than those of the field. */
 export interface KeyTerms {
@@ -66,16 +67,19 @@ const FIELD: Required<KeyTerms> = {
  * @throws Problem `key-…` of the key file; `signer-key-file` where the file and the configuration do not agree;
  *   `signer-key-changed`, `signer-key`; where the key is not known yet everything that a signer throws
  */
-export async function openDeviceKey({ key, signer }: KeyPlace, terms: KeyTerms = {}): Promise<DeviceKey> {
-  if (signer === undefined) return fileDeviceKey({ key });
+export async function openDeviceKey(place: KeyPlace, terms: KeyTerms = {}): Promise<DeviceKey> {
+  const { key, signer } = place;
+  if (signer === undefined) return fileDeviceKey(place);
+  requireKeyOfLog(place);
   const at = { ...FIELD, ...terms, address: signer.coprocessor };
   return hasKeyFile(key) ? await knownKey(key, at) : await firstKey(key, at);
 }
 
-/** The key in the key file, which is made where there is none. Throws `key-…`, `signer-key-file`. */
+/** The key in the key file, which is made where there is neither it nor a log. Throws `key-…`, `signer-key-file`. */
 export function fileDeviceKey(place: KeyPlace): DeviceKey {
   if (place.signer !== undefined) throw new Error("a signer is opened by openDeviceKey");
   requireSeed(place.key);
+  requireKeyOfLog(place);
   const { key, created } = loadOrCreateKey(place.key);
   return {
     ...{ signer: nativeSigner(key.seed), saltKey: key.saltKey, created },
@@ -155,6 +159,17 @@ async function knownKey(path: string, at: At): Promise<DeviceKey> {
       hint: "take signer out of the configuration; a key in a coprocessor is another device, with a key file and a journal of its own (docs/backup.md)",
     },
   );
+}
+
+/** A new key beside an old log would be another device, and stand in the way of the right one. */
+function requireKeyOfLog({ key, journal }: KeyPlace): void {
+  if (journal === undefined || hasKeyFile(key) || !existsSync(journal)) return;
+  throw new Problem("key-missing", "there is a log, and the key file that it belongs to is gone", {
+    where: key,
+    expected: `the key file of the log in ${journal}`,
+    got: "no file",
+    hint: "put it back from a backup (kilowitness restore, docs/backup.md); for a new device give it a journal of its own",
+  });
 }
 
 /** The other way round: the file knows of a key that this configuration does not lead to. */

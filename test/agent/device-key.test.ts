@@ -109,6 +109,17 @@ describe("opening the device's key", () => {
     expect(key).toMatchObject({ problem: { code: "signer-unavailable" } });
   });
 
+  it("makes no key for a log that is there already", async () => {
+    writeFileSync(here("j"), "a log");
+    const place = { key: here("k"), journal: here("j") };
+    expect(() => fileDeviceKey(place)).toThrow(expect.objectContaining({ code: "key-missing" }));
+    const { config: wanted, terms } = signingConfig(folder, board.line);
+    await expect(openDeviceKey({ ...wanted, ...place }, terms)).rejects.toMatchObject({
+      code: "key-missing",
+    });
+    expect(existsSync(here("k"))).toBe(false);
+  });
+
   it("refuses a key file and a configuration that do not agree, each way with what to do", async () => {
     createKey(here("k"));
     const { config: wanted, terms } = signingConfig(folder, board.line);

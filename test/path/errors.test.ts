@@ -7,6 +7,7 @@ import { fromHex } from "../../attest/bytes.ts";
 import { TIME_QUALITY } from "../../attest/leaf.ts";
 import { decodeLeaf } from "../../attest/leaf-codec.ts";
 import { startModbusServer } from "../../drivers/simulated/modbus-server.ts";
+import { createKey } from "../../runtime/key-file.ts";
 import { jsonLines, Program, run } from "../kit/programs.ts";
 import {
   complaint,
@@ -140,6 +141,10 @@ describe("what a user sees when it goes wrong", () => {
     it("of another key: refused and left alone", async () => {
       const leaves = await written();
       rmSync(site.path("device.key"));
+      const gone = await run(["agent", ...config()]);
+      const missing = [site.path("device.key"), "is gone", "got no file", "put it back from a backup"];
+      expectRefusal(gone, { command: "agent", exit: 1, code: "key-missing", says: missing });
+      createKey(site.path("device.key"));
       const ended = await run(["agent", ...config()]);
       const says = [
         site.path("journal.sqlite"),
