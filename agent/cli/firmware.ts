@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from "commander";
 import { fromHex } from "../../attest/bytes.ts";
 import type { SmpConnection } from "../../firmware-bridge/smp/connection.ts";
-import { listImages } from "../../firmware-bridge/smp/image-group.ts";
 import { bootloaderMode } from "../../firmware-bridge/update/bootloader.ts";
 import { confirmRunning } from "../../firmware-bridge/update/confirm.ts";
+import { listRunning } from "../../firmware-bridge/update/recovery.ts";
 import { runCommand } from "../../runtime/command.ts";
 import { firmwareCheckCommand } from "./firmware-check.ts";
 import { type FirmwareTrust, readTrustedImage, withFirmwareTrust } from "./firmware-image.ts";
@@ -52,7 +52,7 @@ function listCommand(): Command {
     .action((options: FirmwarePlace & Printing) =>
       runCommand("firmware list", () =>
         connected(options, async (connection) => {
-          const slots = await listImages(connection);
+          const slots = await listRunning(connection);
           const mode = await bootloaderMode(connection);
           print(options, { json: listedJson(slots, mode), text: listedText(slots, mode) });
         }),

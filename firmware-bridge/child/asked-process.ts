@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { Problem } from "../../attest/problem.ts";
+import { describeProblem, Problem } from "../../attest/problem.ts";
 import type { FromChild, ToChild } from "./child-messages.ts";
 import { endText, lastWords, withWords } from "./last-words.ts";
 
@@ -62,7 +63,11 @@ export class AskedProcess<Asking, Answer, Ready = unknown> {
   #failures = 0;
   #begun = false;
   #stopped = false;
+  /** Whether this process waits for that one. */
+  #isAwaited = true;
   #lastProblem: Problem | undefined;
+  /** One that is killed for its silence. */
+  #silentChild: ChildProcess | undefined;
 
   constructor(program: AskedProgram<Ready>) {
     this.#program = program;
@@ -101,6 +106,16 @@ export class AskedProcess<Asking, Answer, Ready = unknown> {
     });
   }
 
+  /** From here on this process may end although there is one, or would be again; that one then sees nobody. */
+  unref(): void {
+    this.#await(false);
+  }
+
+  /** As it is from the beginning. */
+  ref(): void {
+    this.#await(true);
+  }
+
   /** Says that somebody is there. */
   beat(): void {
     this.#send({ beat: true });
@@ -119,14 +134,11 @@ export class AskedProcess<Asking, Answer, Ready = unknown> {
 
   /** Resolves when it is ready, rejects when it has ended before. */
   #launch(): Promise<void> {
-    const { path, settings, problems } = this.#program;
-    const child = spawn(
-      process.execPath,
-      [...SMALL, path, JSON.stringify(settings)],
-      // A process group of its own: what ends this one by its group ends neither it nor what it has started.
-      { stdio: ["ignore", "ignore", "pipe", "ipc"], detached: true },
-    );
+    const { problems } = this.#program;
+    const child = this.#spawned();
+    if (child instanceof Problem) return Promise.reject(child);
     this.#child = child;
+    if (!this.#isAwaited) this.#await(false);
     const words = lastWords(child.stderr);
     let failure: Problem | undefined;
     return new Promise((resolve, reject) => {
@@ -141,7 +153,7 @@ export class AskedProcess<Asking, Answer, Ready = unknown> {
         const end = (how: string): void => {
           const problem = this.#stopped
             ? problems.closed()
-            : (failure ?? problems.lost(withWords(how, words())));
+            : (failure ?? problems.lost(withWords(this.#howEnded(child, how), words())));
           this.#lost(child, problem);
           reject(problem);
           over();
@@ -151,6 +163,34 @@ export class AskedProcess<Asking, Answer, Ready = unknown> {
         child.once("close", (code, signal) => end(endText(code, signal)));
       });
     });
+  }
+
+  /** A process, or why there is none: without memory, or with too much to tell it, there is not even one that fails. */
+  #spawned(): ChildProcess | Problem {
+    const { path, settings, problems } = this.#program;
+    try {
+      return spawn(
+        process.execPath,
+        [...SMALL, path, JSON.stringify(settings)],
+        // A process group of its own: what ends this one by its group ends neither it nor what it has started.
+        { stdio: ["ignore", "ignore", "pipe", "ipc"], detached: true },
+      );
+    } catch (error) {
+      const problem = problems.lost(describeProblem(error).message);
+      this.#lastProblem = problem;
+      this.#again();
+      return problem;
+    }
+  }
+
+  #await(isAwaited: boolean): void {
+    this.#isAwaited = isAwaited;
+    const how = isAwaited ? "ref" : "unref";
+    const child = this.#child;
+    this.#retry?.[how]();
+    child?.[how]();
+    child?.channel?.[how]();
+    if (child?.stderr instanceof Socket) child.stderr[how]();
   }
 
   #ready(ready: Ready): void {
@@ -165,7 +205,11 @@ export class AskedProcess<Asking, Answer, Ready = unknown> {
     this.#child = undefined;
     this.#lastProblem = problem;
     for (const ask of [...this.#questions.keys()]) this.#take(ask)?.reject(problem);
-    // Before it was ready for the first time, start() says why not.
+    this.#again();
+  }
+
+  /** Before it was ready for the first time, start() says why not. */
+  #again(): void {
     if (this.#stopped || !this.#begun) return;
     const { firstRetryMs, longestRetryMs } = this.#program.times;
     const pauseMs = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(this.#failures, MOST_DOUBLINGS));
@@ -173,6 +217,7 @@ export class AskedProcess<Asking, Answer, Ready = unknown> {
     this.#retry = setTimeout(() => {
       this.#launch().catch(() => undefined);
     }, pauseMs);
+    if (!this.#isAwaited) this.#retry.unref();
   }
 
   #send(message: ToChild<Asking>): void {
@@ -195,8 +240,15 @@ export class AskedProcess<Asking, Answer, Ready = unknown> {
     return question;
   }
 
+  /** A signal says nothing where it was sent from here. */
+  #howEnded(child: ChildProcess, how: string): string {
+    if (this.#silentChild !== child) return how;
+    return `did not answer for ${this.#program.times.answerMs} ms, and was killed`;
+  }
+
   /** Its end rejects the question. */
   #silent(child: ChildProcess): void {
+    this.#silentChild = child;
     this.#program.onSilent?.();
     this.#kill(child);
   }

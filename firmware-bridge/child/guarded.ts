@@ -6,6 +6,16 @@ export function shellCommand(words: readonly string[]): string {
 }
 
 /**
+ * The command that runs the same program so that it is killed when the process that started it is gone, killed or not (prctl(2),
+ * PR_SET_PDEATHSIG, by setpriv of util-linux; where that cannot do it, the program runs without). Its pid is that of the command.
+ */
+export function endsWithParent(command: readonly string[]): readonly [string, ...string[]] {
+  const script = `setpriv --pdeathsig KILL true 2>/dev/null && set -- setpriv --pdeathsig KILL
+exec "$@" ${shellCommand(command)}`;
+  return ["/bin/sh", "-c", script];
+}
+
+/**
  * Starts a program that ends with this process, however this one ends: a shell waits at its standard input, which is a pipe that
  * nobody but this process has the other end of. Without it a gpiomon keeps its line until the next edge comes, which may be days.
  * Its standard output and error are the program's, its exit code is the program's, or 128 and the signal that ended it.

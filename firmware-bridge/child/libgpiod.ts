@@ -16,12 +16,13 @@ const RUN = { timeout: 10_000, killSignal: "SIGKILL" } as const;
 
 /**
  * Version 1 does not say that it has a line. This resolves when a program that was started just now has it, or has said why
- * not: the same program has run several times since then, so that a machine that is slow at present gets the time that it needs.
+ * not: a command that starts it in the same way has run several times since then, so that a machine that is slow at present gets
+ * the time that it needs.
  */
-export async function quietStart(program: "gpiomon" | "gpioset"): Promise<void> {
+export async function quietStart([program, ...words]: readonly [string, ...string[]]): Promise<void> {
   const quiet = pause(QUIET_START_MS);
   for (let run = 0; run < QUIET_RUNS; run += 1)
-    await promisify(execFile)(program, ["--version"], RUN).catch(() => undefined);
+    await promisify(execFile)(program, words, RUN).catch(() => undefined);
   await quiet;
 }
 

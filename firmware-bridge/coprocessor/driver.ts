@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver } from "../../drivers/driver.ts";
+import type { DriverDefinition, MeterDriver, UsedPort } from "../../drivers/driver.ts";
 import { lineSchema } from "../../drivers/line/address.ts";
 import { DEFAULT_TIMEOUT_MS } from "../smp/connection.ts";
-import { type CoprocessorLines, coprocessorLines } from "./lines.ts";
+import { type CoprocessorLines, coprocessorLines, coprocessorPort } from "./lines.ts";
 import { CoprocessorMeter } from "./meter.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 
@@ -37,6 +37,7 @@ export function coprocessorDriverOver(
     schema,
     files: ["stateFile"],
     remembers: "stateFile",
+    ports: ({ line }: z.output<typeof schema>): readonly UsedPort[] => [coprocessorPort(line)],
     open: ({ line, timeoutMs, stateFile }: z.output<typeof schema>): MeterDriver =>
       new CoprocessorMeter({ line: lines.lease(line), memory, stateFile, asking: { timeoutMs } }),
   };

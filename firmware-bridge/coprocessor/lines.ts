@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
-import { type LineAddress, lineName, type SerialFormat } from "../../drivers/line/address.ts";
+import type { UsedPort } from "../../drivers/driver.ts";
+import { type LineAddress, lineFormat, lineName, type SerialFormat } from "../../drivers/line/address.ts";
 import { type CreateLine, createLine } from "../../drivers/line/create.ts";
 import { type LeasedLine, SharedLines } from "../../drivers/line/shared-lines.ts";
 import { type ConnectionSettings, SmpConnection } from "../smp/connection.ts";
@@ -45,6 +46,11 @@ export class CoprocessorLines {
 
 /** The lines of this process. */
 export const coprocessorLines: CoprocessorLines = new CoprocessorLines();
+
+/** What a coprocessor on {@link coprocessorLines} needs. */
+export function coprocessorPort(address: LineAddress): UsedPort {
+  return { address, sharedBy: "coprocessor", settings: lineFormat(address, COPROCESSOR_FORMAT) };
+}
 
 function conflict(address: LineAddress, known: string, wanted: string): Problem {
   return new Problem("coprocessor-line-conflict", "one line is wanted with two settings", {

@@ -11,7 +11,7 @@ import type {
 import { closedDriver } from "../../drivers/line/problems.ts";
 import { requireSameMeter } from "../../drivers/telegram/same-meter.ts";
 import type { Asking, SmpConnection } from "../smp/connection.ts";
-import { breakSince, requireWhole } from "./continuity.ts";
+import { breakSince, requireWhole, type SnapshotBefore } from "./continuity.ts";
 import { type CoprocessorDescription, describeCoprocessor } from "./describe.ts";
 import type { CoprocessorLine } from "./lines.ts";
 import { answerFault } from "./problems.ts";
@@ -38,6 +38,8 @@ export class CoprocessorMeter implements PolledMeter {
   readonly mode = "polled";
   readonly #surroundings: CoprocessorSurroundings;
   #description: CoprocessorDescription | undefined;
+  /** Before the break that the last snapshot told of: who asks for another one has taken that one in. */
+  #broke: SnapshotBefore | undefined;
   #closed = false;
 
   constructor(surroundings: CoprocessorSurroundings) {
@@ -70,6 +72,7 @@ export class CoprocessorMeter implements PolledMeter {
   async read(): Promise<Snapshot> {
     if (this.#closed) throw closedDriver();
     const known = this.#identified();
+    this.#broke = undefined;
     return await this.#surroundings.line.talk((connection) => this.#taken(connection, known));
   }
 
@@ -77,6 +80,7 @@ export class CoprocessorMeter implements PolledMeter {
     this.#closed = true;
     const { memory, line } = this.#surroundings;
     const { serial } = this.#description?.identity ?? {};
+    if (serial !== undefined && this.#broke !== undefined) memory.unsay(this.#place, serial, this.#broke);
     if (serial !== undefined) await memory.flush(this.#place, serial);
     await line.release();
   }
@@ -102,6 +106,9 @@ export class CoprocessorMeter implements PolledMeter {
     // New firmware may have been started, which describes itself otherwise.
     if (broken !== undefined) requireAlike(known, await describeCoprocessor(connection, asking));
     requireDescribed(known, snapshot, line.name);
+    // Nobody takes it any more, and what it would tell is told by the next one.
+    if (this.#closed) throw closedDriver();
+    if (broken !== undefined) this.#broke = before;
     const problem = await memory.keep(this.#place, taken, broken !== undefined);
     const counted = countedSnapshot(known, taken, broken);
     return problem === undefined ? counted : { ...counted, absent: [...counted.absent, problem.message] };

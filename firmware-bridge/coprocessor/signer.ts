@@ -3,6 +3,7 @@ import { describeProblem, Problem } from "../../attest/problem.ts";
 import { requireVerified } from "../../attest/signature.ts";
 import type { Suite } from "../../attest/suite.ts";
 import type { RemoteSigner } from "../signer/remote-signer.ts";
+import { learnParameters } from "../smp/os-group.ts";
 import type { CoprocessorLine } from "./lines.ts";
 import { type CoprocessorKey, type KeyUse, readKey, type SigningOptions, signMessage } from "./signing.ts";
 
@@ -37,6 +38,8 @@ export class CoprocessorSigner implements RemoteSigner {
   #asked = 0;
   /** It had another key last time: nothing is given to it before its key was looked at. */
   #isOther = false;
+  /** It was silent: other firmware may have been started, which takes shorter messages and drops longer ones. */
+  #wasSilent = false;
   #closed = false;
 
   private constructor(options: CoprocessorSignerOptions, key: CoprocessorKey) {
@@ -80,7 +83,9 @@ export class CoprocessorSigner implements RemoteSigner {
     try {
       return await within(this.#options, (signal) => this.#made(copy, signal));
     } catch (error) {
-      throw signerProblem(error, this.#options.line.name);
+      const problem = signerProblem(error, this.#options.line.name);
+      this.#wasSilent ||= problem.code === "signer-silent";
+      throw problem;
     }
   }
 
@@ -95,6 +100,7 @@ export class CoprocessorSigner implements RemoteSigner {
       this.#asked += 1;
     };
     return line.talk(async (connection) => {
+      if (this.#wasSilent) await learnParameters(connection, { ...signing, signal });
       // Another microcontroller, or a fault of this one: its key tells.
       const keyChecked = async (): Promise<void> => {
         const { publicKey } = await readKey(connection, { ...signing, signal });
@@ -108,6 +114,7 @@ export class CoprocessorSigner implements RemoteSigner {
           throw error;
         },
       );
+      this.#wasSilent = false;
       // Within its turn: the next signature is counted after this one.
       this.#notice(made);
       const signed = { publicKey: this.publicKey, message, signature: made.signature };

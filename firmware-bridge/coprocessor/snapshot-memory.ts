@@ -34,6 +34,8 @@ export class SnapshotMemory {
   readonly #remembered = new Map<string, Remembered>();
   /** When a file was read that is still as it was. */
   readonly #loadedMs = new Map<string, number>();
+  /** What came before a break that was said to nobody. */
+  readonly #unsaid = new Map<string, SnapshotBefore>();
   readonly #monotonicMs: () => number;
 
   /** @param monotonicMs a clock that is never set */
@@ -43,6 +45,8 @@ export class SnapshotMemory {
 
   /** What came before the first or the next snapshot of that coprocessor. Throws Problem `coprocessor-state-file`. */
   async before(place: CoprocessorPlace, serial: string): Promise<SnapshotBefore> {
+    const unsaid = this.#unsaid.get(keyOf(place, serial));
+    if (unsaid !== undefined) return unsaid;
     const known = this.#remembered.get(keyOf(place, serial));
     if (known !== undefined) return { kind: "snapshot", taken: known.taken };
     if (place.stateFile === undefined) return { kind: "nothing" };
@@ -66,13 +70,23 @@ export class SnapshotMemory {
     };
     const owed = broken ? { atMs: nowMs, reads: 0 } : told && { ...told, reads: told.reads + 1 };
     if (place.stateFile === undefined || !isDue({ savedMs, told: owed }, nowMs)) {
-      this.#remembered.set(key, { taken, savedMs, told: owed });
+      this.#remember(key, { taken, savedMs, told: owed });
       return undefined;
     }
     const problem = await saved(place.stateFile, taken);
     if (problem !== undefined && savedMs === undefined) throw problem;
-    this.#remembered.set(key, { taken, savedMs: nowMs, told: problem === undefined ? undefined : owed });
+    this.#remember(key, { taken, savedMs: nowMs, told: problem === undefined ? undefined : owed });
     return problem;
+  }
+
+  #remember(key: string, remembered: Remembered): void {
+    this.#remembered.set(key, remembered);
+    this.#unsaid.delete(key);
+  }
+
+  /** A break was found after `before`, and whoever asked for the snapshot has it no more: the next one tells it again. */
+  unsay(place: CoprocessorPlace, serial: string, before: SnapshotBefore): void {
+    this.#unsaid.set(keyOf(place, serial), before);
   }
 
   /** Brings what is remembered to the file, unless a break is owed. Never throws: what cannot be kept is older in the file. */

@@ -6,6 +6,8 @@ export type GpiosetMajor = LibgpiodMajor;
 
 /** How long a level is held that nobody holds afterwards. */
 const TOUCH_MS = 50;
+/** For ever, as far as select() of a machine with 32 bits can count: 63 years. */
+const HOLD_S = 2_000_000_000;
 
 /**
  * Which gpioset there is.
@@ -24,7 +26,9 @@ export async function gpiosetMajor(): Promise<GpiosetMajor> {
  */
 export function holdCommand(major: GpiosetMajor, output: OutputLine, active: boolean): string[] {
   const level = levelOf(output, active);
-  if (major === 1) return ["gpioset", "--mode=signal", ...optionsOf(output), output.chip, level];
+  // Not --mode=signal: that asks for SIGINT and SIGTERM, and gets them though whoever started it ignores them.
+  if (major === 1)
+    return ["gpioset", "--mode=time", `--sec=${HOLD_S}`, ...optionsOf(output), output.chip, level];
   return ["gpioset", "--banner", ...optionsOf(output), `--chip=${output.chip}`, level];
 }
 

@@ -1,4 +1,4 @@
-import { shellCommand } from "../child/guarded.ts";
+import { endsWithParent, shellCommand } from "../child/guarded.ts";
 
 /** What the guard does when it is told to end, or when nobody is there any more. */
 export interface GuardCommands {
@@ -17,11 +17,12 @@ export type GuardWord = "release" | "exit";
  * gpioset alone would not do: version 2 never looks at its input, so that it would hold the contact closed for ever, and
  * a line that is let go keeps its level on a Raspberry Pi (`pinctrl_bcm2835.persist_gpio_outputs`). So the defined level is
  * set before the line is let go. Signals that end a whole control group are ignored here and, by inheritance, in gpioset: the
- * order of the end is the holder's.
+ * order of the end is the holder's. And gpioset ends with its guard: one that outlived it would hold the contact closed, and nobody
+ * would ever know its number.
  */
 export function guardScript({ hold, atExit, atLoss }: GuardCommands): string {
   return `trap '' HUP INT TERM
-${shellCommand(hold)} </dev/null &
+${shellCommand(endsWithParent(hold))} </dev/null &
 held=$!
 exec >/dev/null
 read -r word

@@ -1,6 +1,8 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 import { Problem } from "../../attest/problem.ts";
+import { endsWithParent } from "../child/guarded.ts";
 import { lastWords } from "../child/last-words.ts";
 import { quietStart } from "../child/libgpiod.ts";
 import { type GpiosetMajor, holdCommand, touchCommand } from "./gpioset.ts";
@@ -9,6 +11,10 @@ import { LINE_HINT, lineName, type OutputLine } from "./output-line.ts";
 
 /** Longer than any line takes; a program that hangs holds nothing that could be relied on. */
 const LONGEST_START_MS = 5000;
+/** A guard that has not let go of the line by then never will. */
+const LONGEST_END_MS = 5000;
+/** Of a program that sets a level and ends. */
+const TOUCH = { timeout: LONGEST_START_MS, killSignal: "SIGKILL" } as const;
 /** The line that says it is one of the first words. */
 const MOST_WORDS = 500;
 
@@ -59,7 +65,7 @@ export class HeldLine {
     const failed = await Promise.race([this.#held(guard), guard.unheld, this.#late(late.signal)]);
     late.abort();
     if (failed !== undefined) {
-      await this.#leave("exit");
+      await this.#leave("loss");
       throw failed;
     }
     this.#active = active;
@@ -87,7 +93,22 @@ export class HeldLine {
     this.#active = undefined;
     guard.isWanted = false;
     guard.process.stdin.end(`${word}\n`);
+    const late = setTimeout(() => guard.process.kill("SIGKILL"), LONGEST_END_MS);
     await guard.over;
+    clearTimeout(late);
+    // It hung, or somebody has killed it: what it would have done is done here.
+    if (guard.process.signalCode !== null && word !== "release") await this.#touch(word);
+  }
+
+  /** Never throws: what is left to do then is the wiring's. */
+  async #touch(word: "exit" | "loss"): Promise<void> {
+    const { atExit, atLoss } = this.#end;
+    const [program = "", ...words] = touchCommand(
+      this.#major,
+      this.#output,
+      word === "exit" ? atExit : atLoss,
+    );
+    await promisify(execFile)(program, words, TOUCH).catch(() => undefined);
   }
 
   #start(active: boolean): Guard {
@@ -114,7 +135,8 @@ export class HeldLine {
 
   #held({ process: child }: Guard): Promise<undefined> {
     return new Promise((resolve) => {
-      if (this.#major === 1) void quietStart("gpioset").then(() => resolve(undefined));
+      if (this.#major === 1)
+        void quietStart(endsWithParent(["gpioset", "--version"])).then(() => resolve(undefined));
       let text = "";
       child.stdout.setEncoding("utf8").on("data", (more: string) => {
         text = `${text}${more}`.slice(0, MOST_WORDS);

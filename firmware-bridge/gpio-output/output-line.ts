@@ -11,7 +11,7 @@ export interface OutputLine {
 
 /** What to look at when a program of libgpiod cannot have a line. */
 export const LINE_HINT =
-  "check chip and line with gpioinfo, the group of /dev/gpiochip*, and that no other program has the line";
+  "check chip and line with gpioinfo, the group of /dev/gpiochip*, and that no other program, nor another agent, has the line";
 
 /** How messages call the line. */
 export function lineName({ chip, line }: Pick<OutputLine, "chip" | "line">): string {

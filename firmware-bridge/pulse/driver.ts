@@ -16,20 +16,16 @@ const nameplate = z
 const schema = z.strictObject({
   chip: z
     .string()
-    .regex(/^(?!-)[\x21-\x7e]{1,100}$/, "expected a name without spaces")
+    .regex(/^(?!-)[\x21-\x7e]{1,100}$/, "a name without spaces")
     .default("gpiochip0")
     .describe("gpiochip0, a path of one in /dev, or its label where sysfs is used"),
   line: z.int().min(0).max(1023).describe("the line's offset on its chip, as gpioinfo shows it"),
   pulsesPerKwh: z
     .union([z.int().min(1).max(999_999_999), z.string()])
     .transform(String)
-    .pipe(
-      z
-        .string()
-        .regex(/^[1-9]\d{0,8}(\/[1-9]\d{0,8})?$/, 'expected a whole number, or a ratio such as "1000/3"'),
-    )
+    .pipe(z.string().regex(/^[1-9]\d{0,8}(\/[1-9]\d{0,8})?$/, 'a whole number, or a ratio such as "1000/3"'))
     .describe(
-      "the meter's constant, times nothing: a ratio of transformers that the meter leaves to the reader goes in here",
+      'pulses of one kWh, as printed on the meter; where it leaves a ratio of transformers to the reader, divided by that: "1000/50"',
     ),
   registerFile: z
     .string()
@@ -38,7 +34,14 @@ const schema = z.strictObject({
   startKwh: z
     .union([z.number().min(0).max(999_999_999), z.string()])
     .transform(String)
-    .pipe(z.string().regex(/^\d{1,9}(\.\d{1,6})?$/, "expected kWh with at most six digits behind the point"))
+    .pipe(
+      z
+        .string()
+        .regex(
+          /^\d{1,9}(\.\d{1,6})?$/,
+          'kWh such as "1234.5": a point, no comma, at most six digits behind it',
+        ),
+    )
     .default("0")
     .describe(
       "what the meter's display shows at the start; another value, read off later, begins the register anew",

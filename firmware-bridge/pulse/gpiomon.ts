@@ -82,7 +82,7 @@ export class GpiomonSource implements EdgeSource {
     const over = this.#over(program, printed);
     this.#ended = over.then(() => undefined);
     const begun = new Promise<void>((resolve) => {
-      if (this.#major === 1) void quietStart("gpiomon").then(resolve);
+      if (this.#major === 1) void quietStart(["gpiomon", "--version"]).then(resolve);
       lines.on("line", (text) => this.#line(text, resolve, listener));
     });
     const late = new AbortController();

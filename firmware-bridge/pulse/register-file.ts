@@ -28,7 +28,7 @@ const COPIES = 2;
  * write or the system brings to disk. So at every instant one copy holds what was told last, and one damaged copy costs nothing.
  */
 export class RegisterFile {
-  readonly #file: FileHandle;
+  #file: FileHandle;
   readonly #path: string;
   #entry: Entry;
 
@@ -89,15 +89,20 @@ export class RegisterFile {
     return this.#entry.savedAtMs;
   }
 
-  /** Resolves when the count is on disk. Throws Problem `pulse-register-file`. One call at a time. */
+  /**
+   * Resolves when the count is on disk, in a file made anew where somebody has deleted it. One call at a time.
+   *
+   * @throws Problem `pulse-register-file`, also where something else is in its place now
+   */
   async save(count: number, nowMs: number): Promise<void> {
     const entry = { ...this.#entry, write: this.#entry.write + 1, count, savedAtMs: nowMs };
     const bytes = encode(entry);
     try {
-      await this.#file.write(bytes, 0, COPY_BYTES, placeOf(entry.write));
+      await writeWhole(this.#file, bytes, placeOf(entry.write));
       await this.#file.datasync();
+      if ((await this.#file.stat()).nlink === 0) await this.#makeAnew(entry);
       this.#entry = entry;
-      await this.#file.write(bytes, 0, COPY_BYTES, placeOf(entry.write + 1));
+      await writeWhole(this.#file, bytes, placeOf(entry.write + 1));
     } catch (cause) {
       throw fileProblem(this.#path, "cannot be written", cause);
     }
@@ -105,6 +110,14 @@ export class RegisterFile {
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  /** What is deleted can still be written to, and would be gone at the next start. */
+  async #makeAnew(entry: Entry): Promise<void> {
+    if (!(await makeUnlessThere(this.#path, entry))) throw new Error("something else is in its place now");
+    const deleted = this.#file;
+    this.#file = await open(this.#path, "r+");
+    await deleted.close();
   }
 }
 
@@ -116,6 +129,12 @@ interface Opened {
 
 function placeOf(write: number): number {
   return (write % COPIES) * COPY_BYTES;
+}
+
+/** A disk that is full may take a part, and say so with its length alone. */
+async function writeWhole(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  const { bytesWritten } = await file.write(bytes, 0, bytes.length, position);
+  if (bytesWritten < bytes.length) throw new Error(`${bytesWritten} of ${bytes.length} bytes were taken`);
 }
 
 /** `kilowitness-pulses 1 WRITE COUNT SAVED-AT BASIS`, a line feed, the SHA-256 of that line, and spaces. */

@@ -6,6 +6,14 @@ export interface PositionTimes {
   readonly leastMs: number;
   /** Renewals included; absent: as long as it is renewed. */
   readonly mostMs?: number;
+  /** An absence that is shorter is part of that time: otherwise letting go for an instant would begin it anew. */
+  readonly restMs?: number;
+}
+
+/** A stretch in a position with a longest time, short absences included. */
+interface Spell {
+  readonly beganMs: number;
+  readonly leftMs: number | undefined;
 }
 
 export interface OutputSettings {
@@ -30,6 +38,7 @@ export class OutputRules {
   #sinceMs: number;
   /** Of the lease that runs, which is always one of the position. */
   #leaseUntilMs: number | undefined;
+  readonly #spells = new Map<Position, Spell>();
   #isLost = false;
   #why: Exclude<PositionReason, "lease" | "ending"> = "start";
 
@@ -43,7 +52,10 @@ export class OutputRules {
   command(position: Position, leaseMs: number, nowMs: number): void {
     this.settle(nowMs);
     this.#check(position, leaseMs);
-    if (position !== this.#position) this.#requireDwelt(nowMs);
+    if (position !== this.#position) {
+      this.#requireDwelt(nowMs);
+      this.#requireRested(position, nowMs);
+    }
     this.#isLost = false;
     this.#leaseUntilMs = nowMs + leaseMs;
     this.#go(position, nowMs);
@@ -91,10 +103,11 @@ export class OutputRules {
 
   /** When {@link settle} has something to do; undefined where only a command changes anything. */
   dueMs(): number | undefined {
-    const { leastMs, mostMs } = this.#timesOf(this.#position);
+    const { leastMs } = this.#timesOf(this.#position);
+    const spentMs = this.#spentMs(this.#position);
     if (this.#leaseUntilMs === undefined)
       return this.#position === this.#resting() ? undefined : this.#sinceMs + leastMs;
-    return mostMs === undefined ? this.#leaseUntilMs : Math.min(this.#leaseUntilMs, this.#sinceMs + mostMs);
+    return spentMs === undefined ? this.#leaseUntilMs : Math.min(this.#leaseUntilMs, spentMs);
   }
 
   get position(): Position {
@@ -114,13 +127,31 @@ export class OutputRules {
 
   #go(position: Position, nowMs: number): void {
     if (position === this.#position) return;
+    const left = this.#spells.get(this.#position);
+    if (left !== undefined) this.#spells.set(this.#position, { ...left, leftMs: nowMs });
+    const known = this.#restless(position, nowMs) ?? { beganMs: nowMs };
+    this.#spells.set(position, { ...known, leftMs: undefined });
     this.#position = position;
     this.#sinceMs = nowMs;
   }
 
+  /** The spell in a position that goes on when it is taken again now. */
+  #restless(position: Position, nowMs: number): Spell | undefined {
+    const spell = this.#spells.get(position);
+    const { restMs = 0 } = this.#timesOf(position);
+    return spell !== undefined && nowMs - (spell.leftMs ?? nowMs) < restMs ? spell : undefined;
+  }
+
+  /** When the longest time of a position is over that it is in. */
+  #spentMs(position: Position): number | undefined {
+    const { mostMs } = this.#timesOf(position);
+    const spell = this.#spells.get(position);
+    return mostMs === undefined || spell === undefined ? undefined : spell.beganMs + mostMs;
+  }
+
   #isSpent(nowMs: number): boolean {
-    const { mostMs } = this.#timesOf(this.#position);
-    return mostMs !== undefined && nowMs - this.#sinceMs >= mostMs;
+    const spentMs = this.#spentMs(this.#position);
+    return spentMs !== undefined && nowMs >= spentMs;
   }
 
   #dwellMs(nowMs: number): number {
@@ -140,6 +171,20 @@ export class OutputRules {
     if (Number.isSafeInteger(leaseMs) && leaseMs >= 1 && leaseMs <= LONGEST_LEASE_MS) return;
     throw new Problem("relay-lease", "no lease of an output", {
       ...{ where: name, expected: `1 to ${LONGEST_LEASE_MS} ms`, got: String(leaseMs) },
+    });
+  }
+
+  /** What is left of the longest time must be enough for the least one. */
+  #requireRested(position: Position, nowMs: number): void {
+    const { mostMs, leastMs, restMs = 0 } = this.#timesOf(position);
+    const spell = this.#restless(position, nowMs);
+    if (mostMs === undefined || spell?.leftMs === undefined) return;
+    if (spell.beganMs + mostMs - nowMs >= Math.max(leastMs, 1)) return;
+    throw new Problem("relay-dwell", "the output has been in that position for its longest time", {
+      where: this.#settings.name,
+      expected: `${restMs} ms in other positions`,
+      got: `${spell.leftMs + restMs - nowMs} ms to go`,
+      hint: "command it later",
     });
   }
 

@@ -53,6 +53,15 @@ export class RelayHolder {
     };
   }
 
+  /** The process of this program may end while the lines are held, which is a loss. */
+  unref(): void {
+    this.#process.unref();
+  }
+
+  ref(): void {
+    this.#process.ref();
+  }
+
   /** Every output goes to its `onExit`. Never throws, may be called twice. */
   async stop(): Promise<void> {
     clearInterval(this.#beats);

@@ -27,7 +27,7 @@ export const relaySchema: z.ZodType<RelayOptions> = z
         z.strictObject({
           chip: z
             .string()
-            .regex(/^(?!-)[\x21-\x7e]{1,100}$/, "expected a name without spaces")
+            .regex(/^(?!-)[\x21-\x7e]{1,100}$/, "a name without spaces")
             .default("gpiochip0")
             .describe("gpiochip0, or a path of one in /dev"),
           line: z.int().min(0).max(1023).describe("the line's offset on its chip, as gpioinfo shows it"),

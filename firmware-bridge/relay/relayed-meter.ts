@@ -11,25 +11,28 @@ import type {
   PushMeter,
   Snapshot,
 } from "../../drivers/driver.ts";
-import { RelayHolder } from "./relay-holder.ts";
+import { closedDriver } from "../../drivers/line/problems.ts";
+import type { HolderSettings } from "./holder-messages.ts";
+import { leaveHolder, takeHolder } from "./left-holders.ts";
+import type { RelayHolder } from "./relay-holder.ts";
 import { type RelayOptions, relayPlan } from "./relay-options.ts";
 import { RelaySurface } from "./relay-surface.ts";
 
 /** The meter of a load, with the relay of the same load as what it can be told. */
 class RelayedMeter<Meter extends MeterDriver> {
   protected readonly meter: Meter;
-  readonly #holder: RelayHolder;
   readonly #options: RelayOptions;
   readonly #plan: ReturnType<typeof relayPlan>;
+  #held: Promise<RelayHolder> | undefined;
   #control: LeasedControl | undefined;
-  #kept = false;
+  /** The last thing that was asked of the meter came to a good end: who closes it now does not mean to open it anew. */
+  protected isWell = false;
+  #closed = false;
 
   constructor(meter: Meter, options: RelayOptions) {
     this.meter = meter;
     this.#options = options;
     this.#plan = relayPlan(options);
-    const { output, silenceMs } = this.#plan;
-    this.#holder = new RelayHolder({ outputs: [output], silenceMs });
   }
 
   get control(): Controllable | undefined {
@@ -37,26 +40,53 @@ class RelayedMeter<Meter extends MeterDriver> {
   }
 
   /**
-   * Takes the lines, and asks the meter who it is. A relay that cannot be had is no reason not to read: commands say why.
+   * Takes the lines, whether the meter answers or not, and asks it who it is. A relay that cannot be had is no reason not to
+   * read: commands say why.
    *
-   * @throws Problem `relay-two-controls`, `relay-channel`, and what the meter throws
+   * @throws Problem `relay-two-controls`, `relay-channel`, `driver-closed`, and what the meter throws
    */
   async identify(): Promise<MeterIdentity> {
+    if (this.#closed) throw closedDriver();
+    this.#held ??= takeHolder(this.#settings);
+    const holder = await this.#held;
+    return await this.watched(this.#identified(holder));
+  }
+
+  async #identified(holder: RelayHolder): Promise<MeterIdentity> {
     const identity = await this.meter.identify();
+    const surface = this.#surface(holder);
+    this.#control ??= new LeasedControl(surface, () => false);
+    return identity;
+  }
+
+  #surface(holder: RelayHolder): RelaySurface {
     if (this.meter.control !== undefined)
       throw new Problem("relay-two-controls", "the device takes commands itself", {
         hint: "leave its section relay out",
       });
     const channel = loadOf(this.meter.channels());
-    if (!this.#kept) this.#holder.keep();
-    this.#kept = true;
     const { output, powerMw, meanings } = this.#plan;
-    const surface = new RelaySurface({
-      ...{ relay: this.#holder.relay(output.name), where: `relay of ${channel}`, channel },
+    return new RelaySurface({
+      ...{ relay: holder.relay(output.name), where: `relay of ${channel}`, channel },
       ...{ powerMw, meanings, times: output.times },
     });
-    this.#control ??= new LeasedControl(surface, () => false);
-    return identity;
+  }
+
+  get #settings(): HolderSettings {
+    const { output, silenceMs } = this.#plan;
+    return { outputs: [output], silenceMs };
+  }
+
+  /** Remembers how it ended. */
+  protected async watched<T>(asked: Promise<T>): Promise<T> {
+    try {
+      const answer = await asked;
+      this.isWell = true;
+      return answer;
+    } catch (error) {
+      this.isWell = false;
+      throw error;
+    }
   }
 
   channels(): readonly ChannelDescription[] {
@@ -64,10 +94,21 @@ class RelayedMeter<Meter extends MeterDriver> {
     return this.meter.channels().map((channel) => ({ maxImportMw: powerW * 1000, ...channel }));
   }
 
-  /** The relay goes to its state of an end, and the meter is closed. */
+  /**
+   * The meter is closed, and the relay goes to its state of an end. Where the meter failed, its lines stay held without a
+   * lease: it is opened anew before long.
+   */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#control?.close();
-    await Promise.all([this.#holder.stop(), this.meter.close()]);
+    const held = this.#held;
+    this.#held = undefined;
+    await Promise.all([this.#letGo(await held, this.isWell), this.meter.close()]);
+  }
+
+  async #letGo(holder: RelayHolder | undefined, isWell: boolean): Promise<void> {
+    if (isWell) await holder?.stop();
+    else if (holder !== undefined) leaveHolder(this.#settings, holder);
   }
 }
 
@@ -75,7 +116,7 @@ class RelayedPolledMeter extends RelayedMeter<PolledMeter> implements PolledMete
   readonly mode = "polled";
 
   read(): Promise<Snapshot> {
-    return this.meter.read();
+    return this.watched(this.meter.read());
   }
 }
 
@@ -83,7 +124,16 @@ class RelayedPushMeter extends RelayedMeter<PushMeter> implements PushMeter {
   readonly mode = "push";
 
   start(listener: PushListener): void {
-    this.meter.start(listener);
+    this.meter.start({
+      onSnapshot: (snapshot) => {
+        this.isWell = true;
+        listener.onSnapshot(snapshot);
+      },
+      onProblem: (problem) => {
+        this.isWell = false;
+        listener.onProblem(problem);
+      },
+    });
   }
 }
 

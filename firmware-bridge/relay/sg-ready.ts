@@ -19,6 +19,8 @@ export const SG_READY: Readonly<Record<SgReadyState, Position>> = {
 };
 
 const TWO_HOURS_MS = 7_200_000;
+/** The label names no rest between two blocks. This is as long as the least time of a state that is not configured. */
+const LEAST_REST_MS = 600_000;
 
 /** Nobody commands it: normal operation, whatever happened. */
 export const SG_READY_STATES: RelayStates = {
@@ -27,10 +29,12 @@ export const SG_READY_STATES: RelayStates = {
   onLoss: SG_READY.normal,
 };
 
-/** Every state lasts `leastMs` at the least, the block two hours at the most. */
+/** Every state lasts `leastMs` at the least, the block two hours at the most, and then it rests. */
 export function sgReadyTimes(leastMs: number): readonly PositionTimes[] {
   return [0b00, 0b01, 0b10, 0b11].map((position) =>
-    position === SG_READY.blocked ? { leastMs, mostMs: TWO_HOURS_MS } : { leastMs },
+    position === SG_READY.blocked
+      ? { leastMs, mostMs: TWO_HOURS_MS, restMs: Math.max(leastMs, LEAST_REST_MS) }
+      : { leastMs },
   );
 }
 

@@ -49,6 +49,8 @@ export interface MicrocontrollerOptions {
   readonly bufferBytes?: number;
   /** The bootloader's serial recovery instead of an application. */
   readonly recovery?: boolean;
+  /** The recovery lists hash and flags as the firmware does. */
+  readonly recoveryStates?: boolean;
   readonly misbehaviours?: readonly MicrocontrollerMisbehaviour[];
   readonly statistics?: Readonly<Record<string, Readonly<Record<string, number | bigint>>>>;
   /** More groups, such as an application's own from 64 on, or others in place of those there are. */
@@ -78,13 +80,20 @@ export class SimulatedMicrocontroller {
   constructor(options: MicrocontrollerOptions) {
     this.#options = options;
     this.#misbehaves = new Set(options.misbehaviours);
-    const { recovery = false, slotBytes = DEFAULT_SLOT_BYTES, hash = "sha256", verifies, keeper } = options;
+    const {
+      recovery = false,
+      recoveryStates = false,
+      slotBytes = DEFAULT_SLOT_BYTES,
+      hash = "sha256",
+      verifies,
+      keeper,
+    } = options;
     const { flash = { slots: [slotOf(slotBytes, options.image), slotOf(slotBytes)], swap: "none" } } =
       options;
     const overwrites = this.#misbehaves.has("overwrite-only");
     this.slots = new ImageSlots(flash, { hash, verifies, keeper, overwrites });
     this.#images = new ImageCommands(this.slots, {
-      recovery,
+      ...{ recovery, recoveryStates },
       hashBytes: hash === "sha512" ? 64 : 32,
       resumes: !recovery && !this.#misbehaves.has("no-resume"),
       accepted: (pieceBytes) => this.#accepted(pieceBytes),
@@ -139,7 +148,8 @@ export class SimulatedMicrocontroller {
       this.#resetAsked = true;
       return smpMap({});
     }
-    if (this.#options.recovery === true) return smpMap({ rc: 8 });
+    // The control of the console's echo is the only other command that every recovery knows.
+    if (this.#options.recovery === true) return smpMap({ rc: command === 1 ? 0 : 8 });
     if (command === 0) return smpMap({ r: this.#underTest("failed-check") ? "" : fields.get("d") });
     if (command === 8 && this.#misbehaves.has("overwrite-only")) return smpMap({ mode: OVERWRITE_ONLY });
     if (command === 6)

@@ -8,6 +8,8 @@ import type { GroupError, GroupHandler, GroupRequest } from "./smp-server.ts";
 export interface ImageCommandsOptions {
   /** MCUboot's recovery: uploads into slot 0, ignores `sha`, tells no flags, and sets no state. */
   readonly recovery: boolean;
+  /** The recovery lists hash and flags as well, as BOOT_SERIAL_IMG_GRP_IMAGE_STATE has it, and sets states. */
+  readonly recoveryStates: boolean;
   /** Length of the hash that the firmware is built for; others are refused. */
   readonly hashBytes: number;
   readonly resumes: boolean;
@@ -71,7 +73,8 @@ export class ImageCommands {
     if (operation === "read") return command === COMMAND.state ? this.#list() : NOT_SUPPORTED;
     if (!this.#options.powered(request)) return undefined;
     if (command === COMMAND.upload) return this.#uploaded(fields);
-    if (this.#options.recovery) return NOT_SUPPORTED;
+    if (this.#options.recovery && !(this.#options.recoveryStates && command === COMMAND.state))
+      return NOT_SUPPORTED;
     if (command === COMMAND.state) return this.#setState(fields);
     return command === COMMAND.erase ? this.#erase(fields) : NOT_SUPPORTED;
   };
@@ -86,8 +89,10 @@ export class ImageCommands {
       const image = this.#slots.image(slot);
       if (image === undefined) return [];
       // The bootloader validates what it lists; an application only reads header and trailer.
-      if (this.#options.recovery) return image.whole ? [smpMap({ slot, version: image.version })] : [];
       const { version, hash } = image;
+      const { recovery, recoveryStates } = this.#options;
+      if (recovery && !image.whole) return [];
+      if (recovery && !recoveryStates) return [smpMap({ slot, version })];
       return [smpMap({ slot, version, hash, bootable: true, ...this.#flags(slot) })];
     });
     return smpMap({ images, splitStatus: 0 });

@@ -63,7 +63,8 @@ export class SmpConnection {
   /** The longest message that the microcontroller takes, header and body. */
   maxMessageBytes: number = CAUTIOUS_MESSAGE_BYTES;
   readonly #talk: Talk;
-  readonly #version: 1 | 2;
+  /** Of the protocol that it is asked in. */
+  readonly version: 1 | 2;
   readonly #framer: ConsoleFramer = new ConsoleFramer(MAX_MESSAGE_BYTES);
   #turn: Promise<unknown> = Promise.resolve();
   #sequence = 0;
@@ -75,7 +76,7 @@ export class SmpConnection {
     this.timeoutMs = settings.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.attempts = settings.attempts ?? DEFAULT_ATTEMPTS;
     this.#talk = talk;
-    this.#version = settings.version ?? 2;
+    this.version = settings.version ?? 2;
   }
 
   /** Opens the line. @throws Problem `line-…` */
@@ -136,7 +137,7 @@ export class SmpConnection {
     const sequence = this.#sequence;
     this.#sequence = (sequence + 1) & 0xff;
     const body = encodeSmpMap(fields ?? new Map());
-    return { version: this.#version, operation, group, sequence, command, body };
+    return { version: this.version, operation, group, sequence, command, body };
   }
 
   /** The answer to `sent`; undefined when none came in time or nobody waits for it any more. */

@@ -16,7 +16,7 @@ export const enclosureSchema: z.ZodType<EnclosureSettings> = z
       .describe('what is watched, such as "lid"; it stands in the log'),
     chip: z
       .string()
-      .regex(/^(?!-)[\x21-\x7e]{1,100}$/, { error: "expected a name without spaces" })
+      .regex(/^(?!-)[\x21-\x7e]{1,100}$/, { error: "a name without spaces" })
       .default("gpiochip0")
       .describe("gpiochip0, or a path of one in /dev"),
     line: z.int().min(0).max(1023).describe("the line's offset on its chip, as gpioinfo shows it"),

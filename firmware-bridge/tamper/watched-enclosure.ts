@@ -1,7 +1,8 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { endGuarded, spawnGuarded } from "../child/guarded.ts";
+import { endGuarded, endsWithParent, spawnGuarded } from "../child/guarded.ts";
 import { endText, lastWords } from "../child/last-words.ts";
 import { LINE_HINT, lineName } from "../gpio-output/output-line.ts";
 import type { InputLine } from "../pulse/edge-source.ts";
@@ -29,6 +30,8 @@ export const USUAL_ENCLOSURE: Omit<EnclosureSettings, "input" | "line"> = {
 const NS_PER_MS = 1_000_000n;
 /** With this, `timeout` (coreutils) says that the time was up. */
 const TIME_IS_UP = 124;
+/** A program that ignores its end is left to its guard: the agent's own end must not wait for it. */
+const LONGEST_END_MS = 5000;
 
 /**
  * Watches a contact with gpiomon, which has the kernel's own time of each edge and keeps what happens while this process is busy.
@@ -66,7 +69,7 @@ export class WatchedEnclosure implements TamperInput {
     clearTimeout(this.#due);
     if (this.#program !== undefined) endGuarded(this.#program);
     this.#wake();
-    await this.#work;
+    await Promise.race([this.#work, sleep(LONGEST_END_MS, undefined, { ref: false })]);
   }
 
   async #watch(listener: TamperListener): Promise<void> {
@@ -107,8 +110,9 @@ export class WatchedEnclosure implements TamperInput {
   /** Resolves when it is time to look again, rejects when nobody watches any more. */
   #edges(major: GpiomonMajor, listener: TamperListener): Promise<void> {
     const { line, lookSeconds } = this.#settings;
-    const words = [String(lookSeconds), "gpiomon", ...gpiomonArguments(major, line)];
-    const program = spawnGuarded(["timeout", ...words]);
+    // Whichever of them is killed, nobody is left behind who has the line, and whom nobody would end.
+    const gpiomon = endsWithParent(["gpiomon", ...gpiomonArguments(major, line)]);
+    const program = spawnGuarded(endsWithParent(["timeout", String(lookSeconds), ...gpiomon]));
     this.#program = program;
     const said = lastWords(program.stderr);
     const lines = createInterface({ input: program.stdout });

@@ -1,8 +1,9 @@
 import { equalBytes, toHex } from "../../attest/bytes.ts";
 import { Problem } from "../../attest/problem.ts";
 import type { SmpConnection } from "../smp/connection.ts";
-import { confirmImage, type ImageSlot, listImages } from "../smp/image-group.ts";
+import { confirmImage, type ImageSlot } from "../smp/image-group.ts";
 import { recoveryProblem } from "./problems.ts";
+import { listRunning } from "./recovery.ts";
 import { selfCheck } from "./self-check.ts";
 
 export interface ConfirmResult {
@@ -20,7 +21,7 @@ export interface ConfirmResult {
  * @throws Problem `update-recovery`, `update-other-image`, `update-echo`, `smp-…`, `line-…`
  */
 export async function confirmRunning(connection: SmpConnection, hash?: Uint8Array): Promise<ConfirmResult> {
-  const listed = await listImages(connection);
+  const listed = await listRunning(connection);
   const running = listed.find(({ active }) => active);
   const stored = listed.find(({ image, active }) => image === running?.image && !active);
   if (running?.hash === undefined) throw recoveryProblem(connection.name);

@@ -1,8 +1,8 @@
 import { Problem } from "../../attest/problem.ts";
 import type { Asking, SmpConnection } from "../smp/connection.ts";
-import { listImages } from "../smp/image-group.ts";
 import { echo } from "../smp/os-group.ts";
 import { notStartedProblem } from "./problems.ts";
+import { listRunning } from "./recovery.ts";
 import { stageOf } from "./stage.ts";
 
 /** Long enough to need two lines of a console, both ways. */
@@ -19,7 +19,7 @@ export async function selfCheck(
   { check, asking }: { readonly check?: SelfCheck | undefined; readonly asking?: Asking },
 ): Promise<void> {
   await requireEcho(connection, asking);
-  const slots = await listImages(connection, asking);
+  const slots = await listRunning(connection, asking);
   const { name } = stageOf(slots, hash, connection.name);
   if (name !== "check" && name !== "done") throw notStartedProblem(connection.name, slots);
   await check?.(connection);

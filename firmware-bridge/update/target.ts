@@ -1,6 +1,7 @@
 import { Problem } from "../../attest/problem.ts";
 import type { SmpConnection } from "../smp/connection.ts";
-import { type ImageSlot, listImages } from "../smp/image-group.ts";
+import type { ImageSlot } from "../smp/image-group.ts";
+import { listRunning } from "./recovery.ts";
 
 /** Opens the line to a microcontroller; called again where the line went away, as a USB port does with each reset. */
 export type Connect = () => Promise<SmpConnection>;
@@ -43,7 +44,7 @@ export class Target {
   async look(signal?: AbortSignal): Promise<readonly ImageSlot[] | undefined> {
     try {
       if (this.#connection.lost || this.#silentLooks >= SILENT_LOOKS) await this.#reopen();
-      const slots = await listImages(this.#connection, { attempts: 1, signal });
+      const slots = await listRunning(this.#connection, { attempts: 1, signal });
       this.#silentLooks = 0;
       return slots;
     } catch (error) {

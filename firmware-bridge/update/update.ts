@@ -1,6 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
 import type { SmpConnection } from "../smp/connection.ts";
-import { confirmImage, type ImageSlot, listImages, testImage } from "../smp/image-group.ts";
+import { confirmImage, type ImageSlot, testImage } from "../smp/image-group.ts";
 import { learnParameters } from "../smp/os-group.ts";
 import { type UploadOptions, type UploadResult, uploadImage } from "../smp/upload.ts";
 import { bootloaderMode, requireWayBack } from "./bootloader.ts";
@@ -16,6 +16,7 @@ import {
   stoppedProblem,
   stuckProblem,
 } from "./problems.ts";
+import { listRunning } from "./recovery.ts";
 import { RESTART_TIMES, restart } from "./restart.ts";
 import { selfCheck } from "./self-check.ts";
 import type { UpdateEvent, UpdateResult, UpdateSettings, UpdateTimes } from "./settings.ts";
@@ -88,7 +89,7 @@ class Update {
 
   async #begin(): Promise<readonly ImageSlot[]> {
     await learnParameters(this.#connection, this.#asking);
-    const slots = await listImages(this.#connection, this.#asking);
+    const slots = await listRunning(this.#connection, this.#asking);
     this.#before = slots.find(({ active }) => active);
     this.#tell({ kind: "found", slots });
     return slots;
@@ -133,7 +134,7 @@ class Update {
         return await this.#recover();
       case "upload":
         await this.#store({});
-        return await listImages(this.#connection, this.#asking);
+        return await listRunning(this.#connection, this.#asking);
       case "test":
         return await this.#until("test", () => testImage(this.#connection, this.#hash, this.#asking));
       case "restart":

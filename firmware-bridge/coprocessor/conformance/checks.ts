@@ -1,5 +1,6 @@
 import { describeProblem, Problem } from "../../../attest/problem.ts";
 import type { CheckResult } from "../../../drivers/kit/conformance.ts";
+import { RefusalProblem } from "../../smp/problems.ts";
 
 /** A reason not to run a check, which is no fault. */
 export class Skipped extends Error {}
@@ -35,13 +36,22 @@ async function outcomeOf(
   }
 }
 
-/** What is wrong unless `work` is refused with that code. */
-export async function refusedWith(code: string, work: () => Promise<unknown>): Promise<string | undefined> {
+/** What is wrong unless `work` is refused with that code, or with one of these numbers that no group stands beside. */
+export async function refusedWith(
+  code: string,
+  work: () => Promise<unknown>,
+  plain: readonly number[] = [],
+): Promise<string | undefined> {
   try {
     await work();
   } catch (error) {
     if (error instanceof Problem && error.code === code) return undefined;
+    if (error instanceof RefusalProblem && isPlain(error, plain)) return undefined;
     return `expected ${code}, got ${describeProblem(error).message}`;
   }
   return `expected ${code}, and it was done`;
+}
+
+function isPlain({ refusal: { group, rc } }: RefusalProblem, plain: readonly number[]): boolean {
+  return group === undefined && rc !== undefined && plain.includes(rc);
 }

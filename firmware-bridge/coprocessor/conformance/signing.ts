@@ -11,6 +11,13 @@ import { type CoprocessorKey, readKey, signMessage } from "../signing.ts";
 import { type Checklist, refusedWith, Skipped } from "./checks.ts";
 import { DEVICE_TYPES, forbiddenMessages, statement } from "./statement.ts";
 
+/** What requests of SMP version 1 are answered with, which knows no errors of a group (docs/coprocessor-protocol.md, "Errors"). */
+const PLAIN = {
+  "coprocessor-unknown": [1, 3],
+  "coprocessor-not-signable": [11],
+  "coprocessor-too-long": [3],
+} as const;
+
 export interface SigningSettings {
   readonly suite: Suite;
   /** How long a signature may take, ms. */
@@ -41,7 +48,7 @@ export async function checkSigning(
   await list.run("sign: one message twice, one signature", () => signing.twice());
   for (const { what, message } of forbiddenMessages(found.publicKey))
     await list.run(`sign: refuses ${what}`, () =>
-      refusedWith("coprocessor-not-signable", () => signing.sign(message)),
+      signing.refused("coprocessor-not-signable", () => signing.sign(message)),
     );
   await list.run("sign: refuses a message longer than its max", () => signing.tooLong());
   await list.run("sign: refuses a piece of another form", () => signing.malformed());
@@ -79,6 +86,10 @@ class SigningChecks {
     return signature;
   }
 
+  refused(code: keyof typeof PLAIN, work: () => Promise<unknown>): Promise<string | undefined> {
+    return refusedWith(code, work, this.#connection.version === 1 ? PLAIN[code] : []);
+  }
+
   async signs(type: string): Promise<string | undefined> {
     return this.#verified(statement(type, this.#key.publicKey));
   }
@@ -100,13 +111,13 @@ class SigningChecks {
   async tooLong(): Promise<string | undefined> {
     const { maxMessageBytes } = this.#key;
     if (maxMessageBytes === MOST_MESSAGE_BYTES) throw new Skipped("it takes the longest that there is");
-    return refusedWith("coprocessor-too-long", () =>
+    return this.refused("coprocessor-too-long", () =>
       this.#piece({ len: maxMessageBytes + 1, off: 0, data: new Uint8Array(16) }),
     );
   }
 
   malformed(): Promise<string | undefined> {
-    return refusedWith("coprocessor-unknown", () => this.#piece({ len: 64, off: 0, data: "text" }));
+    return this.refused("coprocessor-unknown", () => this.#piece({ len: 64, off: 0, data: "text" }));
   }
 
   /** Behind a refusal nothing is there. */

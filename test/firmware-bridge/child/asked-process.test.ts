@@ -128,4 +128,15 @@ describe("a process that is asked", () => {
     asked.keep();
     expect([asked.pid, others]).toEqual([undefined, []]);
   });
+
+  it("that cannot even be spawned is said, and tried again", async () => {
+    // Longer than an argument of a program may be (execve(2), MAX_ARG_STRLEN): spawn throws, as it does without memory.
+    const big = program({ settings: "x".repeat(200_000) });
+    expect(() => big.keep()).not.toThrow();
+    await expect(big.ask("all")).rejects.toMatchObject({
+      code: "trade-absent",
+      cause: { code: "trade-lost", message: expect.stringContaining("E2BIG") },
+    });
+    await expect(big.start()).rejects.toMatchObject({ code: "trade-lost" });
+  });
 });

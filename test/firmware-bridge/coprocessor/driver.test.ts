@@ -2,14 +2,16 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { PolledMeter, Snapshot } from "../../../drivers/driver.ts";
 import { conformance } from "../../../drivers/kit/conformance.ts";
+import { lineSchema } from "../../../drivers/line/address.ts";
 import { breakBetween } from "../../../firmware-bridge/coprocessor/continuity.ts";
 import { coprocessorDriver } from "../../../firmware-bridge/coprocessor/driver.ts";
 import { decodeCoprocessorFrame } from "../../../firmware-bridge/coprocessor/evidence.ts";
+import { READ } from "../../../firmware-bridge/coprocessor/protocol.ts";
 import type {
   CoprocessorMisbehaviour,
   ShownByChannel,
 } from "../../../firmware-bridge/simulated/coprocessor.ts";
-import { type Bench, bench, driverOf, GRID, NOWHERE, OPTIONS, polled } from "./kit.ts";
+import { type Bench, bench, driverOf, GRID, NOWHERE, OPTIONS, PLACE, polled } from "./kit.ts";
 
 const BATTERY: ShownByChannel = {
   ...{ name: "battery", role: "storage", importMwh: 7_000, exportMwh: 6_000, activePowerMw: 0 },
@@ -169,6 +171,50 @@ describe("a count that is broken", () => {
     await after.identify();
     expect((await after.read()).downtime).toHaveLength(1);
     expect((await after.read()).downtime).toBeUndefined();
+  });
+
+  it("is told again where nobody asked for a snapshot after the one that told it", async () => {
+    const place = bench();
+    const driver = driverOf(place);
+    const opened = async (): Promise<PolledMeter> => {
+      const meter = polled(driver.open(driver.schema.parse(OPTIONS)));
+      await meter.identify();
+      return meter;
+    };
+    const first = await opened();
+    await first.read();
+    place.mcu.restart();
+    expect((await first.read()).downtime).toHaveLength(1);
+    // Whoever read it was told to stop meanwhile.
+    await first.close();
+    const second = await opened();
+    expect((await second.read()).downtime).toHaveLength(1);
+    expect((await second.read()).downtime).toBeUndefined();
+    await second.close();
+    expect((await (await opened()).read()).downtime).toBeUndefined();
+  });
+
+  it("is told by the next driver where this one was closed while it read", async () => {
+    let closes = (): void => undefined;
+    const place = bench({
+      exchanged: (command, answer) => {
+        if (command === READ.command) closes();
+        return answer;
+      },
+    });
+    const driver = driverOf(place);
+    const kept = place.lines.lease(lineSchema.parse(PLACE));
+    const first = polled(driver.open(driver.schema.parse(OPTIONS)));
+    await first.identify();
+    await first.read();
+    place.mcu.restart();
+    closes = () => void first.close();
+    await expect(first.read()).rejects.toMatchObject({ code: "driver-closed" });
+    closes = () => undefined;
+    const second = polled(driver.open(driver.schema.parse(OPTIONS)));
+    await second.identify();
+    expect((await second.read()).downtime).toHaveLength(1);
+    await kept.release();
   });
 
   it("ends with another device where the coprocessor describes itself otherwise afterwards", async () => {

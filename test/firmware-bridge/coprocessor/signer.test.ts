@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../../attest/checkpoint.ts";
 import { nativeSigner, nativeSuite } from "../../../attest/native.ts";
 import { lineSchema } from "../../../drivers/line/address.ts";
+import { CoprocessorLines } from "../../../firmware-bridge/coprocessor/lines.ts";
 import type { CoprocessorMisbehaviour } from "../../../firmware-bridge/simulated/coprocessor.ts";
 import type { GroupHandler } from "../../../firmware-bridge/simulated/smp-server.ts";
 import type { SmpMap, SmpValue } from "../../../firmware-bridge/smp/cbor.ts";
+import { lineTo } from "../smp/kit.ts";
 import { type Bench, bench, driverOf, NOWHERE, OPTIONS, openSigner, PLACE, polled, SEED } from "./kit.ts";
 import { DEVICE_OBJECTS, deviceMessages, messageOf } from "./objects.ts";
 
@@ -77,6 +79,20 @@ describe("a signer in a coprocessor", () => {
     place.mcu.restart();
     expect(await signer.sign(message)).toEqual(own.sign(message));
     expect(notices).toEqual([]);
+  });
+
+  it("goes on after a restart into firmware that takes shorter messages", async () => {
+    const [before, after] = [bench({ bufferBytes: 1_024 }), bench({ bufferBytes: 128 })];
+    let now = before;
+    const lines = new CoprocessorLines(() => lineTo((bytes) => now.mcu.receive(bytes)), {
+      timeoutMs: 40,
+    });
+    const { signer } = await openSigner({ ...before, lines });
+    const long = [...messages.values()].reduce((a, b) => (b.length > a.length ? b : a));
+    await signer.sign(long);
+    now = after;
+    await expect(signer.sign(long)).rejects.toMatchObject({ code: "signer-silent" });
+    expect(await signer.sign(long)).toEqual(await own.sign(long));
   });
 
   it("says when somebody else uses the key", async () => {

@@ -61,6 +61,44 @@ describe("a register file", () => {
     await register.close();
   });
 
+  it("has not saved what the disk took a part of", async () => {
+    const register = await opened();
+    await register.save(5, 2_000);
+    const probe = await open(path, "r+");
+    const handles: FileHandle = Object.getPrototypeOf(probe);
+    await probe.close();
+    vi.spyOn(handles, "write").mockResolvedValueOnce({ bytesWritten: 100, buffer: "" });
+    await expect(register.save(6, 3_000)).rejects.toMatchObject({ code: "pulse-register-file" });
+    expect(register.count).toBe(5);
+    await register.save(6, 4_000);
+    expect(register.count).toBe(6);
+    await register.close();
+  });
+
+  it("that somebody has deleted is made anew with the next count", async () => {
+    const register = await opened();
+    await register.save(5, 2_000);
+    rmSync(path);
+    await register.save(6, 3_000);
+    await register.save(7, 4_000);
+    await register.close();
+    const again = await opened();
+    expect([again.count, again.savedBeforeMs, again.mended]).toEqual([7, 4_000, false]);
+    await again.close();
+  });
+
+  it("in whose place something else is now is refused, and that is left as it is", async () => {
+    const register = await opened();
+    rmSync(path);
+    writeFileSync(path, "something else");
+    await expect(register.save(6, 3_000)).rejects.toMatchObject({
+      ...{ code: "pulse-register-file", message: expect.stringContaining("something else is in its place") },
+    });
+    expect(register.count).toBe(0);
+    await register.close();
+    expect(readFileSync(path, "utf8")).toBe("something else");
+  });
+
   it("does not grow", async () => {
     expect((await savedBytes([1, 22, 333, 4444, 55_555])).length).toBe(2 * COPY_BYTES);
   });

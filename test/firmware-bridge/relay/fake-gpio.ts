@@ -6,7 +6,7 @@ import type { OutputLine } from "../../../firmware-bridge/gpio-output/output-lin
 
 /** The options that the real programs have; others are refused. */
 const OPTIONS = {
-  1: "--mode=signal|--mode=time|--usec=50000|--drive=push-pull|--drive=open-drain|--active-low",
+  1: "--mode=time|--sec=2000000000|--usec=50000|--drive=push-pull|--drive=open-drain|--active-low",
   2: "--banner|--toggle=0|--hold-period=50ms|--drive=push-pull|--drive=open-drain|--active-low|--chip=gpiochip0",
 } as const;
 
@@ -27,14 +27,15 @@ for word in "$@"; do
     *) echo "gpioset: unrecognized option '$word'" >&2; exit 1 ;;
   esac
   case "$word" in
-    --mode=time|--toggle=0) how=touch ;;
+    --usec=*|--toggle=0) how=touch ;;
     --banner) banner=yes ;;
     --active-low) low=low ;;
   esac
 done
 line=\${level%%=*}; value=\${level##*=}; place=${folder}/line-$line
 if [ -e ${folder}/refuse-$line ]; then echo "gpioset: unable to request lines: Operation not permitted" >&2; exit 1; fi
-if [ -e "$place.pid" ] && kill -0 "$(cat "$place.pid")" 2>/dev/null; then echo "gpioset: unable to request lines: Device or resource busy" >&2; exit 1; fi
+# A line is free when who had it is dead, whether somebody has waited for that one or not.
+if [ -e "$place.pid" ] && grep -qs ') [^ZX] ' "/proc/$(cat "$place.pid")/stat"; then echo "gpioset: unable to request lines: Device or resource busy" >&2; exit 1; fi
 if [ -e ${folder}/hang-$line ] && [ $how = hold ]; then exec sleep 1000; fi
 echo $$ >"$place.pid"
 echo "$how $value $low" >>"$place"

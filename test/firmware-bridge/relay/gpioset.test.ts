@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { gpiosetMajor, holdCommand, touchCommand } from "../../../firmware-bridge/gpio-output/gpioset.ts";
 import { HeldLine } from "../../../firmware-bridge/gpio-output/held-line.ts";
-import { FakeGpio } from "./fake-gpio.ts";
+import { FakeGpio, isAlive } from "./fake-gpio.ts";
 
 let gpio: FakeGpio;
 let lost: string[];
@@ -19,11 +19,21 @@ function heldLine(major: 1 | 2, line = 17): HeldLine {
   return new HeldLine(major, gpio.output(line), { atExit: true, atLoss: false, onLost });
 }
 
+function parentOf(pid: number): number {
+  return Number(/\) . (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]);
+}
+
 describe("the command line", () => {
-  it("of version 1 holds until a signal, and touches for 50 ms", () => {
+  it("of version 1 holds for as long as it can, and touches for 50 ms", () => {
     const output = gpio.output(17, { activeLow: true, drive: "open-drain" });
     const options = ["--drive=open-drain", "--active-low", "gpiochip0"];
-    expect(holdCommand(1, output, true)).toEqual(["gpioset", "--mode=signal", ...options, "17=1"]);
+    expect(holdCommand(1, output, true)).toEqual([
+      "gpioset",
+      "--mode=time",
+      "--sec=2000000000",
+      ...options,
+      "17=1",
+    ]);
     const touch = ["gpioset", "--mode=time", "--usec=50000"];
     expect(touchCommand(1, output, false)).toEqual([...touch, ...options, "17=0"]);
   });
@@ -84,6 +94,26 @@ describe.each([1, 2] as const)("a held line, version %i", (version) => {
     expect(gpio.history(17).at(-1)).toBe("touch 0 high");
   });
 
+  it("whose guard is killed is lost as well, and goes to its level of a loss", async () => {
+    const line = heldLine(version);
+    await line.set(true);
+    const holder = gpio.holder(17) ?? Number.NaN;
+    process.kill(parentOf(holder), "SIGKILL");
+    await vi.waitFor(() => expect(lost).toHaveLength(1), 10_000);
+    expect(isAlive(holder)).toBe(false);
+    await line.lose();
+    expect(gpio.history(17)).toEqual(["hold 1 high", "touch 0 high"]);
+  });
+
+  it("whose guard does nothing any more is let go all the same", { timeout: 20_000 }, async () => {
+    const line = heldLine(version);
+    await line.set(true);
+    process.kill(parentOf(gpio.holder(17) ?? Number.NaN), "SIGSTOP");
+    await line.exit();
+    expect(gpio.history(17)).toEqual(["hold 1 high", "touch 1 high"]);
+    expect(gpio.holder(17)).toBeUndefined();
+  });
+
   it("does not end with a signal to everybody", async () => {
     const line = heldLine(version);
     await line.set(true);
@@ -97,12 +127,12 @@ describe.each([1, 2] as const)("a held line, version %i", (version) => {
 });
 
 describe("a gpioset that hangs", () => {
-  it("is ended, and the line goes to its level of an end", async () => {
+  it("is ended, and the line goes to its level of a loss", async () => {
     gpio.install(2);
     gpio.hang(17);
     await expect(heldLine(2).set(false)).rejects.toMatchObject({
       ...{ code: "gpioset-ended", message: expect.stringContaining("nothing for 5000 ms") },
     });
-    expect(gpio.history(17)).toEqual(["touch 1 high"]);
+    expect(gpio.history(17)).toEqual(["touch 0 high"]);
   });
 });

@@ -106,6 +106,68 @@ describe("an output", () => {
   });
 });
 
+describe("the longest time of a heat pump's block", () => {
+  const minuteMs = 60_000;
+
+  it("does not begin anew with an instant of normal operation", () => {
+    const rules = new OutputRules({ name: "heat pump", states: SG_READY_STATES, times: sgReadyTimes(0) }, 0);
+    const block = (minute: number): string =>
+      codeOf(() => rules.command(SG_READY.blocked, 60 * minuteMs, minute * minuteMs));
+    expect([block(0), block(60)]).toEqual(["done", "done"]);
+    rules.release(119 * minuteMs);
+    expect([rules.position, block(119)]).toEqual([SG_READY.normal, "done"]);
+    expect(rules.dueMs()).toBe(120 * minuteMs);
+    rules.settle(120 * minuteMs);
+    expect(rules.position).toBe(SG_READY.normal);
+    expect([block(120), block(129), block(130)]).toEqual(["relay-dwell", "relay-dwell", "done"]);
+    expect(codeOf(() => rules.command(SG_READY.ordered, minuteMs, 131 * minuteMs))).toBe("done");
+  });
+
+  const step = fc.record({
+    afterMs: fc.oneof(fc.integer({ min: 0, max: minuteMs }), fc.integer({ min: 0, max: 120 * minuteMs })),
+    what: fc.constantFrom(SG_READY.blocked, SG_READY.blocked, SG_READY.ordered, "release", "lose"),
+  });
+
+  it.each([0, 1, 300, 3600])("is never over two hours without a rest, least time %d s", (leastSeconds) => {
+    const times = sgReadyTimes(leastSeconds * 1000);
+    const settings = { name: "heat pump", states: SG_READY_STATES, times };
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const rules = new OutputRules(settings, 0);
+        const stays: { readonly beganMs: number; endedMs: number }[] = [];
+        let nowMs = 0;
+        const look = (): void => {
+          const isOpen = stays.length > 0 && stays.at(-1)?.endedMs === Number.POSITIVE_INFINITY;
+          const isBlocked = rules.position === SG_READY.blocked;
+          const last = stays.at(-1);
+          if (isBlocked && !isOpen) stays.push({ beganMs: nowMs, endedMs: Number.POSITIVE_INFINITY });
+          if (!isBlocked && isOpen && last !== undefined) last.endedMs = nowMs;
+        };
+        for (const { afterMs, what } of steps) {
+          const untilMs = nowMs + afterMs;
+          for (let dueMs = rules.dueMs(); dueMs !== undefined && dueMs <= untilMs; dueMs = rules.dueMs()) {
+            nowMs = dueMs;
+            rules.settle(nowMs);
+            look();
+          }
+          nowMs = untilMs;
+          if (what === "release") rules.release(nowMs);
+          else if (what === "lose") rules.lose(nowMs);
+          else if (typeof what === "number") codeOf(() => rules.command(what, 24 * 60 * minuteMs, nowMs));
+          look();
+        }
+        // Stays with less than ten minutes between them are one.
+        let [beganMs, endedMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+        for (const stay of stays) {
+          if (stay.beganMs - endedMs >= 10 * minuteMs) beganMs = stay.beganMs;
+          endedMs = Math.min(stay.endedMs, nowMs);
+          expect(endedMs - beganMs).toBeLessThanOrEqual(120 * minuteMs);
+        }
+      }),
+    );
+  });
+});
+
 describe("whatever is commanded", () => {
   const step = fc.record({
     afterMs: fc.integer({ min: 0, max: 40_000 }),

@@ -1,11 +1,16 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Controllable } from "../../../drivers/control.ts";
 import type { DriverDefinition, MeterDriver, MeterIdentity, PolledMeter } from "../../../drivers/driver.ts";
 import { controlConformance } from "../../../drivers/kit/control-conformance.ts";
-import { relaySchema } from "../../../firmware-bridge/relay/relay-options.ts";
+import { endLeftHolders } from "../../../firmware-bridge/relay/left-holders.ts";
+import { relayPlan, relaySchema } from "../../../firmware-bridge/relay/relay-options.ts";
 import { relayed } from "../../../firmware-bridge/relay/relayed-meter.ts";
 import { FakeGpio } from "./fake-gpio.ts";
+
+const LEFT = new URL("../../../firmware-bridge/relay/left-holders.ts", import.meta.url).href;
 
 let gpio: FakeGpio;
 let meter: MeterDriver | undefined;
@@ -18,6 +23,7 @@ beforeEach(() => {
 afterEach(async () => {
   await meter?.close();
   meter = undefined;
+  await endLeftHolders();
   gpio.close();
 });
 
@@ -34,6 +40,23 @@ function silent(role: "load" | "grid" = "load", count = 1): DriverDefinition {
     close: async () => undefined,
   });
   return { name: "silent", summary: "a meter of nothing", schema: NO_OPTIONS, open };
+}
+
+/** One that answers while it is told to. */
+function flaky(answers: () => boolean): DriverDefinition {
+  const definition = silent();
+  const open = (options: Record<string, unknown>): MeterDriver => {
+    const opened = definition.open(options);
+    if (opened.mode !== "polled") throw new Error("not polled");
+    const asked = <T>(work: () => Promise<T>): Promise<T> =>
+      answers() ? work() : Promise.reject(new Error("no answer"));
+    return {
+      ...opened,
+      identify: () => asked(() => opened.identify()),
+      read: () => asked(() => opened.read()),
+    };
+  };
+  return { ...definition, open };
 }
 
 const HEATER = { use: "switch", lines: [{ line: 17 }], powerW: 3000 };
@@ -146,8 +169,73 @@ describe("the meter of a load with a relay", () => {
     expect(meter.mode === "polled" && (await meter.read())).toMatchObject({ absent: [] });
   });
 
+  it("is held from the first opening on, whether the meter answers or not, and however often it is opened", async () => {
+    let answers = false;
+    const definition = switched(
+      { ...HEATER, ...QUICK, onExit: "closed" },
+      flaky(() => answers),
+    );
+    const attempt = async (): Promise<string> => {
+      meter = definition.open({});
+      const said = await meter.identify().then(() => "identified", String);
+      await expect.poll(() => gpio.holder(17)).toBeDefined();
+      return said;
+    };
+    expect(await attempt()).toContain("no answer");
+    const holder = gpio.holder(17);
+    await meter?.close();
+    expect(await attempt()).toContain("no answer");
+    await meter?.close();
+    answers = true;
+    expect(await attempt()).toBe("identified");
+    expect([gpio.history(17), gpio.holder(17)]).toEqual([["hold 0 high"], holder]);
+    await meter?.control?.apply({ kind: "powerSetpoint", powerMw: 3_000_000, leaseMs: 60_000 });
+    answers = false;
+    if (meter?.mode === "polled") await expect(meter.read()).rejects.toThrow("no answer");
+    await meter?.close();
+    // The lease is over with the driver, and the line is let go by nobody.
+    await expect.poll(() => gpio.history(17)).toEqual(["hold 0 high", "hold 1 high", "hold 0 high"]);
+    answers = true;
+    expect(await attempt()).toBe("identified");
+    await meter?.close();
+    expect(gpio.history(17).slice(3)).toEqual(["touch 1 high"]);
+  });
+
+  it("is let go at its level of an end by a program that ends before the meter is opened anew", async () => {
+    const { output, silenceMs } = relayPlan(relaySchema.parse({ ...HEATER, onExit: "closed" }));
+    const settings = JSON.stringify({ outputs: [output], silenceMs });
+    const program = spawn(
+      process.execPath,
+      [
+        "--input-type=module",
+        "--eval",
+        `import { leaveHolder, takeHolder } from ${JSON.stringify(LEFT)};
+        const holder = await takeHolder(${settings});
+        const held = () => holder.relay("relay").shown().then(() => true, () => false);
+        while (!(await held())) await new Promise((resolve) => setTimeout(resolve, 10));
+        leaveHolder(${settings}, holder);`,
+      ],
+      { stdio: "inherit" },
+    );
+    expect(await once(program, "close")).toEqual([0, null]);
+    expect(gpio.history(17)).toEqual(["hold 0 high", "touch 1 high"]);
+  });
+
+  it("that failed and is configured otherwise lets go of its lines for the new one", async () => {
+    meter = switched(
+      HEATER,
+      flaky(() => false),
+    ).open({});
+    await expect(meter.identify()).rejects.toThrow("no answer");
+    await expect.poll(() => gpio.holder(17)).toBeDefined();
+    await meter.close();
+    await controlOf(HEAT_PUMP);
+    expect(gpio.history(17)).toEqual(["hold 0 high", "touch 0 high", "hold 0 high"]);
+  });
+
   it("has to have one channel of a load", async () => {
     await expect(controlOf(HEATER, silent("grid", 2))).rejects.toMatchObject({ code: "relay-channel" });
+    await meter?.close();
     expect((await controlOf({ ...HEATER, ...QUICK }, silent("grid"))).capabilities()).toHaveLength(1);
     expect(meter?.channels()).toMatchObject([{ maxImportMw: 3_000_000 }]);
   });

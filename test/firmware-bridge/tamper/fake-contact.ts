@@ -68,6 +68,17 @@ export class FakeContact {
     appendFileSync(join(this.folder, "edges"), `${text}\n`);
   }
 
+  /** From here on gpiomon ignores that it is to end. */
+  installStubborn(): void {
+    const text = `#!/bin/sh
+if [ "$1" = --version ]; then echo "gpiomon (libgpiod) v2.2.4"; exit 0; fi
+trap '' HUP INT TERM
+echo $$ >>${this.folder}/watchers
+exec sleep 1000
+`;
+    writeFileSync(join(this.folder, "bin", "gpiomon"), text);
+  }
+
   /** From here on the chip is gone, or is back. */
   setGone(isGone: boolean): void {
     if (isGone) writeFileSync(join(this.folder, "gone"), "");

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeLeaf } from "../../../attest/leaf-codec.ts";
@@ -57,6 +58,10 @@ async function told(count: number): Promise<readonly string[]> {
   return events.map(({ state, how }) => `${how} ${state}`);
 }
 
+function parentOf(pid: number): number {
+  return Number(/\) . (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]);
+}
+
 describe("an enclosure", () => {
   it.each([1, 2] as const)("is looked at and watched, gpiomon %i", async (version) => {
     await watching(version);
@@ -68,6 +73,17 @@ describe("an enclosure", () => {
     expect(events[1]?.agoMs).toBeGreaterThanOrEqual(3000);
     expect(events[2]?.agoMs).toBeGreaterThanOrEqual(100);
     expect(problems).toEqual([]);
+  });
+
+  it("is given up in the end where gpiomon ignores that it is to end", async () => {
+    await watching(2);
+    contact.installStubborn();
+    process.kill(contact.watchers()[0] ?? Number.NaN, "SIGKILL");
+    await watchers(2);
+    const stubborn = contact.watchers()[1] ?? Number.NaN;
+    await enclosure.stop();
+    expect(isAlive(stubborn)).toBe(true);
+    process.kill(stubborn, "SIGKILL");
   });
 
   it("that is open at the start is said to be", async () => {
@@ -104,6 +120,21 @@ describe("an enclosure", () => {
     expect(events[1]?.unwatchedMs).toBeGreaterThanOrEqual(50);
     expect(problems.at(0)).toMatch(/^tamper-unwatched /);
     expect(problems.at(1)).toMatch(/^tamper-line .*No such device/);
+  });
+
+  it.each([
+    ["its timeout", 1],
+    ["its guard", 2],
+  ])("is watched anew where %s was killed", async (_, levels) => {
+    await watching(2);
+    await told(1);
+    const pid = contact.watchers().at(-1) ?? Number.NaN;
+    let above = pid;
+    for (let level = 0; level < levels; level += 1) above = parentOf(above);
+    process.kill(above, "SIGKILL");
+    expect(await told(2)).toEqual(["watching closed", "watching closed"]);
+    expect(isAlive(pid)).toBe(false);
+    expect(problems).toEqual([expect.stringMatching(/^tamper-unwatched /)]);
   });
 
   it("is watched by nobody after stop", async () => {

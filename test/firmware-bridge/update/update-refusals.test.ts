@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { equalBytes } from "../../../attest/bytes.ts";
 import { verifyImage } from "../../../firmware-bridge/image/verify-image.ts";
+import { slotOf } from "../../../firmware-bridge/simulated/image-slots.ts";
 import { smpMap } from "../../../firmware-bridge/smp/cbor.ts";
 import { confirmRunning } from "../../../firmware-bridge/update/confirm.ts";
 import { buildImage, publicKeyOf, SEED } from "../image/build.ts";
@@ -17,7 +18,7 @@ import {
   update,
   verified,
 } from "./kit.ts";
-import { bytesOf, NEW, OTHER, signed } from "./kit-images.ts";
+import { bytesOf, NEW, OLD, OTHER, signed } from "./kit-images.ts";
 
 describe("an update is refused, with nothing changed,", () => {
   it("where the image has no room", async () => {
@@ -99,6 +100,8 @@ describe("an update is refused, with nothing changed,", () => {
   });
 });
 
+const SLOT_BYTES = 16 * 1024;
+
 describe("MCUboot's recovery", () => {
   /** The recovery up to the first reset with a whole image in slot 0, the firmware from then on. */
   function recovering(image: Uint8Array): Answering & { readonly running: () => string } {
@@ -126,6 +129,25 @@ describe("MCUboot's recovery", () => {
       detail: { hint: expect.stringContaining("--recovery") },
     });
     expect(mcu.slots.image(0)?.version).toBe("1.0.0");
+  });
+
+  it("is known although it lists the image that it would start as one that runs", async () => {
+    const mcu = microcontroller({ recovery: true, recoveryStates: true });
+    expect(await codeOf(update(mcu))).toBe("update-recovery");
+    expect(seen(mcu)).toBe("old none");
+    // Here it would say that the new image runs, which it never did.
+    const wouldRun = microcontroller({ image: NEW, recovery: true, recoveryStates: true });
+    expect(await codeOf(update(wouldRun))).toBe("update-recovery");
+  });
+
+  it("confirms no image, although it would take the confirmation", async () => {
+    const slots = [slotOf(SLOT_BYTES, NEW), slotOf(SLOT_BYTES, OLD)] as const;
+    const flash = { slots, swap: "revert" as const };
+    const mcu = microcontroller({ flash, recovery: true, recoveryStates: true });
+    expect(await codeOf(update(mcu))).toBe("update-recovery");
+    const connection = await connectTo(mcu)();
+    expect(await codeOf(confirmRunning(connection))).toBe("update-recovery");
+    expect(seen(mcu)).toBe("new revert");
   });
 
   it.each([
