@@ -105,12 +105,15 @@ function expectation(issue: z.core.$ZodIssue): string | undefined {
     case "too_big":
       return `${sized(issue.origin)}${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}`;
     case "invalid_format":
-      return issue.message.startsWith("Invalid ") ? formatText(issue.format, issue.pattern) : issue.message;
+      return issue.message.startsWith("Invalid ")
+        ? formatText(issue.format, issue.pattern)
+        : withoutExpected(issue.message);
     case "invalid_key":
       return issue.issues.map((inner) => inner.message).join(", ");
     case "not_multiple_of":
       return `a multiple of ${issue.divisor}`;
     case "invalid_union":
+      if (issue.message !== UNWORDED) return withoutExpected(issue.message);
       if (isChoice(issue)) return `one of ${issue.errors.flat().flatMap(valuesOf).join(", ")}`;
       return issue.errors
         .flatMap((errors) => errors.slice(0, 1).map((inner) => expectation(inner) ?? inner.message))
@@ -118,6 +121,14 @@ function expectation(issue: z.core.$ZodIssue): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** What a union says that has no words of its own. */
+const UNWORDED = "Invalid input";
+
+/** Schemas say "expected ...", and so does whoever prints what was expected. */
+function withoutExpected(message: string): string {
+  return message.replace(/^expected /, "");
 }
 
 /** Each branch is one of some values. */
@@ -135,6 +146,7 @@ const TYPES: Readonly<Record<string, string>> = {
   string: "text",
   boolean: "true or false",
   array: "a list",
+  tuple: "a list",
   object: "keys and values",
   record: "keys and values",
 };

@@ -44,7 +44,7 @@ function list(word: string, { json }: DriversOptions): void {
   if (wanted.length === 0)
     throw new Problem("driver-unknown", "no driver has this word", {
       got: JSON.stringify(word),
-      hint: "leave the word out to see all; docs/add-a-device.md says how to add one",
+      hint: "leave the word out to see all; relays, lids and lamps: docs/firmware-bridge.md; how to add a device: docs/add-a-device.md",
     });
   process.stdout.write(json === true ? `${JSON.stringify({ drivers: wanted })}\n` : table(wanted));
 }

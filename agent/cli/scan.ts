@@ -12,6 +12,7 @@ import { ScanProgress } from "./scan-progress.ts";
 import { scanText } from "./scan-report.ts";
 import { runScan, type ScanResult } from "./scan-run.ts";
 import { type ChosenTargets, chooseTargets, type TargetOptions } from "./scan-targets.ts";
+import { serialAddress } from "./simulate-options.ts";
 
 interface ScanOptions extends TargetOptions {
   readonly config?: string;
@@ -42,7 +43,7 @@ const NOTHING_NAMED = { line: [], net: [], host: [], port: [] } as const;
 export function scanCommand(): Command {
   return new Command("scan")
     .description("find meters on serial lines and on the network, and print their configuration")
-    .option("--line <path>", "serial port, such as /dev/ttyUSB0; may be repeated", collected)
+    .option("--line <path>", "serial port, such as /dev/ttyUSB0; may be repeated", collectedPorts)
     .option("--net <subnet>", "network, such as 192.168.1.0/24; may be repeated", subnets)
     .option("--host <address>", "host; may be repeated", collected)
     .option("--port <number>", "port to try instead of 502, 1502 and those of profiles", ports)
@@ -129,6 +130,12 @@ export function announcement(plan: DiscoveryPlan, { leftOut }: ChosenTargets): s
 
 function listeningText(noticingMs: number): string {
   return `listening first, ${durationText(noticingMs)}; where a meter speaks by itself nothing is asked`;
+}
+
+/** Ports as somebody types them, or as `line` of a configuration has them; the settings are what is looked for. */
+function collectedPorts(text: string, before: readonly string[] = []): readonly string[] {
+  const expected = "expected a path or serial:///dev/...; a serial server is not scanned";
+  return [...before, text.includes("://") ? serialAddress(text, expected).path : text];
 }
 
 function collected(text: string, before: readonly string[] = []): readonly string[] {

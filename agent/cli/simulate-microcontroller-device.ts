@@ -1,3 +1,5 @@
+import { toHex } from "../../attest/bytes.ts";
+import { nativeSigner } from "../../attest/native.ts";
 import { telegramHome } from "../../drivers/simulated/telegram-home.ts";
 import type { BootTrust } from "../../firmware-bridge/simulated/bootloader.ts";
 import { bootCheck, HASH_OF } from "../../firmware-bridge/simulated/bootloader.ts";
@@ -32,7 +34,8 @@ export interface DeviceState {
 const BUFFER_BYTES = 1_024;
 /** Registers are written down ahead of what is shown, so that none falls when the simulator is killed. */
 const AHEAD_MWH = 100_000;
-const SERIAL = "SIMULATED-0001";
+/** Of the registers, as the simulated coprocessor describes them. */
+const STEP_MWH = 1_000;
 const RECOVERY_IS_OVER = "the recovery is left";
 
 /** A simulated microcontroller with a metering front end and a key, all of which is kept in a folder. */
@@ -51,7 +54,12 @@ export class MicrocontrollerDevice {
     this.#isRecovery = recovery;
     this.#home = keptHome(folder, options.daySpeed);
     this.#coprocessor = new SimulatedCoprocessor({
-      ...{ serial: SERIAL, shown: () => [this.shown()], monotonicMs, starts: () => folder.starts },
+      ...{
+        serial: serialOf(folder.seed),
+        shown: () => [this.shown()],
+        monotonicMs,
+        starts: () => folder.starts,
+      },
       seed: folder.seed,
       misbehaviours: faults.flatMap((fault) => (fault.part === "coprocessor" ? [fault.misbehaviour] : [])),
     });
@@ -127,7 +135,7 @@ export class MicrocontrollerDevice {
 function keptHome(folder: MicrocontrollerFolder, daySpeed: number): () => ShownByChannel {
   const home = telegramHome({
     part: "grid",
-    serial: SERIAL,
+    serial: serialOf(folder.seed),
     daySpeed,
     monotonicMs,
     clockMs: () => Date.now(),
@@ -139,8 +147,8 @@ function keptHome(folder: MicrocontrollerFolder, daySpeed: number): () => ShownB
   return () => {
     const { activePowerMw, voltageMv, currentMa, frequencyMhz, ...registers } = home();
     const raw = sums(registers);
-    const importMwh = raw.importMwh + importAbove;
-    const exportMwh = raw.exportMwh + exportAbove;
+    const importMwh = wholeSteps(raw.importMwh + importAbove);
+    const exportMwh = wholeSteps(raw.exportMwh + exportAbove);
     if (importMwh > folder.registers.importMwh || exportMwh > folder.registers.exportMwh)
       folder.update({ importMwh: importMwh + AHEAD_MWH, exportMwh: exportMwh + AHEAD_MWH });
     return {
@@ -151,6 +159,10 @@ function keptHome(folder: MicrocontrollerFolder, daySpeed: number): () => ShownB
       frequencyMhz,
     };
   };
+}
+
+function wholeSteps(mwh: number): number {
+  return mwh - (mwh % STEP_MWH);
 }
 
 interface Registers {
@@ -165,4 +177,9 @@ function sums({ importT1Mwh, importT2Mwh, exportT1Mwh, exportT2Mwh }: Registers)
   readonly exportMwh: number;
 } {
   return { importMwh: importT1Mwh + importT2Mwh, exportMwh: exportT1Mwh + exportT2Mwh };
+}
+
+/** Another folder is another device: its key is another one. */
+function serialOf(seed: Uint8Array): string {
+  return `SIMULATED-${toHex(nativeSigner(seed).publicKey).slice(0, 8)}`;
 }

@@ -36,6 +36,8 @@ export function microcontrollerReadyText({ folder, place, port, faults }: Ready)
     `kilowitness firmware upload ${update} --key ${signerPublic}${variant} --port ${line}`,
     "",
     `devices:\n  - id: simulated\n    driver: coprocessor\n    line: ${line}\n`,
+    "# and its key as the device's own, decided before the agent's first start:",
+    `# signer: { coprocessor: "${line}" }\n`,
   ].join("\n");
 }
 

@@ -48,7 +48,7 @@ export function simulateCommand(): Command {
     .enablePositionalOptions()
     .addCommand(simulateMeterCommand().showHelpAfterError(HELP_HINT).exitOverride())
     .addCommand(simulateMicrocontrollerCommand().showHelpAfterError(HELP_HINT).exitOverride())
-    .description("be the Modbus device that a profile describes, on a port or a serial line")
+    .description("be the Modbus device of a profile, a meter of another protocol, or a microcontroller")
     .argument(
       "[profile]",
       "a profile's file, or the name of one that comes with the project; home: a home whose battery obeys",

@@ -6,7 +6,7 @@ import { durationText, powerText } from "../words.ts";
 import type { Attention, Report } from "./report.ts";
 
 const PHASES: Readonly<Record<ControlPhase, string>> = {
-  init: "has just been found, and runs by itself",
+  init: "has been told nothing yet, and runs by itself",
   unlimitedAutonomous: "runs by itself; nobody who may order is connected",
   unlimitedControlled: "runs by itself; orders are taken",
   limited: "is told what to do",
@@ -107,6 +107,6 @@ function supervisorAttention({ supervised }: ControlStatus): Attention[] {
   if (supervised) return [];
   const hint = "start the agent with --supervise";
   const what =
-    "nobody would end a command if the agent died: only devices with a timer of their own are told anything";
+    "nobody would end a command if the agent died: only devices that end one by themselves, as relays do, are told anything";
   return [{ code: "control-unsupervised", what, hint, failing: false }];
 }

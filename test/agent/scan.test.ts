@@ -166,12 +166,15 @@ describe("kilowitness scan", () => {
     expect([code, out]).toEqual([1, ""]);
   });
 
-  it("ends with one line and status 1 where there is nothing to scan", async () => {
-    const { code, out, err } = await scan("--line", "/dev/none");
-    expect(err).toMatch(/^scanning \/dev\/none: \d+ settings, at most \d/);
-    expect(out).toMatch(/^Not scanned:\n {2}\/dev\/none: there is no such port.*\(line-not-found\)\n/);
-    expect(code).toBe(1);
-  });
+  it.each(["/dev/none", "serial:///dev/none?baud=9600"])(
+    "has status 1 where there is no port: %s",
+    async (line) => {
+      const { code, out, err } = await scan("--line", line);
+      expect(err).toMatch(/^scanning \/dev\/none: \d+ settings, at most \d/);
+      expect(out).toMatch(/^Not scanned:\n {2}\/dev\/none: there is no such port.*\(line-not-found\)\n/);
+      expect(code).toBe(1);
+    },
+  );
 });
 
 /** Until a device has been asked for all that anybody wants of it. */

@@ -11,6 +11,7 @@ import { toHex } from "../../../attest/bytes.ts";
 import { nativeSuite } from "../../../attest/native.ts";
 import { lineSchema } from "../../../drivers/line/address.ts";
 import { createLine } from "../../../drivers/line/create.ts";
+import { checkCoprocessor } from "../../../firmware-bridge/coprocessor/conformance/conformance.ts";
 import { coprocessorDriver } from "../../../firmware-bridge/coprocessor/driver.ts";
 import { coprocessorLines } from "../../../firmware-bridge/coprocessor/lines.ts";
 import { CoprocessorSigner } from "../../../firmware-bridge/coprocessor/signer.ts";
@@ -166,7 +167,7 @@ describe("kilowitness simulate microcontroller", () => {
         .devices[0];
       const meter = coprocessorDriver.open(coprocessorDriver.schema.parse({ line }));
       if (meter.mode !== "polled") return expect.fail();
-      expect(await meter.identify()).toMatchObject({ make: "Simulated", serial: "SIMULATED-0001" });
+      expect(await meter.identify()).toMatchObject({ make: "Simulated", serial: expect.stringMatching(/^SIMULATED-[0-9a-f]{8}$/) });
       const { readings } = await meter.read();
       reads.push({ importMwh: readings[0]?.importMwh ?? 0, exportMwh: readings[0]?.exportMwh ?? 0 });
       const lease = coprocessorLines.lease(lineSchema.parse(line));
@@ -183,6 +184,17 @@ describe("kilowitness simulate microcontroller", () => {
     expect(second?.exportMwh).toBeGreaterThanOrEqual(first?.exportMwh ?? Number.NaN);
     expect(first?.importMwh).toBeGreaterThan(0);
     expect(keys[0]).toBe(keys[1]);
+  });
+
+  it("is held against the protocol and has nothing wrong, also where its registers began before", async () => {
+    const before = await ready("held");
+    before.child.kill("SIGKILL");
+    await before.ended;
+    const results = await checkCoprocessor(await connected(await ready("held")), {
+      ...{ suite: nativeSuite, snapshots: 10, pauseMs: 50 },
+    });
+    expect(results.filter(({ outcome }) => outcome === "failed")).toEqual([]);
+    expect(results.length).toBeGreaterThan(40);
   });
 
   it("is MCUboot's recovery until an image was written there", async () => {

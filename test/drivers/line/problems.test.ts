@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Problem } from "../../../attest/problem.ts";
-import { lineProblem } from "../../../drivers/line/problems.ts";
+import { lineProblem, silentProblem } from "../../../drivers/line/problems.ts";
 
 function withCode(code: string): Error {
   return Object.assign(new Error(`${code}: from the system`), { code });
@@ -11,7 +11,7 @@ describe("line problems", () => {
     [withCode("ENOENT"), "line-not-found", "/dev/serial/by-id"],
     [withCode("ENXIO"), "line-not-found", "/dev/serial/by-id"],
     [withCode("EACCES"), "line-permission", "group dialout"],
-    [withCode("EBUSY"), "line-busy", "fuser"],
+    [withCode("EBUSY"), "line-busy", "stop the agent if it is the one"],
     [withCode("ECONNREFUSED"), "line-refused", "ser2net"],
     [withCode("ENOTFOUND"), "line-host-not-found", "spelling"],
     [withCode("EHOSTUNREACH"), "line-unreachable", "same network"],
@@ -22,8 +22,10 @@ describe("line problems", () => {
       "/dev/serial/by-id",
     ],
     [new Error("Error: Permission denied, cannot open /dev/x"), "line-permission", "group dialout"],
-    [new Error("Error Resource temporarily unavailable Cannot lock port"), "line-busy", "fuser"],
+    [new Error("Error Resource temporarily unavailable Cannot lock port"), "line-busy", "fuser -v /dev/x"],
     [new Error("Inappropriate ioctl for device"), "line-not-serial", "/dev/serial/by-id"],
+    [new Error("Error: Is a directory, cannot open /tmp"), "line-not-serial", "/dev/serial/by-id"],
+    [withCode("EADDRNOTAVAIL"), "line-interface", "ip -brief address"],
     [new Error("something new"), "line-failed", "adapter"],
     ["a text", "line-failed", "adapter"],
   ])("%s", (thrown, code, hint) => {
@@ -32,6 +34,11 @@ describe("line problems", () => {
     expect(problem.message).toMatch(/^\/dev\/x: /);
     expect(problem.detail.hint).toContain(hint);
     expect(problem.cause).toBe(thrown);
+  });
+
+  it("say of silence what the line can have: a network has no wiring", () => {
+    expect(silentProblem("/dev/x", 1).detail.hint).toContain("optical head");
+    expect(silentProblem("udp://239.12.255.254:9522", 1).detail.hint).toContain("multicast");
   });
 
   it("leaves a problem as it is", () => {

@@ -84,6 +84,16 @@ describe.skipIf(!HAS_SOCAT)(
       await expect(lineAt(near).open(new Recorder())).rejects.toMatchObject({ code: "line-busy" });
     });
 
+    it("has patience with who is about to let go of it", async () => {
+      const { near } = await cable();
+      const [holder, next] = [lineAt(near), lineAt(near)];
+      await holder.open(new Recorder());
+      const opened = next.open(new Recorder());
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      await holder.close();
+      await expect(opened).resolves.toBeUndefined();
+    });
+
     it("speaks on at another rate, and only while it is open", async () => {
       const { near, far } = await cable();
       const [left, right] = [lineAt(near), lineAt(far)];

@@ -36,7 +36,8 @@ class ToldLine implements ByteLine {
 
 /**
  * Telegrams of one character: a letter is the meter's number, `0` a meter that does not say it, `~` one that does not say
- * who it is at all, `-` one without a reading, `!` a refused one, `.` noise; at `?` and `*` the protocol itself fails.
+ * who it is at all, `-` one without a reading, `!` a refused one, `.` noise; at `?` and `*` the protocol itself
+ * fails, `#` is refused with a hint.
  */
 class LetterProtocol implements TelegramProtocol {
   readonly what = "letter";
@@ -66,6 +67,8 @@ class LetterProtocol implements TelegramProtocol {
     const letter = String.fromCharCode(byte);
     if (letter === "-") return undefined;
     if (letter === "?") throw new TypeError("read too far");
+    if (letter === "#")
+      throw new Problem("letter-damaged", "damaged", { got: "1 letter", hint: "look at the cable" });
     const identity: MeterIdentity = {
       ...{ make: "ABC", model: "letters", firmware: "" },
       serial: letter === "0" ? "" : letter,
@@ -227,6 +230,21 @@ describe("a line on which telegrams come and no reading", () => {
     expect(problems).toEqual(["driver-no-telegram"]);
     await speak(line, "!".repeat(15));
     expect(problems.slice(1)).toEqual(Array.from({ length: 15 }, () => "letter-wrong"));
+  });
+});
+
+describe("no good telegram in time", () => {
+  it("says what came at last, and what to do once", async () => {
+    const { meter, line } = await bench();
+    const answer = expect(meter.identify()).rejects.toMatchObject({
+      code: "driver-no-answer",
+      message:
+        "no good telegram came; expected one within 30000 ms, got at last: damaged, got 1 letter; look at the cable",
+      detail: { hint: "look at the cable" },
+      cause: { code: "letter-damaged" },
+    });
+    await speak(line, "#".repeat(30));
+    await answer;
   });
 });
 
