@@ -1,4 +1,4 @@
-import type { ChannelDescription, MeterIdentity, Snapshot } from "../../drivers/driver.ts";
+import type { ChannelDescription, CounterDowntime, MeterIdentity, Snapshot } from "../../drivers/driver.ts";
 import { isWanted } from "../journal/pace.ts";
 import type { SampleSink } from "../sampling/sampler.ts";
 import type { Ledger } from "./ledger.ts";
@@ -8,6 +8,8 @@ interface Device {
   lastMs: number | undefined;
   /** Another sample was asked for: a reading is held back until it comes. */
   reread: boolean;
+  /** Breaks that were told with samples that were left out, the last one of each channel: a driver tells each once. */
+  readonly breaks: Map<string, CounterDowntime>;
 }
 
 /**
@@ -27,7 +29,10 @@ export class JournalSink implements SampleSink {
     this.#inner = inner;
     this.#ledger = ledger;
     this.#devices = new Map(
-      devices.map(({ id, intervalMs }) => [id, { samplingMs: intervalMs, lastMs: undefined, reread: false }]),
+      devices.map(({ id, intervalMs }) => [
+        id,
+        { samplingMs: intervalMs, lastMs: undefined, reread: false, breaks: new Map() },
+      ]),
     );
   }
 
@@ -40,11 +45,13 @@ export class JournalSink implements SampleSink {
     const nowMs = performance.timeOrigin + performance.now();
     if (!this.#wants(device, nowMs)) {
       this.#ledger.leftOut();
+      for (const one of snapshot.downtime ?? []) device?.breaks.set(one.channel, one);
       return { reread: false };
     }
     for (const frame of snapshot.frames ?? []) this.#ledger.frames.add(frame, Math.floor(nowMs));
-    const taken = this.#inner.take(deviceId, snapshot);
+    const taken = this.#inner.take(deviceId, withBreaks(snapshot, [...(device?.breaks.values() ?? [])]));
     if (device !== undefined) {
+      device.breaks.clear();
       device.lastMs = nowMs;
       device.reread = taken.reread;
     }
@@ -63,4 +70,11 @@ export class JournalSink implements SampleSink {
     const { intervalMs } = this.#ledger.sealer.rules;
     return isWanted(pace, { samplingMs, intervalMs }, { nowMs, lastMs });
   }
+}
+
+/** The same with what was told before it. */
+function withBreaks(snapshot: Snapshot, breaks: readonly CounterDowntime[]): Snapshot {
+  return breaks.length === 0
+    ? snapshot
+    : { ...snapshot, downtime: [...breaks, ...(snapshot.downtime ?? [])] };
 }

@@ -115,11 +115,12 @@ export class CoprocessorSigner implements RemoteSigner {
         },
       );
       this.#wasSilent = false;
-      // Within its turn: the next signature is counted after this one.
-      this.#notice(made);
       const signed = { publicKey: this.publicKey, message, signature: made.signature };
       if (!suite.verifySignature(signed.publicKey, message, made.signature)) await keyChecked();
-      return requireVerified(suite, signed);
+      const signature = requireVerified(suite, signed);
+      // Of this key alone, and within its turn: the next signature is counted after this one.
+      this.#notice(made);
+      return signature;
     });
   }
 

@@ -186,4 +186,30 @@ describe("the sink before the intake", () => {
     expect(taken).toEqual(["meter"]);
     expect(one.ledger.status().leftOut).toBe(1);
   });
+
+  it("hands on with the next sample what the ones that were left out told of breaks, once", () => {
+    const one = station({ keeping: { framesBytes: MEBIBYTE, maxBytes: 4096 * MEBIBYTE } });
+    const told: (readonly string[])[] = [];
+    const inner: SampleSink = {
+      identified: () => undefined,
+      take: (_device, { downtime = [] }) => {
+        told.push(downtime.map(({ channel, message }) => `${channel}: ${message}`));
+        return { reread: false };
+      },
+      failed: () => undefined,
+    };
+    const sink = new JournalSink(inner, one.ledger, [{ id: "meter", intervalMs: 1000 }]);
+    const sample = { readings: [], flexibility: [], absent: [] };
+    let pace = 0;
+    Object.defineProperty(one.ledger, "pace", { get: () => pace });
+    for (const message of ["first", "second"])
+      sink.take("meter", { ...sample, downtime: [{ channel: "load", message }] });
+    sink.take("meter", { ...sample, downtime: [{ channel: "grid", message: "third" }] });
+    sink.take("meter", sample);
+    expect(told).toEqual([]);
+    pace = 1;
+    sink.take("meter", { ...sample, downtime: [{ channel: "load", message: "fourth" }] });
+    sink.take("meter", sample);
+    expect(told).toEqual([["load: second", "grid: third", "load: fourth"], []]);
+  });
 });

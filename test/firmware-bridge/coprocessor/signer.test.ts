@@ -164,10 +164,15 @@ describe("no signature leaves", () => {
   });
 
   it("of another board that has not been asked for its name", async () => {
-    const { signer } = await openSigner(opened("other-key"));
+    const board = bench({ misbehaviours: ["other-key"] });
+    const { signer, notices } = await openSigner(board);
+    // The other board has a count of its own, of which nothing is to be said.
+    board.coprocessor.boot += 1;
+    board.coprocessor.misbehave("used-elsewhere");
     // Whatever the key, a log's checkpoint may be signed.
     const checkpoint = messages.get("checkpoint") ?? new Uint8Array(0);
     await expect(signer.sign(checkpoint)).rejects.toMatchObject({ code: "signer-key-changed" });
+    expect(notices).toEqual([]);
   });
 
   it("of what is no object of a device", async () => {
