@@ -104,25 +104,40 @@ export function whyNotAsNobody(): string | undefined {
 }
 
 /** Runs a command to its end, or for `forMs`, as a user who owns nothing. */
-export function runAsNobody(args: readonly string[], forMs = 20_000): Promise<Ended> {
-  return runWith(process.execPath, [LAUNCHER, ...args], { uid: NOBODY, gid: NOBODY, forMs });
+export function runAsNobody(args: readonly string[], terms: Partial<Terms> = {}): Promise<Ended> {
+  return runWith(process.execPath, [LAUNCHER, ...args], {
+    uid: NOBODY,
+    gid: NOBODY,
+    forMs: 20_000,
+    ...terms,
+  });
 }
 
-/** Runs any program to its end, or asks it to stop after `forMs`. */
+interface Terms {
+  /** Asked to stop after so long. */
+  readonly forMs: number;
+  /** Or as soon as standard error has all of these. */
+  readonly said?: readonly string[];
+}
+
+/** Runs any program to its end, or asks it to stop. */
 export function runWith(
   command: string,
   args: readonly string[],
-  { forMs, ...options }: { readonly uid?: number; readonly gid?: number; readonly forMs: number },
+  { forMs, said, ...options }: Terms & { readonly uid?: number; readonly gid?: number },
 ): Promise<Ended> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
-  const timer = setTimeout(() => child.kill("SIGTERM"), forMs);
+  const timer = setTimeout(() => !asked && child.kill("SIGTERM"), forMs);
   let stdout = "";
   let stderr = "";
+  // A second signal would end it at once.
+  let asked = false;
   child.stdout.on("data", (chunk) => {
     stdout += String(chunk);
   });
   child.stderr.on("data", (chunk) => {
     stderr += String(chunk);
+    if (!asked && said?.every((text) => stderr.includes(text)) === true) asked = child.kill("SIGTERM");
   });
   return new Promise((resolve) => {
     child.on("close", (code) => {

@@ -98,7 +98,9 @@ describe("what a user sees when it goes wrong", () => {
       chmodSync(port, 0o600);
       configure(site, [`{ id: meter, driver: dsmr-p1, line: "serial://${port}" }`]);
       openToAll(site);
-      const { code, stderr } = await runAsNobody(["agent", ...config()], 3000);
+      const { code, stderr } = await runAsNobody(["agent", ...config()], {
+        said: ["line-permission", '"device-online","device":"roof"'],
+      });
       expect(code).toBe(0);
       const lines = jsonLines(stderr).filter((line) => line["code"] === "line-permission");
       expect(lines).toHaveLength(1);
@@ -173,7 +175,7 @@ describe("what a user sees when it goes wrong", () => {
       mkdirSync(site.path("no/such"), { recursive: true });
       writeFileSync(path, readFileSync(path, "utf8").replace("device.key", "nobody.key"));
       openToAll(site);
-      const ended = await runAsNobody(["agent", ...config()], 5000);
+      const ended = await runAsNobody(["agent", ...config()], { forMs: 5000 });
       const says = [where, "cannot be opened", "got", "is writable by this user"];
       expectRefusal(ended, { command: "agent", exit: 1, code: "database-open", says });
     });
