@@ -113,7 +113,8 @@ function expectation(issue: z.core.$ZodIssue): string | undefined {
     case "not_multiple_of":
       return `a multiple of ${issue.divisor}`;
     case "invalid_union":
-      if (issue.message !== UNWORDED) return withoutExpected(issue.message);
+      // Words of its own, where they say what is expected.
+      if (issue.message.startsWith(EXPECTED)) return withoutExpected(issue.message);
       if (isChoice(issue)) return `one of ${issue.errors.flat().flatMap(valuesOf).join(", ")}`;
       return issue.errors
         .flatMap((errors) => errors.slice(0, 1).map((inner) => expectation(inner) ?? inner.message))
@@ -123,12 +124,11 @@ function expectation(issue: z.core.$ZodIssue): string | undefined {
   }
 }
 
-/** What a union says that has no words of its own. */
-const UNWORDED = "Invalid input";
+const EXPECTED = "expected ";
 
 /** Schemas say "expected ...", and so does whoever prints what was expected. */
 function withoutExpected(message: string): string {
-  return message.replace(/^expected /, "");
+  return message.startsWith(EXPECTED) ? message.slice(EXPECTED.length) : message;
 }
 
 /** Each branch is one of some values. */

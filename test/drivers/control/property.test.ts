@@ -71,6 +71,8 @@ class Holder {
       case "fault":
         // What is on its way with one delay does not mix with what comes with another.
         await this.#pass(LATE_S);
+        // Nor does the end of a lease that was due meanwhile.
+        while (this.#nowS - this.#changedS <= LATE_S) await this.#pass(1);
         this.#fault = step.fault;
         this.#changedS = this.#nowS;
         return device.setFaults(step.fault === undefined ? [] : [step.fault]);

@@ -173,7 +173,9 @@ export class FakeLine {
 
   /** Resolves when what watched the line last has let go of it. */
   async released(): Promise<void> {
-    if (this.#socket !== undefined && !this.#socket.closed) await once(this.#socket, "close");
+    const socket = this.#socket;
+    // Whoever was killed has reset it, which is an end like any other.
+    if (socket !== undefined && !socket.closed) await new Promise((resolve) => socket.once("close", resolve));
   }
 
   play({ edges, everyMs = 0, ...rest }: LineScript): void {
