@@ -167,7 +167,10 @@ describe("kilowitness simulate microcontroller", () => {
         .devices[0];
       const meter = coprocessorDriver.open(coprocessorDriver.schema.parse({ line }));
       if (meter.mode !== "polled") return expect.fail();
-      expect(await meter.identify()).toMatchObject({ make: "Simulated", serial: expect.stringMatching(/^SIMULATED-[0-9a-f]{8}$/) });
+      expect(await meter.identify()).toMatchObject({
+        make: "Simulated",
+        serial: expect.stringMatching(/^SIMULATED-[0-9a-f]{8}$/),
+      });
       const { readings } = await meter.read();
       reads.push({ importMwh: readings[0]?.importMwh ?? 0, exportMwh: readings[0]?.exportMwh ?? 0 });
       const lease = coprocessorLines.lease(lineSchema.parse(line));
