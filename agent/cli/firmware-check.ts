@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { nativeSuite } from "../../attest/native.ts";
-import type { CheckResult } from "../../drivers/kit/conformance.ts";
+import type { CheckResult } from "../../drivers/kit/checklist.ts";
 import { checkCoprocessor } from "../../firmware-bridge/coprocessor/conformance/conformance.ts";
 import { runCommand } from "../../runtime/command.ts";
 import { type FirmwarePlace, firmwareConnect, withFirmwarePlace } from "./firmware-place.ts";

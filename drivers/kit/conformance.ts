@@ -1,5 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
 import type { DriverDefinition, MeterDriver, Snapshot } from "../driver.ts";
+import { Checklist, type CheckResult, Skipped } from "./checklist.ts";
 import {
   absenceFault,
   channelFault,
@@ -9,13 +10,6 @@ import {
   type Observed,
   registerFault,
 } from "./checks.ts";
-
-/** One named check. `detail` says what is wrong, or why it was skipped. */
-export interface CheckResult {
-  readonly name: string;
-  readonly outcome: "passed" | "failed" | "skipped";
-  readonly detail?: string;
-}
 
 export interface ConformanceSettings {
   /** How many snapshots to take; default 5. */
@@ -38,13 +32,13 @@ export async function conformance(
   settings: ConformanceSettings = {},
 ): Promise<CheckResult[]> {
   const trial = new Trial(definition, settings);
-  await trial.check("schema refuses unknown keys", async () => schemaFault(definition, options));
-  await trial.check("opens and closes around its work", () => trial.observe(options));
+  await trial.list.run("schema refuses unknown keys", async () => schemaFault(definition, options));
+  await trial.list.run("opens and closes around its work", () => trial.observe(options));
   await trial.checkSnapshots();
-  await trial.check("close may be called twice", () => trial.closeTwice(options));
-  await trial.check("refuses to work after close", () => trial.workAfterClose(options));
+  await trial.list.run("close may be called twice", () => trial.closeTwice(options));
+  await trial.list.run("refuses to work after close", () => trial.workAfterClose(options));
   await trial.checkUnreachable();
-  return trial.results;
+  return trial.list.results;
 }
 
 const DEFAULTS = { reads: 5, pauseMs: 100, deadlineMs: 20_000 };
@@ -59,7 +53,7 @@ const SNAPSHOT_CHECKS: readonly (readonly [string, (observed: Observed) => strin
 ];
 
 class Trial {
-  readonly results: CheckResult[] = [];
+  readonly list: Checklist = new Checklist();
   readonly #definition: DriverDefinition;
   readonly #settings: Required<Omit<ConformanceSettings, "unreachable">> & ConformanceSettings;
 
@@ -70,20 +64,13 @@ class Trial {
     this.#settings = { ...DEFAULTS, ...settings };
   }
 
-  async check(name: string, fault: () => Promise<string | undefined>): Promise<void> {
-    const detail = await fault().catch((error: unknown) => textOf(error));
-    this.results.push(
-      detail === undefined ? { name, outcome: "passed" } : { name, outcome: "failed", detail },
-    );
-  }
-
   /** Identifies the device and takes its snapshots. */
   async observe(options: Readonly<Record<string, unknown>>): Promise<undefined> {
     const { reads } = this.#settings;
     await this.#with(options, async (meter) => {
-      await this.check("identifies within its deadline", () => this.#identityFault(meter));
-      await this.check("channels are unique and described", async () => channelFault(meter.channels()));
-      await this.check(`delivers ${reads} snapshots`, async () => {
+      await this.list.run("identifies within its deadline", () => this.#identityFault(meter));
+      await this.list.run("channels are unique and described", async () => channelFault(meter.channels()));
+      await this.list.run(`delivers ${reads} snapshots`, async () => {
         const snapshots = await this.#snapshots(meter);
         this.#observed = { channels: meter.channels(), snapshots };
         return snapshots.some(({ readings }) => readings.length > 0)
@@ -96,8 +83,10 @@ class Trial {
   async checkSnapshots(): Promise<void> {
     const observed = this.#observed;
     for (const [name, fault] of SNAPSHOT_CHECKS) {
-      if (observed.snapshots.length > 0) await this.check(name, async () => fault(observed));
-      else this.results.push({ name, outcome: "skipped", detail: "there is no snapshot" });
+      await this.list.run(name, () => {
+        if (observed.snapshots.length === 0) throw new Skipped("there is no snapshot");
+        return fault(observed);
+      });
     }
   }
 
@@ -121,18 +110,12 @@ class Trial {
 
   async checkUnreachable(): Promise<void> {
     const { unreachable } = this.#settings;
-    const name = "says what is wrong where nothing answers";
-    if (unreachable === undefined) {
-      this.results.push({
-        name,
-        outcome: "skipped",
-        detail: "no options of an unreachable place were given",
-      });
-      return;
-    }
-    await this.check(name, () =>
-      this.#with(unreachable, (meter) => this.#refusalFault("identify()", () => meter.identify())),
-    );
+    await this.list.run("says what is wrong where nothing answers", async () => {
+      if (unreachable === undefined) throw new Skipped("no options of an unreachable place were given");
+      return await this.#with(unreachable, (meter) =>
+        this.#refusalFault("identify()", () => meter.identify()),
+      );
+    });
   }
 
   async #identityFault(meter: MeterDriver): Promise<string | undefined> {

@@ -11,7 +11,7 @@ import {
   type ControlValue,
 } from "../control.ts";
 import type { DriverDefinition, MeterDriver } from "../driver.ts";
-import type { CheckResult } from "./conformance.ts";
+import { Checklist, type CheckResult, Skipped } from "./checklist.ts";
 import { capabilityFault, ratingsFault } from "./control-checks.ts";
 
 /**
@@ -31,11 +31,11 @@ export async function controlConformance(
     await meter.close();
   }
   await trial.closed();
-  return trial.results;
+  return trial.list.results;
 }
 
 class ControlTrial {
-  readonly results: CheckResult[] = [];
+  readonly list: Checklist = new Checklist();
   readonly #meter: MeterDriver;
   #control: Controllable | undefined;
   #ratings: ControlRatings = {};
@@ -45,7 +45,7 @@ class ControlTrial {
   }
 
   async run(): Promise<void> {
-    await this.#check("takes commands once it is identified", async () => {
+    await this.list.run("takes commands once it is identified", async () => {
       await this.#meter.identify();
       this.#control = this.#meter.control;
       return this.#control === undefined ? "there is no control" : undefined;
@@ -53,21 +53,21 @@ class ControlTrial {
     const control = this.#control;
     if (control === undefined) return;
     const names = this.#meter.channels().map(({ name }) => name);
-    await this.#check("capabilities are described", async () =>
+    await this.list.run("capabilities are described", async () =>
       capabilityFault(control.capabilities(), names),
     );
-    await this.#check("ratings are whole numbers", async () => {
+    await this.list.run("ratings are whole numbers", async () => {
       this.#ratings = await control.ratings();
       return ratingsFault(this.#ratings);
     });
-    await this.#check("refuses kinds that it does not have", () => this.#unknownKinds(control));
+    await this.list.run("refuses kinds that it does not have", () => this.#unknownKinds(control));
     for (const capability of control.capabilities()) await this.#kind(control, capability);
   }
 
   async closed(): Promise<void> {
     const control = this.#control;
     if (control === undefined) return;
-    await this.#check("refuses commands after close", () =>
+    await this.list.run("refuses commands after close", () =>
       refusal(control.readBack(), ["control-closed"], "readBack()"),
     );
   }
@@ -76,19 +76,21 @@ class ControlTrial {
     const { kind } = capability;
     const value = await this.#harmless(control, capability);
     if (value === undefined) {
-      this.#skip(`${kind}: keeps the contract`, "nobody says how much is possible");
+      await this.list.run(`${kind}: keeps the contract`, () => {
+        throw new Skipped("nobody says how much is possible");
+      });
       return;
     }
-    await this.#check(`${kind}: refuses leases that it does not have`, () =>
+    await this.list.run(`${kind}: refuses leases that it does not have`, () =>
       leases(control, capability, value),
     );
-    await this.#check(`${kind}: refuses what is outside of its ratings`, () =>
+    await this.list.run(`${kind}: refuses what is outside of its ratings`, () =>
       this.#outside(control, capability, value),
     );
-    await this.#check(`${kind}: begins, is shown, is renewed and ends`, () =>
+    await this.list.run(`${kind}: begins, is shown, is renewed and ends`, () =>
       whole(control, capability, value),
     );
-    await this.#check(`${kind}: one command at a time`, () => together(control, capability, value));
+    await this.list.run(`${kind}: one command at a time`, () => together(control, capability, value));
   }
 
   /** Something that does no harm for a moment; undefined where no value is known to be within the ratings. */
@@ -138,19 +140,6 @@ class ControlTrial {
       if (fault !== undefined) return fault;
     }
     return undefined;
-  }
-
-  async #check(name: string, fault: () => Promise<string | undefined>): Promise<void> {
-    const detail = await fault().catch((error: unknown) =>
-      error instanceof Error ? error.message : String(error),
-    );
-    this.results.push(
-      detail === undefined ? { name, outcome: "passed" } : { name, outcome: "failed", detail },
-    );
-  }
-
-  #skip(name: string, detail: string): void {
-    this.results.push({ name, outcome: "skipped", detail });
   }
 }
 

@@ -18,7 +18,8 @@ export {
   type ControlledSuiteOptions,
   startControlledSuite,
 } from "../simulated/sunspec-controlled.ts";
-export { type CheckResult, type ConformanceSettings, conformance } from "./conformance.ts";
+export type { CheckResult } from "./checklist.ts";
+export { type ConformanceSettings, conformance } from "./conformance.ts";
 export { controlConformance } from "./control-conformance.ts";
 export { physicsFault } from "./physics.ts";
 export { type LineScript, type ScriptedLine, startScriptedLine } from "./scripted-line.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nativeSuite } from "../../attest/native.ts";
-import type { CheckResult } from "../../drivers/kit/conformance.ts";
+import type { CheckResult } from "../../drivers/kit/checklist.ts";
 import { lineSchema } from "../../drivers/line/address.ts";
 import { createLine } from "../../drivers/line/create.ts";
 import { checkCoprocessor } from "../../firmware-bridge/coprocessor/conformance/conformance.ts";

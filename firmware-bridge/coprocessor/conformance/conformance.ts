@@ -1,13 +1,13 @@
 import { equalBytes } from "../../../attest/bytes.ts";
 import type { Suite } from "../../../attest/suite.ts";
-import type { CheckResult } from "../../../drivers/kit/conformance.ts";
+import { Checklist, type CheckResult, Skipped } from "../../../drivers/kit/checklist.ts";
 import type { SmpConnection, SmpRequest } from "../../smp/connection.ts";
 import { GROUP } from "../../smp/message.ts";
 import { awaitAnswer, echo, learnParameters, reset } from "../../smp/os-group.ts";
 import { type CoprocessorDescription, describeCoprocessor } from "../describe.ts";
 import { type CoprocessorKey, readKey } from "../signing.ts";
 import { type CoprocessorSnapshot, readSnapshot } from "../snapshot.ts";
-import { Checklist, refusedWith, Skipped } from "./checks.ts";
+import { refusedWith } from "./checks.ts";
 import { checkMetering } from "./metering.ts";
 import { checkSigning } from "./signing.ts";
 

@@ -1,9 +1,9 @@
 import type { ChannelDescription } from "../../../drivers/driver.ts";
+import { type Checklist, Skipped } from "../../../drivers/kit/checklist.ts";
 import type { SmpConnection } from "../../smp/connection.ts";
 import { breakBetween, requireWhole } from "../continuity.ts";
 import { type CoprocessorDescription, describeCoprocessor } from "../describe.ts";
 import { readSnapshot, type SnapshotChannel, type TakenSnapshot } from "../snapshot.ts";
-import { type Checklist, Skipped } from "./checks.ts";
 
 /** A snapshot with the host's own time of it. */
 interface Seen extends TakenSnapshot {

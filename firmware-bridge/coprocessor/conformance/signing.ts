@@ -2,13 +2,14 @@ import { equalBytes, toHex } from "../../../attest/bytes.ts";
 import { OBJECT_TYPES } from "../../../attest/cose.ts";
 import { Problem } from "../../../attest/problem.ts";
 import type { Suite } from "../../../attest/suite.ts";
+import { type Checklist, Skipped } from "../../../drivers/kit/checklist.ts";
 import { smpMap } from "../../smp/cbor.ts";
 import type { SmpConnection } from "../../smp/connection.ts";
 import { AnswerFields } from "../answer-fields.ts";
 import { coprocessorProblem } from "../problems.ts";
 import { MOST_MESSAGE_BYTES, SIGN } from "../protocol.ts";
 import { type CoprocessorKey, readKey, signMessage } from "../signing.ts";
-import { type Checklist, refusedWith, Skipped } from "./checks.ts";
+import { refusedWith } from "./checks.ts";
 import { DEVICE_TYPES, forbiddenMessages, statement } from "./statement.ts";
 
 /** What requests of SMP version 1 are answered with, which knows no errors of a group (docs/coprocessor-protocol.md, "Errors"). */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { OBJECT_TYPES } from "../../../attest/cose.ts";
 import { nativeSigner, nativeSuite } from "../../../attest/native.ts";
-import type { CheckResult } from "../../../drivers/kit/conformance.ts";
+import type { CheckResult } from "../../../drivers/kit/checklist.ts";
 import { lineSchema } from "../../../drivers/line/address.ts";
 import { checkCoprocessor } from "../../../firmware-bridge/coprocessor/conformance/conformance.ts";
 import {
