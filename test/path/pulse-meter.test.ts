@@ -180,9 +180,9 @@ describe("the example of a heat pump behind a pulse meter", { timeout: 90_000 },
   it("says that nobody counted while the agent was gone, and goes on with the register", async () => {
     const before = leaves("discontinuity").length;
     await killAgent();
-    await line.watched();
-    await turn(3);
+    // Behind this one it is the agent that counts: whoever puts the relay to rest may have watched the line before it.
     const found = await soon("a discontinuity", () => leaves("discontinuity")[before]);
+    await turn(3);
     expect(found).toMatchObject({ oldImportMwh: START_MWH + 7 * PULSE_MWH });
     expect(found.gapToMs).toBeGreaterThan(found.gapFromMs);
   });
