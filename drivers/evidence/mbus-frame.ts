@@ -1,10 +1,10 @@
+import { digestOf } from "../digest.ts";
 import { MbusFramer } from "../mbus/framing.ts";
 import { requireElectricity } from "../mbus/identity.ts";
 import { readingOf } from "../mbus/reading.ts";
 import { type DecodedMbus, decodeMbus } from "../mbus/telegram.ts";
 import { present } from "../present.ts";
 import { GRID_CHANNEL } from "../telegram/obis-reading.ts";
-import { digestOf } from "../telegram/proven.ts";
 import type { DecodedChannel, DecodedFrame } from "./decoded.ts";
 
 /**

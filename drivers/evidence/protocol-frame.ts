@@ -1,6 +1,6 @@
+import { digestOf } from "../digest.ts";
 import { present } from "../present.ts";
 import type { MeterTelegram, TelegramProtocol, UnprovenReading } from "../telegram/protocol.ts";
-import { digestOf } from "../telegram/proven.ts";
 import type { DecodedChannel, DecodedFrame } from "./decoded.ts";
 
 /** A setting of the device's configuration that no manifest says, the other way. */

@@ -1,7 +1,7 @@
 import { Problem } from "../../attest/problem.ts";
+import { digestOf } from "../digest.ts";
 import type { RawFrame } from "../driver.ts";
 import type { RegisterTable } from "../modbus/request.ts";
-import { digestOf } from "../telegram/proven.ts";
 
 /** Neighbouring registers as a device answered with them. */
 export interface RegisterRun {

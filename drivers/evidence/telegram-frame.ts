@@ -1,9 +1,9 @@
+import { digestOf } from "../digest.ts";
 import { P1Framer } from "../dsmr/framing.ts";
 import { decodeReading } from "../dsmr/reading.ts";
 import { parseTelegram } from "../dsmr/telegram.ts";
 import { wholeTelegram } from "../dsmr/whole-telegram.ts";
 import { present } from "../present.ts";
-import { digestOf } from "../telegram/proven.ts";
 import type { DecodedChannel, DecodedFrame } from "./decoded.ts";
 
 /** Any offset does where the time is left out. */

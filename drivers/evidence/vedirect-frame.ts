@@ -1,6 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
+import { digestOf } from "../digest.ts";
 import { present } from "../present.ts";
-import { digestOf } from "../telegram/proven.ts";
 import { fieldsOfBlock, scanBlock } from "../vedirect/block.ts";
 import { type Block, namesDevice, together } from "../vedirect/protocol.ts";
 import { channelOf, type DeviceKind, deviceKind, REGISTER_LABELS, readingOf } from "../vedirect/reading.ts";

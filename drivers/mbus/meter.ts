@@ -1,10 +1,10 @@
 import { Problem } from "../../attest/problem.ts";
 import type { MeterReading } from "../../attest/reading.ts";
+import { digestOf } from "../digest.ts";
 import type { ChannelDescription, MeterIdentity, PolledMeter, Snapshot } from "../driver.ts";
 import { type LineAddress, lineName, type SerialFormat } from "../line/address.ts";
 import { type AskedLine, type AskedLines, askedLines } from "../telegram/asked-line.ts";
 import { GRID_CHANNEL, gridChannel } from "../telegram/obis-reading.ts";
-import { digestOf } from "../telegram/proven.ts";
 import { Exchange } from "./exchange.ts";
 import { identityOf, requireElectricity } from "./identity.ts";
 import { makerCodes } from "./makers.ts";

@@ -1,12 +1,7 @@
-import { createHash } from "node:crypto";
 import type { MeterReading } from "../../attest/reading.ts";
+import { digestOf } from "../digest.ts";
 import type { ChannelDescription, Snapshot } from "../driver.ts";
 import type { MeterTelegram, UnprovenReading } from "./protocol.ts";
-
-/** SHA-256 of the bytes that readings were decoded from. */
-export function digestOf(evidence: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(evidence).digest());
-}
 
 /** What a meter is known by beside its telegrams. */
 export interface KnownMeter {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { digestOf } from "../../drivers/digest.ts";
 import type { DecodedFrame } from "../../drivers/evidence/decoded.ts";
 import { decodeSnapshot } from "./snapshot.ts";
 
@@ -8,7 +8,7 @@ import { decodeSnapshot } from "./snapshot.ts";
  * @throws Problem `coprocessor-answer` with which the driver refuses it
  */
 export function decodeCoprocessorFrame(bytes: Uint8Array): DecodedFrame {
-  const evidence = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const evidence = digestOf(bytes);
   const { channels, serial } = decodeSnapshot(bytes);
   return {
     channels: channels.map(({ role, reading }) => ({

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
 import type { MeterReading } from "../../attest/reading.ts";
+import { digestOf } from "../../drivers/digest.ts";
 import type {
   ChannelDescription,
   Doubt,
@@ -120,7 +120,7 @@ function countedSnapshot(
   { bytes, snapshot }: TakenSnapshot,
   broken: string | undefined,
 ): Snapshot {
-  const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const digest = digestOf(bytes);
   const readings = snapshot.channels.map(({ reading }): MeterReading => ({ ...reading, evidence: digest }));
   const doubts = readings.flatMap(powerDoubt);
   const downtime =

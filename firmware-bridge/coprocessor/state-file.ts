@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { equalBytes } from "../../attest/bytes.ts";
 import { describeProblem, Problem } from "../../attest/problem.ts";
+import { digestOf } from "../../drivers/digest.ts";
 import { writeDurably } from "../durable-file.ts";
 import { decodeSnapshot, MAX_SNAPSHOT_BYTES, type TakenSnapshot } from "./snapshot.ts";
 
@@ -52,10 +52,6 @@ async function readUpTo(path: string, mostBytes: number): Promise<Uint8Array | u
     if (describeProblem(cause).code === "ENOENT") return undefined;
     throw fileProblem(path, "cannot be read", cause);
   }
-}
-
-function digestOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
 }
 
 function damaged(path: string, cause?: unknown): Problem {

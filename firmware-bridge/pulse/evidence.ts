@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { digestOf } from "../../drivers/digest.ts";
 import type { DecodedFrame } from "../../drivers/evidence/decoded.ts";
 import { stepMwh } from "./energy.ts";
 import { decodePulseFrame, readingOfFrame } from "./pulse-frame.ts";
@@ -11,7 +11,7 @@ import { decodePulseFrame, readingOfFrame } from "./pulse-frame.ts";
  */
 export function decodePulseEvidence(bytes: Uint8Array): DecodedFrame {
   const frame = decodePulseFrame(bytes);
-  const evidence = new Uint8Array(createHash("sha256").update(bytes).digest());
+  const evidence = digestOf(bytes);
   const resolutionMwh = stepMwh(frame.constant);
   const reading = { ...readingOfFrame(frame), evidence };
   return { channels: [{ role: frame.role, reading, resolutionMwh, described: { resolutionMwh } }] };

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { Problem } from "../../attest/problem.ts";
+import { digestOf } from "../../drivers/digest.ts";
 import type { ChannelDescription, MeterIdentity, PolledMeter, Snapshot } from "../../drivers/driver.ts";
 import type { CounterSettings } from "./counter-messages.ts";
 import { CountingProcess } from "./counting-process.ts";
@@ -90,7 +90,7 @@ export class PulseMeter implements PolledMeter {
   /** What is read is what the frame says: it decodes again to the same. */
   #snapshot({ gaps, notes, ...count }: PulseReading): Snapshot {
     const bytes = encodePulseFrame({ ...this.#channel, input: inputOf(this.#options), count });
-    const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
+    const digest = digestOf(bytes);
     const reading = { ...readingOfFrame(decodePulseFrame(bytes)), evidence: digest };
     const channel = reading.channel;
     const breaks = [...gaps.map(gapText), ...(this.#anew === undefined ? [] : [this.#anew])];
