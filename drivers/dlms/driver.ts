@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
+import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
 import { KEY_FILES, keyFileOptions, readKeyFiles } from "../telegram/key-file.ts";
 import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
-import { listeningOptions } from "../telegram/listening-options.ts";
+import { listenedPort, listeningOptions } from "../telegram/listening-options.ts";
 import { DLMS_FORMAT } from "./listening.ts";
 import { CLOCK_NAMES } from "./local-clock.ts";
 import { dlmsProtocol } from "./protocol.ts";
@@ -39,7 +39,7 @@ export const dlmsPushDriver: DriverDefinition = {
     "Meters that push DLMS lists at a HAN or customer port: Kaifa, Kamstrup, Aidon, Landis+Gyr, Iskra, Sagemcom (NO, SE, DK, AT, CH, CZ, SI, HR), encrypted or not",
   schema,
   files: KEY_FILES,
-  ports: ({ line }: z.output<typeof schema>): readonly UsedPort[] => [{ address: line }],
+  ports: listenedPort,
   open({
     line,
     keyFile,

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
+import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
 import { KEY_FILES, keyFileOptions, readKeyFiles } from "../telegram/key-file.ts";
 import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
-import { listeningOptions } from "../telegram/listening-options.ts";
+import { listenedPort, listeningOptions } from "../telegram/listening-options.ts";
 import { CENTRAL_EUROPE_MINUTES, DSMR_4_AND_5 } from "./listening.ts";
 import { P1Protocol } from "./protocol.ts";
 
@@ -33,7 +33,7 @@ export const dsmrP1Driver: DriverDefinition = {
     "Smart meters with a P1 port, plain or encrypted: NL, BE, LU, SE, HU, AT, CH, LT (DSMR 2.2 to 5, eMUCS)",
   schema,
   files: KEY_FILES,
-  ports: ({ line }: z.output<typeof schema>): readonly UsedPort[] => [{ address: line }],
+  ports: listenedPort,
   open({
     line,
     keyFile,

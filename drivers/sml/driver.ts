@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
+import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
 import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
-import { listeningOptions } from "../telegram/listening-options.ts";
+import { listenedPort, listeningOptions } from "../telegram/listening-options.ts";
 import { SML_FORMAT } from "./listening.ts";
 import { smlProtocol } from "./protocol.ts";
 
@@ -19,7 +19,7 @@ export const smlDriver: DriverDefinition = {
   summary:
     "German electricity meters at their optical interface (SML): EMH, ISKRA, DZG, eBZ, Holley, EasyMeter, ITRON",
   schema,
-  ports: ({ line }: z.output<typeof schema>): readonly UsedPort[] => [{ address: line }],
+  ports: listenedPort,
   open({ line, ...options }: z.output<typeof schema>): MeterDriver {
     return new ListeningMeter(smlProtocol(), options, listeningTo(line, SML_FORMAT));
   },

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { UsedPort } from "../driver.ts";
+import type { LineAddress } from "../line/address.ts";
 
 /** What every driver for a meter that speaks by itself can be told. */
 export interface ListeningOptions {
@@ -41,4 +43,9 @@ export function listeningOptions({ silenceMs, identifyTimeoutMs }: UsualTimes): 
       .optional()
       .describe("mark readings as stale whose meter time is older than this; left out: never"),
   };
+}
+
+/** What a meter says on a port goes to one listener: nobody else can have it. */
+export function listenedPort({ line }: { readonly line: LineAddress }): readonly UsedPort[] {
+  return [{ address: line }];
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { DriverDefinition, MeterDriver, UsedPort } from "../driver.ts";
+import type { DriverDefinition, MeterDriver } from "../driver.ts";
 import { lineSchema } from "../line/address.ts";
 import { ListeningMeter, listeningTo } from "../telegram/listening-meter.ts";
-import { listeningOptions } from "../telegram/listening-options.ts";
+import { listenedPort, listeningOptions } from "../telegram/listening-options.ts";
 import { VEDIRECT_FORMAT } from "./listening.ts";
 import { vedirectProtocol } from "./protocol.ts";
 
@@ -24,7 +24,7 @@ export const vedirectDriver: DriverDefinition = {
   name: "victron-ve-direct",
   summary: "Victron solar chargers, battery monitors and SmartShunts with a VE.Direct cable (text protocol)",
   schema,
-  ports: ({ line }: z.output<typeof schema>): readonly UsedPort[] => [{ address: line }],
+  ports: listenedPort,
   open({ line, ...options }: z.output<typeof schema>): MeterDriver {
     return new ListeningMeter(vedirectProtocol(), options, listeningTo(line, VEDIRECT_FORMAT));
   },
