@@ -1,7 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CounterSettings } from "../../../firmware-bridge/pulse/counter-messages.ts";
 import { CountingProcess } from "../../../firmware-bridge/pulse/counting-process.ts";
@@ -15,8 +13,8 @@ import {
 import { pulses } from "../pulse/fake-line.ts";
 import { isAlive } from "../relay/fake-gpio.ts";
 import { descendantsOf, FakeMachine, LINES } from "./fake-machine.ts";
+import { standIn } from "./stand-in.ts";
 
-const BRIDGE = new URL("../../../firmware-bridge/", import.meta.url).href;
 const COUNT = 5;
 
 let machine: FakeMachine;
@@ -59,10 +57,10 @@ const LID: EnclosureSettings = {
 
 /** A process in the place of the agent that counts, closes the contact and watches; gives its own number and those of its programs. */
 async function agentAtWork(): Promise<readonly [agent: number, counter: number, holder: number]> {
-  const script = `
-    import { CountingProcess } from "${BRIDGE}pulse/counting-process.ts";
-    import { RelayHolder } from "${BRIDGE}relay/relay-holder.ts";
-    import { WatchedEnclosure } from "${BRIDGE}tamper/watched-enclosure.ts";
+  const begun = standIn(`
+    const { CountingProcess } = await import(BRIDGE + "pulse/counting-process.ts");
+    const { RelayHolder } = await import(BRIDGE + "relay/relay-holder.ts");
+    const { WatchedEnclosure } = await import(BRIDGE + "tamper/watched-enclosure.ts");
     const counting = new CountingProcess(${JSON.stringify(pulseSettings())});
     const holder = new RelayHolder(${JSON.stringify(relaySettings())});
     const watched = new Promise((resolve) =>
@@ -70,16 +68,11 @@ async function agentAtWork(): Promise<readonly [agent: number, counter: number, 
     await Promise.all([counting.start(), holder.start(), watched]);
     await holder.relay("heater").set(1, 600_000);
     while ((await counting.read()).count < ${COUNT}) await new Promise((resolve) => setTimeout(resolve, 20));
-    console.log(JSON.stringify([process.pid, counting.pid, holder.pid]));`;
-  agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (agent.stdout === null) throw new Error("there is no output");
-  const said = once(createInterface({ input: agent.stdout }), "line");
+    console.log(JSON.stringify([process.pid, counting.pid, holder.pid]));`);
+  agent = begun.agent;
   await machine.line.watched();
   machine.line.play({ edges: pulses(COUNT) });
-  const [text] = await said;
-  return JSON.parse(text);
+  return JSON.parse(await begun.said);
 }
 
 /** Number of the write and count, as the first copy in the register file has them. */

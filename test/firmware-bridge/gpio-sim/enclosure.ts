@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { TamperEvent } from "../../../firmware-bridge/tamper/tamper.ts";
@@ -8,10 +7,10 @@ import {
   type EnclosureSettings,
   WatchedEnclosure,
 } from "../../../firmware-bridge/tamper/watched-enclosure.ts";
+import { watchingAgent } from "../child/stand-in.ts";
 import { gpiomonPid, isTaken, type Major, use } from "./programs.ts";
 import { SimChip } from "./sim-chip.ts";
 
-const MODULE = new URL("../../../firmware-bridge/tamper/watched-enclosure.ts", import.meta.url).href;
 const LINE = 2;
 
 let chip: SimChip;
@@ -201,15 +200,8 @@ function missed(): void {
   });
 
   it("is watched by the next agent when one was killed", async () => {
-    const script = `
-      import { WatchedEnclosure } from ${JSON.stringify(MODULE)};
-      const one = new WatchedEnclosure(${JSON.stringify(settings({ lookSeconds: 5 }))});
-      one.start({ onTamper: (event) => console.log(event.state), onProblem: (problem) => console.log(problem.message) });`;
-    const agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const [state] = await once(createInterface({ input: agent.stdout }), "line");
-    expect(state).toBe("closed");
+    const { agent, said } = watchingAgent(settings({ lookSeconds: 5 }));
+    expect(await said).toBe("closed");
     await gpiomonPid(chip, LINE);
     agent.kill("SIGKILL");
     open(true);

@@ -3,16 +3,15 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { CounterSettings } from "../../../firmware-bridge/pulse/counter-messages.ts";
 import { CountingProcess } from "../../../firmware-bridge/pulse/counting-process.ts";
+import { countingAgent } from "../child/stand-in.ts";
 import { gpiomonPid, type Major, use } from "./programs.ts";
 import { SimChip } from "./sim-chip.ts";
 
 const TIMES = { firstRetryMs: 10, longestRetryMs: 100, answerMs: 60_000 };
-const MODULE = new URL("../../../firmware-bridge/pulse/counting-process.ts", import.meta.url).href;
 const LINE = 3;
 /** The kernel keeps so many edges of a line (drivers/gpio/gpiolib-cdev.c). */
 const KEPT_EDGES = 16;
@@ -179,16 +178,8 @@ function lost(major: Major): void {
   });
 
   it("is let go and its count saved when the agent is killed", async () => {
-    const script = `
-      import { CountingProcess } from ${JSON.stringify(MODULE)};
-      const counting = new CountingProcess(${JSON.stringify(settings())});
-      await counting.start();
-      console.log(counting.pid);
-      setInterval(() => undefined, 1000);`;
-    const agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    await once(createInterface({ input: agent.stdout }), "line");
+    const { agent, said } = countingAgent(settings());
+    await said;
     await pulses(6);
     agent.kill("SIGKILL");
     const register = join(folder, "register");

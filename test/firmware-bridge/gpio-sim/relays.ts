@@ -1,17 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
+import type { ChildProcess } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { OutputLine } from "../../../firmware-bridge/gpio-output/output-line.ts";
 import type { HeldOutputSettings, HolderSettings } from "../../../firmware-bridge/relay/holder-messages.ts";
 import { RelayHolder } from "../../../firmware-bridge/relay/relay-holder.ts";
 import { SG_READY_STATES, SgReady, sgReadyTimes } from "../../../firmware-bridge/relay/sg-ready.ts";
+import { closingAgent } from "../child/stand-in.ts";
 import { isTaken, type Major, newestPid, use } from "./programs.ts";
 import { SimChip } from "./sim-chip.ts";
 import { WatchedLevels } from "./watched-levels.ts";
 
 const TIMES = { firstRetryMs: 200, longestRetryMs: 400, answerMs: 30_000 };
-const MODULE = new URL("../../../firmware-bridge/relay/relay-holder.ts", import.meta.url).href;
 const LONG_MS = 600_000;
 const PATIENCE = { timeout: 20_000, interval: 100 };
 const LINE = 5;
@@ -46,19 +44,10 @@ function pidOf({ pid }: { readonly pid?: number | undefined }): number {
 
 /** A process in the place of the agent that closes the contact for ten minutes; with the process that holds it. */
 async function agentThatCloses(given: HolderSettings): Promise<number> {
-  const script = `
-    import { RelayHolder } from ${JSON.stringify(MODULE)};
-    const holder = new RelayHolder(${JSON.stringify(given)});
-    await holder.start();
-    await holder.relay("heater").set(1, ${LONG_MS});
-    console.log(holder.pid);
-    setInterval(() => undefined, 1000);`;
-  agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (agent.stdout === null) throw new Error("there is no output");
-  const [pid] = await once(createInterface({ input: agent.stdout }), "line");
-  return Number(pid);
+  const begun = closingAgent(given);
+  agent = begun.agent;
+  const pid = Number(await begun.said);
+  return pid;
 }
 
 /** Version 1 does not say when it has the line: on a machine as slow as an emulated one that may be after it was said to. */

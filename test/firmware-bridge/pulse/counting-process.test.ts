@@ -1,17 +1,14 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CounterSettings } from "../../../firmware-bridge/pulse/counter-messages.ts";
 import { CountingProcess } from "../../../firmware-bridge/pulse/counting-process.ts";
 import type { CountingGap } from "../../../firmware-bridge/pulse/pulse-source.ts";
 import { RegisterFile } from "../../../firmware-bridge/pulse/register-file.ts";
+import { countingAgent } from "../child/stand-in.ts";
 import { FakeLine, pulses } from "./fake-line.ts";
 
 const TIMES = { firstRetryMs: 10, longestRetryMs: 100, answerMs: 20_000 };
-const MODULE = new URL("../../../firmware-bridge/pulse/counting-process.ts", import.meta.url).href;
 
 let line: FakeLine;
 let counting: CountingProcess | undefined;
@@ -202,21 +199,13 @@ describe("what is lost", () => {
 describe("a counting process", () => {
   it("saves and ends by itself when whoever started it is killed, and gpiomon ends with it", async () => {
     line.installGpiomon(1);
-    const script = `
-      import { CountingProcess } from ${JSON.stringify(MODULE)};
-      const counting = new CountingProcess(${JSON.stringify(line.settings())});
-      await counting.start();
-      console.log(counting.pid);
-      setInterval(() => undefined, 1000);`;
-    const agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const [pid] = await once(createInterface({ input: agent.stdout }), "line");
+    const { agent, said } = countingAgent(line.settings());
+    const pid = Number(await said);
     await line.watched();
     const released = line.released();
     agent.kill("SIGKILL");
     await released;
-    await expect.poll(() => isAlive(Number(pid))).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
     // Nobody has asked, so that only its end can have saved: the file was made with write 0.
     expect(readFileSync(registerPath(), "latin1")).toMatch(/^kilowitness-pulses 1 1 /);
   });
@@ -225,21 +214,13 @@ describe("a counting process", () => {
     line.installHangingGpiomon(2);
     await (await RegisterFile.open(registerPath(), line.settings().basis, 0)).close();
     const before = readFileSync(registerPath());
-    const script = `
-      import { CountingProcess } from ${JSON.stringify(MODULE)};
-      const counting = new CountingProcess(${JSON.stringify(line.settings())});
-      counting.start();
-      console.log(counting.pid);
-      setInterval(() => undefined, 1000);`;
-    const agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const [pid] = await once(createInterface({ input: agent.stdout }), "line");
+    const { agent, said } = countingAgent(line.settings(), false);
+    const pid = Number(await said);
     await line.watched();
     const released = line.released();
     agent.kill("SIGKILL");
     await released;
-    await expect.poll(() => isAlive(Number(pid))).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
     expect(readFileSync(registerPath())).toEqual(before);
   });
 

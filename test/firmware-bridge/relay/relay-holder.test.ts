@@ -1,14 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
+import type { ChildProcess } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { HeldOutputSettings, HolderSettings } from "../../../firmware-bridge/relay/holder-messages.ts";
 import { RelayHolder } from "../../../firmware-bridge/relay/relay-holder.ts";
 import { SG_READY_STATES, SgReady, sgReadyTimes } from "../../../firmware-bridge/relay/sg-ready.ts";
+import { closingAgent } from "../child/stand-in.ts";
 import { FakeGpio, isAlive } from "./fake-gpio.ts";
 
 const TIMES = { firstRetryMs: 200, longestRetryMs: 400, answerMs: 10_000 };
-const MODULE = new URL("../../../firmware-bridge/relay/relay-holder.ts", import.meta.url).href;
 const LONG_MS = 600_000;
 
 let gpio: FakeGpio;
@@ -49,20 +47,11 @@ async function started(given: HolderSettings): Promise<RelayHolder> {
 
 /** A process in the place of the agent that closes the contact for ten minutes, and says who holds it. */
 async function agentThatCloses(given: HolderSettings): Promise<number> {
-  const script = `
-    import { RelayHolder } from ${JSON.stringify(MODULE)};
-    const holder = new RelayHolder(${JSON.stringify(given)});
-    await holder.start();
-    await holder.relay("heater").set(1, ${LONG_MS});
-    console.log(holder.pid);
-    setInterval(() => undefined, 1000);`;
-  agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (agent.stdout === null) throw new Error("there is no output");
-  const [pid] = await once(createInterface({ input: agent.stdout }), "line");
+  const begun = closingAgent(given);
+  agent = begun.agent;
+  const pid = Number(await begun.said);
   expect(gpio.history(17).at(-1)).toBe("hold 1 high");
-  return Number(pid);
+  return pid;
 }
 
 describe.each([1, 2] as const)("the holding process, gpioset %i", (version) => {

@@ -1,7 +1,4 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeLeaf } from "../../../attest/leaf-codec.ts";
 import { TAMPER_STATES, type TamperEvent } from "../../../firmware-bridge/tamper/tamper.ts";
@@ -9,10 +6,9 @@ import {
   type EnclosureSettings,
   WatchedEnclosure,
 } from "../../../firmware-bridge/tamper/watched-enclosure.ts";
+import { watchingAgent } from "../child/stand-in.ts";
 import { isAlive } from "../relay/fake-gpio.ts";
 import { FakeContact } from "./fake-contact.ts";
-
-const MODULE = new URL("../../../firmware-bridge/tamper/watched-enclosure.ts", import.meta.url).href;
 
 const SETTINGS: EnclosureSettings = {
   input: "lid",
@@ -163,15 +159,8 @@ describe("a watcher", () => {
   it("does not keep the line of an agent that was killed", async () => {
     contact = new FakeContact(1, false);
     enclosure = new WatchedEnclosure(SETTINGS);
-    const script = `
-      import { WatchedEnclosure } from ${JSON.stringify(MODULE)};
-      const one = new WatchedEnclosure(${JSON.stringify({ ...SETTINGS, lookSeconds: 1 })});
-      one.start({ onTamper: (event) => console.log(event.state), onProblem: (problem) => console.log(problem.message) });`;
-    const agent = spawn(process.execPath, ["--input-type=module", "-e", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const [state] = await once(createInterface({ input: agent.stdout }), "line");
-    expect(state).toBe("closed");
+    const { agent, said } = watchingAgent({ ...SETTINGS, lookSeconds: 1 });
+    expect(await said).toBe("closed");
     await watchers(1);
     agent.kill("SIGKILL");
     const pids = contact.watchers();
