@@ -6,7 +6,7 @@ import type {
   PushMeter,
   Snapshot,
 } from "../../drivers/driver.ts";
-import { lineName } from "../../firmware-bridge/gpio-output/output-line.ts";
+import { lineName } from "../../firmware-bridge/gpio/line.ts";
 import { checkRelayLines } from "../../firmware-bridge/relay/relay-check.ts";
 import type { RelayOptions } from "../../firmware-bridge/relay/relay-options.ts";
 import { type DeviceConfig, requireKnownChannels } from "../config/config.ts";

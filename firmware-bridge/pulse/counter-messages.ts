@@ -1,4 +1,4 @@
-import type { InputLine } from "./edge-source.ts";
+import type { InputLine } from "../gpio/line.ts";
 import type { PulseCount } from "./pulse-source.ts";
 
 /** What a counting process is told when it begins, as JSON in its only argument. */

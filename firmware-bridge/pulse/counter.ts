@@ -1,6 +1,8 @@
 import { Problem } from "../../attest/problem.ts";
 import { AskedByParent, runAsked } from "../child/asked-by-parent.ts";
 import type { Asked, ToChild } from "../child/child-messages.ts";
+import { gpiomonMajor } from "../gpio/gpiomon.ts";
+import type { Edge } from "../gpio/line.ts";
 import {
   type CounterReady,
   type CounterSettings,
@@ -9,8 +11,8 @@ import {
   countToText,
 } from "./counter-messages.ts";
 import type { EdgeSource } from "./edge-source.ts";
-import { GpiomonSource, gpiomonMajor } from "./gpiomon.ts";
-import { type Edge, PulseFilter } from "./pulse-filter.ts";
+import { GpiomonSource } from "./gpiomon-source.ts";
+import { PulseFilter } from "./pulse-filter.ts";
 import type { PulseCount } from "./pulse-source.ts";
 import { RecentTimes } from "./recent-times.ts";
 import { RegisterFile } from "./register-file.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { DriverDefinition, MeterDriver } from "../../drivers/driver.ts";
+import { biasOption, chipOption, offsetOption } from "../gpio/line-options.ts";
 import { PulseMeter, type PulseOptions } from "./pulse-meter.ts";
 
 /** Shorter than what a meter gives (IEC 62053-31, 4.1.3.3: 30 ms) by its transitions (4.1.3.4: 5 ms) and the jitter of a clock. */
@@ -14,12 +15,8 @@ const nameplate = z
   .describe("as it is printed on the meter, which cannot say it itself");
 
 const schema = z.strictObject({
-  chip: z
-    .string()
-    .regex(/^(?!-)[\x21-\x7e]{1,100}$/, "a name without spaces")
-    .default("gpiochip0")
-    .describe("gpiochip0, a path of one in /dev, or its label where sysfs is used"),
-  line: z.int().min(0).max(1023).describe("the line's offset on its chip, as gpioinfo shows it"),
+  chip: chipOption.describe("gpiochip0, a path of one in /dev, or its label where sysfs is used"),
+  line: offsetOption,
   pulsesPerKwh: z
     .union([z.int().min(1).max(999_999_999), z.string()])
     .transform(String)
@@ -55,10 +52,7 @@ const schema = z.strictObject({
     .boolean()
     .default(true)
     .describe("the line is low during a pulse: an open collector to ground"),
-  bias: z
-    .enum(["as-is", "disabled", "pull-up", "pull-down"])
-    .default("pull-up")
-    .describe("the chip's own resistor at the line; sysfs cannot set it"),
+  bias: biasOption.describe("the chip's own resistor at the line; sysfs cannot set it"),
   through: z
     .enum(["auto", "gpiomon", "onoff"])
     .default("auto")

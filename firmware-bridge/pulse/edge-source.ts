@@ -1,16 +1,5 @@
 import type { Problem } from "../../attest/problem.ts";
-import type { Edge } from "./pulse-filter.ts";
-
-/** Which input of which chip, and when current flows in it. */
-export interface InputLine {
-  /** `gpiochip0`, a path of one, or for the sysfs adapter a chip's label. */
-  readonly chip: string;
-  /** The line's offset on its chip. */
-  readonly line: number;
-  /** The line is low while current flows. */
-  readonly activeLow: boolean;
-  readonly bias: "as-is" | "disabled" | "pull-up" | "pull-down";
-}
+import type { Edge } from "../gpio/line.ts";
 
 export interface EdgeListener {
   onEdge(edge: Edge): void;

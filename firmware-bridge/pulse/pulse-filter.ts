@@ -1,9 +1,4 @@
-/** One change of the line's level, as the kernel saw it. `active`: current flows in the S0 loop. */
-export interface Edge {
-  readonly active: boolean;
-  /** Monotonic, ns. */
-  readonly timeNs: bigint;
-}
+import type { Edge } from "../gpio/line.ts";
 
 export interface PulseLimits {
   /** A pulse is shorter than this: it is none. */

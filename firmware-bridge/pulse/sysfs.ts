@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Gpio } from "onoff";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { lineName } from "../gpio-output/output-line.ts";
-import type { EdgeListener, EdgeSource, InputLine } from "./edge-source.ts";
+import { type InputLine, lineName } from "../gpio/line.ts";
+import type { EdgeListener, EdgeSource } from "./edge-source.ts";
 
 interface Chip {
   /** Of its folder, `gpiochip512`: the number is the base, not that of /dev/gpiochip0. */

@@ -1,6 +1,6 @@
 import type { Problem } from "../../attest/problem.ts";
-import type { GpiosetMajor } from "../gpio-output/gpioset.ts";
-import { HeldLine } from "../gpio-output/held-line.ts";
+import type { GpiosetMajor } from "../gpio/gpioset.ts";
+import { HeldLine } from "../gpio/held-line.ts";
 import type { HeldOutputSettings, HolderTask } from "./holder-messages.ts";
 import { OutputRules } from "./output-rules.ts";
 import type { Position, RelayShown } from "./relay.ts";

@@ -1,4 +1,4 @@
-import type { OutputLine } from "../gpio-output/output-line.ts";
+import type { OutputLine } from "../gpio/line.ts";
 import type { OutputSettings } from "./output-rules.ts";
 import type { Position } from "./relay.ts";
 

@@ -1,7 +1,7 @@
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { AskedByParent, type EndOfWork, runAsked } from "../child/asked-by-parent.ts";
 import type { Asked, ToChild } from "../child/child-messages.ts";
-import { type GpiosetMajor, gpiosetMajor } from "../gpio-output/gpioset.ts";
+import { type GpiosetMajor, gpiosetMajor } from "../gpio/gpioset.ts";
 import { HeldOutput, monotonicMs } from "./held-output.ts";
 import type { HolderQuestion, HolderSettings } from "./holder-messages.ts";
 import type { RelayShown } from "./relay.ts";

@@ -1,4 +1,4 @@
-import { lineName } from "../gpio-output/output-line.ts";
+import { lineName } from "../gpio/line.ts";
 import type { HolderSettings } from "./holder-messages.ts";
 import { RelayHolder } from "./relay-holder.ts";
 

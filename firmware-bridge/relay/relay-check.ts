@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { libgpiodMajor } from "../child/libgpiod.ts";
-import { gpiosetMajor } from "../gpio-output/gpioset.ts";
-import { LINE_HINT, lineName, type OutputLine } from "../gpio-output/output-line.ts";
+import { gpiosetMajor } from "../gpio/gpioset.ts";
+import { libgpiodMajor } from "../gpio/libgpiod.ts";
+import { LINE_HINT, lineName, type OutputLine } from "../gpio/line.ts";
 
 /**
  * Whether the lines of a relay could be taken, from what the system says of them: nothing is switched. Says of each line

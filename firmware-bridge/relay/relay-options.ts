@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { OutputLine } from "../gpio-output/output-line.ts";
+import type { OutputLine } from "../gpio/line.ts";
+import { chipOption, offsetOption } from "../gpio/line-options.ts";
 import type { HeldOutputSettings } from "./holder-messages.ts";
 import type { PositionTimes } from "./output-rules.ts";
 import type { RelayStates } from "./relay.ts";
@@ -25,12 +26,8 @@ export const relaySchema: z.ZodType<RelayOptions> = z
     lines: z
       .array(
         z.strictObject({
-          chip: z
-            .string()
-            .regex(/^(?!-)[\x21-\x7e]{1,100}$/, "a name without spaces")
-            .default("gpiochip0")
-            .describe("gpiochip0, or a path of one in /dev"),
-          line: z.int().min(0).max(1023).describe("the line's offset on its chip, as gpioinfo shows it"),
+          chip: chipOption,
+          line: offsetOption,
           activeLow: z.boolean().default(false).describe("the contact closes when the line is low"),
           drive: z
             .enum(["push-pull", "open-drain", "open-source"])

@@ -1,9 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { LINE_HINT, lineName } from "../gpio-output/output-line.ts";
-import type { InputLine } from "../pulse/edge-source.ts";
-import { type GpiomonMajor, inputOptions } from "../pulse/gpiomon.ts";
+import { type GpiomonMajor, inputOptions } from "../gpio/gpiomon.ts";
+import { type InputLine, LINE_HINT, lineName } from "../gpio/line.ts";
 
 const LOOK_MS = 5000;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { biasOption, chipOption, offsetOption } from "../gpio/line-options.ts";
 import { type EnclosureSettings, USUAL_ENCLOSURE } from "./watched-enclosure.ts";
 
 /** What a tamper leaf has room for. */
@@ -14,22 +15,15 @@ export const enclosureSchema: z.ZodType<EnclosureSettings> = z
         error: `too long; expected at most ${MAX_NAME_BYTES} bytes`,
       })
       .describe('what is watched, such as "lid"; it stands in the log'),
-    chip: z
-      .string()
-      .regex(/^(?!-)[\x21-\x7e]{1,100}$/, { error: "a name without spaces" })
-      .default("gpiochip0")
-      .describe("gpiochip0, or a path of one in /dev"),
-    line: z.int().min(0).max(1023).describe("the line's offset on its chip, as gpioinfo shows it"),
+    chip: chipOption,
+    line: offsetOption,
     activeLow: z
       .boolean()
       .default(false)
       .describe(
         "the line is low when the enclosure is open; left out: high, so that a cut wire is an opening",
       ),
-    bias: z
-      .enum(["as-is", "disabled", "pull-up", "pull-down"])
-      .default("pull-up")
-      .describe("the chip's own resistor at the line"),
+    bias: biasOption,
     openedMs: z
       .int()
       .min(1)

@@ -77,7 +77,7 @@ const FOLDERS = ["dsmr", "sml", "dlms", "iec62056", "mbus", "vedirect", "speedwi
 const CODE =
   /"((?:dsmr|sml|dlms|iec62056|mbus|vedirect|speedwire|telegram|line|driver)-[a-z0-9-]+|key-file[a-z-]*)"/g;
 
-const PIN_FOLDERS = ["pulse", "relay", "gpio-output"];
+const PIN_FOLDERS = ["pulse", "relay", "gpio"];
 const PIN_CODE = /"((?:pulse|gpioset|gpioinfo|relay)-[a-z-]*[a-z])"/g;
 
 /** All codes of problems that these drivers can end in, as their sources have them. */

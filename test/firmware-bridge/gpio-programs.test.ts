@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { holdCommand, touchCommand } from "../../firmware-bridge/gpio-output/gpioset.ts";
-import type { OutputLine } from "../../firmware-bridge/gpio-output/output-line.ts";
-import type { InputLine } from "../../firmware-bridge/pulse/edge-source.ts";
-import { gpiomonArguments, gpiomonMajor } from "../../firmware-bridge/pulse/gpiomon.ts";
+import { gpiomonArguments, gpiomonMajor } from "../../firmware-bridge/gpio/gpiomon.ts";
+import { holdCommand, touchCommand } from "../../firmware-bridge/gpio/gpioset.ts";
+import type { InputLine, OutputLine } from "../../firmware-bridge/gpio/line.ts";
 import { gpiogetArguments } from "../../firmware-bridge/tamper/input-level.ts";
 
 const NO_CHIP = "no-such-chip";

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { OutputLine } from "../../../firmware-bridge/gpio-output/output-line.ts";
+import type { OutputLine } from "../../../firmware-bridge/gpio/line.ts";
 import type { HeldOutputSettings, HolderSettings } from "../../../firmware-bridge/relay/holder-messages.ts";
 import { RelayHolder } from "../../../firmware-bridge/relay/relay-holder.ts";
 import { SG_READY_STATES, SgReady, sgReadyTimes } from "../../../firmware-bridge/relay/sg-ready.ts";

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { EdgeListener, InputLine } from "../../../firmware-bridge/pulse/edge-source.ts";
 import {
   type GpiomonMajor,
-  GpiomonSource,
   gpiomonArguments,
   gpiomonEdge,
   gpiomonMajor,
-} from "../../../firmware-bridge/pulse/gpiomon.ts";
-import type { Edge } from "../../../firmware-bridge/pulse/pulse-filter.ts";
+} from "../../../firmware-bridge/gpio/gpiomon.ts";
+import type { Edge, InputLine } from "../../../firmware-bridge/gpio/line.ts";
+import type { EdgeListener } from "../../../firmware-bridge/pulse/edge-source.ts";
+import { GpiomonSource } from "../../../firmware-bridge/pulse/gpiomon-source.ts";
 import { descendantsOf } from "../child/fake-machine.ts";
 import { FakeLine, pulses } from "./fake-line.ts";
 

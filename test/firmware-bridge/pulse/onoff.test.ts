@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { EdgeListener, InputLine } from "../../../firmware-bridge/pulse/edge-source.ts";
+import type { InputLine } from "../../../firmware-bridge/gpio/line.ts";
+import type { EdgeListener } from "../../../firmware-bridge/pulse/edge-source.ts";
 import { OnoffSource } from "../../../firmware-bridge/pulse/sysfs.ts";
 
 const exported = vi.hoisted(() => new Set<number>());

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Edge, PulseFilter } from "../../../firmware-bridge/pulse/pulse-filter.ts";
+import type { Edge } from "../../../firmware-bridge/gpio/line.ts";
+import { PulseFilter } from "../../../firmware-bridge/pulse/pulse-filter.ts";
 
 const US = 1000n;
 const MS = 1_000_000n;

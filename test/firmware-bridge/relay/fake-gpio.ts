@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { vi } from "vitest";
-import type { OutputLine } from "../../../firmware-bridge/gpio-output/output-line.ts";
+import type { OutputLine } from "../../../firmware-bridge/gpio/line.ts";
 
 /** The options that the real programs have; others are refused. */
 const OPTIONS = {

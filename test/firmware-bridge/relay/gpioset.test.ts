@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { gpiosetMajor, holdCommand, touchCommand } from "../../../firmware-bridge/gpio-output/gpioset.ts";
-import { HeldLine } from "../../../firmware-bridge/gpio-output/held-line.ts";
+import { gpiosetMajor, holdCommand, touchCommand } from "../../../firmware-bridge/gpio/gpioset.ts";
+import { HeldLine } from "../../../firmware-bridge/gpio/held-line.ts";
 import { FakeGpio, isAlive } from "./fake-gpio.ts";
 
 let gpio: FakeGpio;

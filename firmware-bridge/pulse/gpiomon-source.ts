@@ -4,12 +4,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { endGuarded, spawnGuarded } from "../child/guarded.ts";
 import { endText, lastWords, withWords } from "../child/last-words.ts";
-import { type LibgpiodMajor, libgpiodMajor, quietStart } from "../child/libgpiod.ts";
-import { LINE_HINT, lineName } from "../gpio-output/output-line.ts";
-import type { EdgeListener, EdgeSource, InputLine } from "./edge-source.ts";
-import type { Edge } from "./pulse-filter.ts";
-
-export type GpiomonMajor = LibgpiodMajor;
+import { type GpiomonMajor, gpiomonArguments, gpiomonEdge } from "../gpio/gpiomon.ts";
+import { quietStart } from "../gpio/libgpiod.ts";
+import { type Edge, type InputLine, LINE_HINT, lineName } from "../gpio/line.ts";
+import type { EdgeListener, EdgeSource } from "./edge-source.ts";
 
 const NS_PER_S = 1_000_000_000n;
 const MOST_WORDS = 500;
@@ -17,42 +15,6 @@ const MOST_WORDS = 500;
 const LONGEST_START_MS = 10_000;
 /** A program that ignores its end is left to its guard; what was counted must not wait for it. */
 const LONGEST_END_MS = 5000;
-
-/** Which gpiomon there is; undefined where there is none. @throws Problem `pulse-gpiomon-version` */
-export function gpiomonMajor(): Promise<GpiomonMajor | undefined> {
-  return libgpiodMajor("gpiomon", "pulse-gpiomon-version");
-}
-
-/**
- * The command line that prints every edge of the line as {@link gpiomonEdge} reads it. Options of version 1 as of gpiomon
- * 1.6.3 (Debian 12, `--help`), of version 2 as of libgpiod v2.2.4, tools/gpiomon.c.
- */
-export function gpiomonArguments(major: GpiomonMajor, input: InputLine): string[] {
-  const { chip, line } = input;
-  const options = inputOptions(major, input);
-  if (major === 1) return [...options, "--line-buffered", "--format=%e %s %n", chip, String(line)];
-  const own = ["--banner", "--edges=both", "--event-clock=monotonic", "--format=%e %S"];
-  return [...options, ...own, `--chip=${chip}`, String(line)];
-}
-
-/** What gpiomon and gpioget are told of an input alike. */
-export function inputOptions(major: LibgpiodMajor, { activeLow, bias }: InputLine): string[] {
-  const low = activeLow ? ["--active-low"] : [];
-  // Version 1 calls it "disable", and version 2 has no word for leaving it.
-  const word = major === 1 && bias === "disabled" ? "disable" : bias;
-  return bias === "as-is" ? low : [`--bias=${word}`, ...low];
-}
-
-/** The edge of one printed line, if it is one. */
-export function gpiomonEdge(major: GpiomonMajor, text: string): Edge | undefined {
-  // Version 1 prints nanoseconds without leading zeros: 5.000000042 s is "5 42".
-  const form = major === 1 ? /^([01]) (\d+) (\d{1,9})$/ : /^([12]) (\d+)\.(\d{9})$/;
-  const fields = form.exec(text);
-  if (fields === null) return undefined;
-  const [, kind, seconds = "", nanoseconds = ""] = fields;
-  // Rising is 1 in both; falling is 0 in version 1 and 2 in version 2.
-  return { active: kind === "1", timeNs: BigInt(seconds) * NS_PER_S + BigInt(nanoseconds) };
-}
 
 /** Edges from gpiomon, which waits at the character device and has the kernel's own time of each. */
 export class GpiomonSource implements EdgeSource {

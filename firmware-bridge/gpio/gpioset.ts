@@ -1,6 +1,6 @@
 import { Problem } from "../../attest/problem.ts";
-import { type LibgpiodMajor, libgpiodMajor } from "../child/libgpiod.ts";
-import type { OutputLine } from "./output-line.ts";
+import { type LibgpiodMajor, libgpiodMajor } from "./libgpiod.ts";
+import type { OutputLine } from "./line.ts";
 
 export type GpiosetMajor = LibgpiodMajor;
 

@@ -4,10 +4,10 @@ import { promisify } from "node:util";
 import { Problem } from "../../attest/problem.ts";
 import { endsWithParent } from "../child/guarded.ts";
 import { lastWords } from "../child/last-words.ts";
-import { quietStart } from "../child/libgpiod.ts";
 import { type GpiosetMajor, holdCommand, touchCommand } from "./gpioset.ts";
 import { type GuardWord, guardScript } from "./guard-script.ts";
-import { LINE_HINT, lineName, type OutputLine } from "./output-line.ts";
+import { quietStart } from "./libgpiod.ts";
+import { LINE_HINT, lineName, type OutputLine } from "./line.ts";
 
 /** Longer than any line takes; a program that hangs holds nothing that could be relied on. */
 const LONGEST_START_MS = 5000;

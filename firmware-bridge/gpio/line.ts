@@ -1,3 +1,14 @@
+/** Which input of which chip, and when current flows in it. */
+export interface InputLine {
+  /** `gpiochip0`, a path of one, or for the sysfs adapter a chip's label. */
+  readonly chip: string;
+  /** The line's offset on its chip. */
+  readonly line: number;
+  /** The line is low while current flows. */
+  readonly activeLow: boolean;
+  readonly bias: "as-is" | "disabled" | "pull-up" | "pull-down";
+}
+
 /** One output of a GPIO chip. `true` is its active level: what closes the contact, or lights the lamp. */
 export interface OutputLine {
   /** `gpiochip0`, or a path of one in /dev. */
@@ -7,6 +18,13 @@ export interface OutputLine {
   /** Active is low: what switches at this line wants current to flow into it. */
   readonly activeLow: boolean;
   readonly drive: "push-pull" | "open-drain" | "open-source";
+}
+
+/** One change of the line's level, as the kernel saw it. `active`: current flows in the S0 loop. */
+export interface Edge {
+  readonly active: boolean;
+  /** Monotonic, ns. */
+  readonly timeNs: bigint;
 }
 
 /** What to look at when a program of libgpiod cannot have a line. */
