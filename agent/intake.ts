@@ -139,7 +139,10 @@ export class Intake implements SampleSink {
       const channel = device.channels.get(key);
       if (channel === undefined) continue;
       channel.broken ??= DISCONTINUITY.counterDowntime;
-      this.#host.logger.warn("counter-downtime", { channel: channel.name, reason: message });
+      const fields = { channel: channel.name, reason: message };
+      const isFirst = this.#host.sealer().rules.channels.get(channel.number)?.last === undefined;
+      if (isFirst) this.#host.logger.info("counter-begins", fields);
+      else this.#host.logger.warn("counter-downtime", fields);
     }
   }
 

@@ -113,6 +113,17 @@ describe("intake", () => {
     expect(lines).toContainEqual(expect.objectContaining({ event: "counter-downtime", ...said }));
   });
 
+  it("warns of no break where a channel begins", () => {
+    const agent = intake(device("meter"));
+    agent.identified("meter", IDENTITY, [GRID]);
+    const downtime = [{ channel: "grid", message: "the register begins" }];
+    agent.take("meter", { ...snapshot(meterReading(5000)), downtime });
+    expect(sealed("discontinuity")).toEqual([]);
+    expect(lines).toEqual([
+      { event: "counter-begins", channel: "meter/grid", reason: "the register begins" },
+    ]);
+  });
+
   it("opens a channel once, however often the same meter is identified", () => {
     const one = intake(device("meter"));
     for (let i = 0; i < 3; i++) {
