@@ -3,12 +3,15 @@ import { stopRequested } from "../../runtime/command.ts";
 import type { DeviceConfig } from "../config/config.ts";
 import { Pause, withinDeadline } from "../sampling/pause.ts";
 import { lookAtRelay, type ProbeResult, probeDevice } from "./probe-device.ts";
+import type { PanelLook } from "./probe-panel.ts";
 
 export interface LiveOptions {
   readonly everyMs: number;
   /** Longest wait for a device. */
   patienceMs(device: DeviceConfig): number;
-  print(results: readonly ProbeResult[]): void;
+  /** What else there is to look at each time. */
+  panel(): Promise<PanelLook>;
+  print(results: readonly ProbeResult[], panel: PanelLook): void;
 }
 
 /** Reads the devices again and again until the process is told to stop. A polled meter keeps its line meanwhile. */
@@ -17,9 +20,10 @@ export async function probeLive(devices: readonly DeviceConfig[], options: LiveO
   const stopped = stopRequested().then(() => pause.stop());
   const looks = devices.map((device) => new Look(device, options.patienceMs(device)));
   while (!pause.stopped) {
-    const results = await Promise.race([Promise.all(looks.map((look) => look.next())), stopped]);
-    if (results === undefined) break;
-    options.print(results);
+    const all = Promise.all([Promise.all(looks.map((look) => look.next())), options.panel()]);
+    const seen = await Promise.race([all, stopped]);
+    if (seen === undefined) break;
+    options.print(...seen);
     await pause.wait(options.everyMs);
   }
   await Promise.all(looks.map((look) => look.close()));

@@ -1,5 +1,4 @@
 import { toHex } from "../../attest/bytes.ts";
-import { describeProblem, Problem } from "../../attest/problem.ts";
 import { type ChannelRole, type MeterReading, READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity } from "../../drivers/driver.ts";
 import {
@@ -13,6 +12,7 @@ import {
   voltageText,
 } from "../words.ts";
 import type { ProbeResult, RelayLook } from "./probe-device.ts";
+import { problemJson, problemText } from "./probe-problem.ts";
 
 /** The results for an installer to read: a heading per device, and per channel what it shows. */
 export function probeText(results: readonly ProbeResult[]): string {
@@ -65,11 +65,6 @@ function identityText({ make, model, serial, firmware }: MeterIdentity): string 
     serial === "" ? "serial unknown" : `serial ${serial}`,
     ...(firmware === "" ? [] : [`firmware ${firmware}`]),
   ].join(", ");
-}
-
-function problemText(problem: unknown): string {
-  const { code, message } = describeProblem(problem);
-  return `${message} (${code})`;
 }
 
 interface Shown {
@@ -186,9 +181,4 @@ function relayJson({ problem, ...look }: RelayLook): object {
 
 function plain({ evidence, ...values }: { readonly evidence: Uint8Array }): object {
   return { ...values, evidence: toHex(evidence) };
-}
-
-function problemJson(problem: unknown): object {
-  const hint = problem instanceof Problem ? problem.detail.hint : undefined;
-  return { ...describeProblem(problem), ...(hint === undefined ? {} : { hint }) };
 }

@@ -1,10 +1,11 @@
 import { Command, InvalidArgumentError } from "commander";
 import { Problem } from "../../attest/problem.ts";
 import { runCommand } from "../../runtime/command.ts";
-import { type DeviceConfig, loadAgentConfig } from "../config/config.ts";
+import { type AgentConfig, type DeviceConfig, loadAgentConfig } from "../config/config.ts";
 import { type PlaceOptions, placedDevice, withPlace } from "./place-options.ts";
 import { type ProbeResult, probeDevice } from "./probe-device.ts";
 import { probeLive } from "./probe-live.ts";
+import { lookAtPanel, type PanelLook, panelHasFailed, panelJson, panelText } from "./probe-panel.ts";
 import { probeJson, probeText } from "./probe-report.ts";
 
 interface ProbeOptions extends PlaceOptions {
@@ -21,7 +22,8 @@ const HELP = `
 Reads only: no key is made, nothing is written and nothing is sent. Compare what it shows with each meter's display.
   kilowitness probe --config agent.yaml
   kilowitness probe --profile eastron-sdm630 --line 'serial:///dev/ttyUSB0?baud=9600' --unit 1 --live
-Exit status: 0 when every device answered, 1 when one did not, 2 when the configuration is wrong.`;
+Exit status: 0 when every device answered and every contact and lamp is there, 1 when one did not or is not,
+2 when the configuration is wrong.`;
 
 /** `kilowitness probe`: reads every configured device, or one by its profile, and says what it sees. */
 export function probeCommand(): Command {
@@ -48,27 +50,41 @@ async function probe(options: ProbeOptions): Promise<void> {
   const { json, live } = options;
   const patienceMs = (device: DeviceConfig): number =>
     options.seconds === undefined ? ownPatienceMs(device) : options.seconds * 1000;
-  const devices = devicesOf(options);
-  const print = (results: readonly ProbeResult[]): void => {
-    process.stdout.write(json === true ? `${JSON.stringify(probeJson(results))}\n` : probeText(results));
+  const { devices, ...gateway } = lookedAt(options);
+  const panel = (): Promise<PanelLook> => lookAtPanel(gateway);
+  const print = (results: readonly ProbeResult[], seen: PanelLook): void => {
+    process.stdout.write(json === true ? jsonText(results, seen) : probeText(results) + panelText(seen));
   };
   if (live !== undefined) {
     const everyMs = (live === true ? LIVE_SECONDS : live) * 1000;
-    await probeLive(devices, { everyMs, patienceMs, print });
+    await probeLive(devices, { everyMs, patienceMs, panel, print });
     return;
   }
-  const results = await Promise.all(devices.map((device) => probeDevice(device, patienceMs(device))));
-  print(results);
-  if (results.some(hasFailed)) process.exitCode = 1;
+  const [results, seen] = await Promise.all([
+    Promise.all(devices.map((device) => probeDevice(device, patienceMs(device)))),
+    panel(),
+  ]);
+  print(results, seen);
+  if (results.some(hasFailed) || panelHasFailed(seen)) process.exitCode = 1;
 }
 
-function devicesOf({ config, profile, ...place }: ProbeOptions): readonly DeviceConfig[] {
+function jsonText(results: readonly ProbeResult[], panel: PanelLook): string {
+  return `${JSON.stringify({ ...probeJson(results), ...panelJson(panel) })}\n`;
+}
+
+function lookedAt({
+  config,
+  profile,
+  ...place
+}: ProbeOptions): Pick<AgentConfig, "devices" | "tamper" | "indicator"> {
   if ((config === undefined) === (profile === undefined))
     throw new Problem("config-missing", "what is to be read?", {
       expected: "--config FILE, or --profile FILE with --host or --line",
       got: config === undefined ? "neither" : "both",
     });
-  return profile === undefined ? loadAgentConfig(config ?? "").devices : [placedDevice(profile, place)];
+  return profile === undefined
+    ? loadAgentConfig(config ?? "")
+    : { devices: [placedDevice(profile, place)], tamper: [] };
 }
 
 /** Behind its own deadline a driver says what it saw. */

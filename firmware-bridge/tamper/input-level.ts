@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describeProblem, Problem } from "../../attest/problem.ts";
-import { type GpiomonMajor, inputOptions } from "../gpio/gpiomon.ts";
+import { type GpiomonMajor, gpiomonMajor, inputOptions } from "../gpio/gpiomon.ts";
 import { type InputLine, LINE_HINT, lineName } from "../gpio/line.ts";
 
 const LOOK_MS = 5000;
@@ -15,6 +15,13 @@ export function gpiogetArguments(major: GpiomonMajor, input: InputLine): string[
   const options = inputOptions(major, input);
   if (major === 1) return [...options, chip, String(line)];
   return [...options, "--numeric", `--chip=${chip}`, String(line)];
+}
+
+/** Which programs there are. @throws Problem `tamper-gpiomon-missing`, `pulse-gpiomon-version` */
+export async function knownMajor(): Promise<GpiomonMajor> {
+  const major = await gpiomonMajor();
+  if (major !== undefined) return major;
+  throw new Problem("tamper-gpiomon-missing", "there is no gpiomon", { hint: "Debian: apt install gpiod" });
 }
 
 /** Whether the line is active now. @throws Problem `tamper-line` */

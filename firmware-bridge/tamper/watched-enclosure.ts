@@ -4,9 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { endGuarded, endsWithParent, spawnGuarded } from "../child/guarded.ts";
 import { endText, lastWords } from "../child/last-words.ts";
-import { type GpiomonMajor, gpiomonArguments, gpiomonEdge, gpiomonMajor } from "../gpio/gpiomon.ts";
+import { type GpiomonMajor, gpiomonArguments, gpiomonEdge } from "../gpio/gpiomon.ts";
 import { type InputLine, LINE_HINT, lineName } from "../gpio/line.ts";
-import { isActive } from "./input-level.ts";
+import { isActive, knownMajor } from "./input-level.ts";
 import type { TamperEvent, TamperInput, TamperListener, TamperState } from "./tamper.ts";
 import { type TamperChange, TamperFilter, type TamperFilterSettings } from "./tamper-filter.ts";
 
@@ -180,12 +180,6 @@ function stateOf(active: boolean): TamperState {
 
 function msBetween(fromNs: bigint, toNs: bigint): number {
   return toNs <= fromNs ? 0 : Number((toNs - fromNs) / NS_PER_MS);
-}
-
-async function knownMajor(): Promise<GpiomonMajor> {
-  const major = await gpiomonMajor();
-  if (major !== undefined) return major;
-  throw new Problem("tamper-gpiomon-missing", "there is no gpiomon", { hint: "Debian: apt install gpiod" });
 }
 
 function unwatched(line: InputLine, got: string): Problem {

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startP1Meter } from "../../../drivers/simulated/p1-meter.ts";
 import { startSunSpecBattery, startSunSpecInverter } from "../../../drivers/simulated/sunspec-device.ts";
 import { unusedPort } from "../../drivers/line/kit.ts";
+import { gpioinfoLines, installGpioinfo } from "../../firmware-bridge/relay/fake-gpioinfo.ts";
+import { FakeContact } from "../../firmware-bridge/tamper/fake-contact.ts";
 import { closeLater } from "../../kit/close-later.ts";
 import { type Outcome, outcomeOf } from "../../kit/run-command.ts";
 
@@ -103,6 +105,23 @@ describe("kilowitness probe", () => {
     expect(out).toContain("inverter (generation): generating 2.1 kW");
     expect(out).toMatch(/gone \(sunspec\)\n {2}PROBLEM .*refused.*check the port.*\(driver-no-answer\)\n/);
     expect(code).toBe(1);
+  });
+
+  it("looks at contacts and lamps, too, and fails where one is not there", async () => {
+    const contact = new FakeContact(2, true);
+    closeLater(contact);
+    installGpioinfo(contact.folder, 2, gpioinfoLines(2));
+    const panel = ["tamper:", "  - { name: lid, line: 17 }", "indicator: { lamps: [none-of-this-name] }"];
+    const { code, out } = await probe([...(await meter()), ...panel]);
+    expect(out).toContain('\nenclosure "lid" at gpiochip0 line 17: open (');
+    expect(out).toMatch(/\nlamp none-of-this-name:\n {2}PROBLEM .*\(indicator-led\)\n$/);
+    expect(code).toBe(1);
+    const { out: json } = await probe([...(await meter()), ...panel], "--json");
+    expect(JSON.parse(json)).toMatchObject({
+      devices: [{ id: "meter", answered: true }],
+      enclosures: [{ name: "lid", line: "gpiochip0 line 17", state: "opened" }],
+      lamps: [{ name: "none-of-this-name", problem: { code: "indicator-led" } }],
+    });
   });
 
   it("prints one JSON object in integer units", async () => {
