@@ -35,7 +35,8 @@ function enter(statements: Statements, log: number, said: readonly Tamper[]): vo
     statements.run("keep-enclosure-further", { log, ...book.further });
 }
 
-function earlierEpochs(statements: Statements, log: number): EarlierEpochs {
+/** What the device's earlier epochs say, as the store has them. */
+export function earlierEpochs(statements: Statements, log: number): EarlierEpochs {
   // Nearly every leaf is younger than all of them: then one question is enough for a batch of any size.
   let lastMs: number | undefined;
   return {

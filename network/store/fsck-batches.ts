@@ -68,7 +68,7 @@ export class BatchWalk {
     this.#stored = stored;
     this.rules = new LogRules(nativeSuite, stored.identity);
     this.#subtrees = new SubtreeCheck(context.rows, stored.log);
-    this.enclosures = enclosureBook(context.rows, stored.log);
+    this.enclosures = enclosureBook(context, stored.log);
   }
 
   /** All batches that the log had when it was first looked at. */

@@ -1,18 +1,12 @@
-import { LEAF_KINDS } from "../../attest/leaf.ts";
-import { type Findings, type Row, type Rows, shown } from "../../runtime/fsck-rows.ts";
-import { EnclosureBook, type EnclosureState } from "./enclosure-book.ts";
+import { type Findings, type Row, shown } from "../../runtime/fsck-rows.ts";
+import { EnclosureBook } from "./enclosure-book.ts";
+import { earlierEpochs } from "./enclosures.ts";
 import { indexProblem } from "./fsck-index.ts";
-import type { StoredLog } from "./fsck-types.ts";
-
-const KIND = LEAF_KINDS.tamper;
+import type { StoreContext, StoredLog } from "./fsck-types.ts";
 
 /** A log's enclosures as its leaves say them; what earlier epochs say was checked with those. */
-export function enclosureBook(rows: Rows, log: number): EnclosureBook {
-  return new EnclosureBook({
-    // Integers and text in the columns of a STRICT table, named as the properties are.
-    state: (input) => rows.one("enclosureBefore", { log, input }) as EnclosureState | undefined,
-    hasLeafAt: (timeMs) => rows.one("tamperBefore", { log, timeMs, kind: KIND }) !== undefined,
-  });
+export function enclosureBook({ statements }: StoreContext, log: number): EnclosureBook {
+  return new EnclosureBook(earlierEpochs(statements, log));
 }
 
 /** Holds the enclosures that stood in the file with the log's own row against its leaves. */

@@ -1,6 +1,7 @@
 import type { LogIdentity } from "../../attest/identity.ts";
 import type { SqliteDatabase } from "../../runtime/database.ts";
 import type { Rows } from "../../runtime/fsck-rows.ts";
+import type { Statements } from "./statements.ts";
 
 /** Whose keys and network the file must be of; those that it names itself where none are given. */
 export interface StoreTrust {
@@ -33,6 +34,8 @@ export interface StoreCounts {
 export interface StoreContext {
   readonly rows: Rows;
   readonly database: SqliteDatabase;
+  /** The node's own, of which only those that read are used. */
+  readonly statements: Statements;
   readonly counts: StoreCounts;
   readonly looked: () => void;
   readonly deviceKeys: readonly Uint8Array[];

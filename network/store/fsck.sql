@@ -46,22 +46,6 @@ SELECT receipt FROM checkpoint WHERE log = :log AND size = :size
 SELECT seq, kind, channel, t0_ms AS t0Ms, t1_ms AS t1Ms FROM mark
 WHERE log = :log AND seq > :after AND seq < :to ORDER BY seq
 
--- name: enclosureBefore
-SELECT enclosure.input, enclosure.seq, enclosure.state, enclosure.time_ms AS timeMs,
-  enclosure.time_quality AS timeQuality, enclosure.since_ms AS sinceMs, enclosure.since_quality AS sinceQuality,
-  enclosure.known_open AS knownOpen, enclosure.openings
-FROM log AS this
-JOIN log AS earlier ON earlier.device = this.device AND earlier.epoch < this.epoch
-JOIN enclosure ON enclosure.log = earlier.id AND enclosure.input = :input
-WHERE this.id = :log
-ORDER BY earlier.epoch DESC LIMIT 1
-
--- name: tamperBefore
-SELECT 1 FROM log AS this
-JOIN log AS earlier ON earlier.device = this.device AND earlier.epoch < this.epoch
-JOIN mark ON mark.log = earlier.id AND mark.kind = :kind AND mark.channel IS NULL AND mark.t0_ms = :timeMs
-WHERE this.id = :log LIMIT 1
-
 -- name: anchors
 SELECT seq, receipt_size AS receiptSize FROM anchor WHERE log = :log AND seq > :after AND seq < :to ORDER BY seq
 

@@ -17,6 +17,7 @@ import { checkLink } from "./fsck-links.ts";
 import { checkLog, storedLog } from "./fsck-log.ts";
 import { checkOrders } from "./fsck-orders.ts";
 import type { StoreCheck, StoreContext, StoreCounts, StoredLog } from "./fsck-types.ts";
+import { Statements } from "./statements.ts";
 
 const DEVICE_HINT = "keep the file: the row is damaged, or the store is put together of several";
 
@@ -30,7 +31,14 @@ export function* checkStore({ database, trust, looked }: StoreCheck): Findings<S
   const total = Number(rows.one("leaves")?.["count"]);
   const counts = { devices: 0, logs: 0, batches: 0, leaves: 0, checkpoints: 0, receipts: 0, faults: 0 };
   const context: StoreContext = {
-    ...{ rows, database, counts, deviceKeys: trust.deviceKeys, nodeKeys: trust.nodeKeys },
+    ...{
+      rows,
+      database,
+      statements: new Statements(database),
+      counts,
+      deviceKeys: trust.deviceKeys,
+      nodeKeys: trust.nodeKeys,
+    },
     ...{ network: trust.network, looked: () => looked(counts.leaves, total) },
   };
   let after = Number.MIN_SAFE_INTEGER;
