@@ -1,4 +1,15 @@
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 const PRIVATE = 0o600;
@@ -31,6 +42,18 @@ function writeBeside(path: string, text: string): string {
     closeSync(file);
   }
   return temporary;
+}
+
+/**
+ * Makes a folder and those above it; one that is there stays as it is. Throws what the system says.
+ *
+ * Not `mkdirSync` with `recursive`: where a folder takes no new ones and calls them not found, as /proc does, that never ends.
+ */
+export function makeFolder(path: string, mode?: number): void {
+  if (existsSync(path) && statSync(path).isDirectory()) return;
+  const above = dirname(path);
+  if (above !== path && !existsSync(above)) makeFolder(above, mode);
+  mkdirSync(path, mode);
 }
 
 /** A new name is durable only when the folder that holds it is. */

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import { createDurably, replaceDurably } from "../../runtime/files.ts";
+import { createDurably, makeFolder, replaceDurably } from "../../runtime/files.ts";
 import { enrolmentPath } from "../identity/enrolment-record.ts";
 import { BACKUP_FILES, type OpenedBackup, readBackupText } from "./backup-manifest.ts";
 
@@ -62,7 +62,7 @@ export function placeEnrolments(backup: OpenedBackup, journal: string): void {
   const folder = dirname(enrolmentPath(journal, new Uint8Array(32)));
   for (const name of Object.keys(backup.manifest.files)) {
     if (!/^enrolments\/[0-9a-f]{64}$/.test(name)) continue;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const file = join(folder, basename(name));
     if (!existsSync(file)) replaceDurably(file, readBackupText(backup, name));
   }

@@ -1,14 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { describeProblem, Problem } from "../../attest/problem.ts";
@@ -21,7 +12,7 @@ import {
   slotOf,
 } from "../../firmware-bridge/simulated/image-slots.ts";
 import { publicKeyOf } from "../../firmware-bridge/simulated/signed-image.ts";
-import { replaceDurably } from "../../runtime/files.ts";
+import { makeFolder, replaceDurably } from "../../runtime/files.ts";
 import { loadOrCreateKey } from "../../runtime/key-file.ts";
 import { firstImages } from "./simulate-microcontroller-images.ts";
 
@@ -89,7 +80,7 @@ export class MicrocontrollerFolder implements FlashKeeper {
     this.path = path;
     this.#state = state;
     this.seed = loadOrCreateKey(deviceKey).key.seed;
-    this.signerPublicKey = publicKeyOf(readFileSync(signer, "latin1"));
+    this.signerPublicKey = signerKeyIn(signer);
     const slots = [this.#read(0), this.#read(1)] as const;
     this.#files = [openSync(this.#file(0), "r+"), openSync(this.#file(1), "r+")];
     this.flash = { slots, swap: state.swap };
@@ -102,7 +93,7 @@ export class MicrocontrollerFolder implements FlashKeeper {
    */
   static open(path: string, wish: FolderWish): MicrocontrollerFolder {
     try {
-      mkdirSync(path, { recursive: true });
+      makeFolder(path);
       lock(path);
       const state = existsSync(statePath(path)) ? readState(path) : made(path, wish);
       requireSame(path, state, wish);
@@ -137,7 +128,8 @@ export class MicrocontrollerFolder implements FlashKeeper {
   }
 
   onBytes(slot: SlotNumber, offset: number, bytes: Uint8Array): void {
-    writeSync(this.#files[this.#fileOf(slot)], bytes, 0, bytes.length, offset);
+    const number = this.#fileOf(slot);
+    kept(this.#file(number), () => writeSync(this.#files[number], bytes, 0, bytes.length, offset));
   }
 
   onSwapType(swap: SwapType): void {
@@ -174,7 +166,34 @@ export class MicrocontrollerFolder implements FlashKeeper {
 
   #save(state: State): void {
     this.#state = state;
-    replaceDurably(statePath(this.path), `${JSON.stringify(state)}\n`);
+    const file = statePath(this.path);
+    kept(file, () => replaceDurably(file, `${JSON.stringify(state)}\n`));
+  }
+}
+
+/** What was written before stays, as after a power cut. @throws Problem `simulate-folder` */
+function kept(where: string, write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    throw folderProblem(where, {
+      got: describeProblem(cause).message,
+      hint: "make room, or see who may write there; started again it goes on as after a power cut",
+      cause,
+    });
+  }
+}
+
+function signerKeyIn(path: string): Uint8Array {
+  try {
+    return publicKeyOf(readFileSync(path, "latin1"));
+  } catch (cause) {
+    throw folderProblem(path, {
+      expected: "the private key of the signer of its images, as PEM",
+      got: describeProblem(cause).message,
+      hint: "remove the folder; it is made anew",
+      cause,
+    });
   }
 }
 
@@ -230,7 +249,7 @@ function lock(path: string): void {
     if (pid !== process.pid && isAlive(pid))
       throw folderProblem(path, {
         got: `process ${pid} uses it`,
-        hint: "stop that one, or take another folder",
+        hint: `stop that one, or take another folder; where that process is something else, remove ${file}`,
       });
   }
   writeFileSync(file, String(process.pid));

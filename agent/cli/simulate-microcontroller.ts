@@ -124,27 +124,43 @@ async function served(
   const { pty, path, tcp, quiet } = options;
   const place = pty === undefined ? (path ?? tcp ?? TCP) : { kind: "pty" as const, link: pty };
   const { promise: lost, resolve: lose } = Promise.withResolvers<Problem>();
+  const tried = <T>(work: () => T): T | undefined => triedOr(lose, work);
   const pace = new Pace(options.baud);
   const open = await openTelegramPlace(place, {
     onClient: (client) => (bytes) =>
       pace.after(bytes.length, () => {
-        const said = device.receive(bytes);
-        if (said.length > 0) pace.after(said.length, () => client.send(said));
+        const said = tried(() => device.receive(bytes));
+        if (said !== undefined && said.length > 0) pace.after(said.length, () => client.send(said));
       }),
     onLost: lose,
   });
+  const powerCut = (): void => tried(() => device.powerCut());
+  process.on("SIGUSR2", powerCut);
   process.stdout.write(
     `${microcontrollerReadyText({ folder, place, port: open.port, faults: options.fault ?? [] })}\n`,
   );
   for (const text of first) say(text);
-  const powerCut = (): void => device.powerCut();
-  process.on("SIGUSR2", powerCut);
   const close = async (): Promise<void> => {
     process.off("SIGUSR2", powerCut);
     pace.end();
     await open.close();
   };
-  await runUntil(stopped, { close, lost }, { quiet, show: () => say(microcontrollerShownText(device)) });
+  await runUntil(
+    stopped,
+    { close, lost },
+    { quiet, show: () => tried(() => say(microcontrollerShownText(device))) },
+  );
+}
+
+/** Whoever cannot keep what happened ends, and says why. */
+function triedOr<T>(lose: (problem: Problem) => void, work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    lose(error);
+    return undefined;
+  }
 }
 
 function publicKeyIn(file: string): Uint8Array {

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fromHex, toHex } from "../../attest/bytes.ts";
 import type { EnrolmentRecord } from "../../attest/enrolled-key.ts";
 import { Problem } from "../../attest/problem.ts";
-import { replaceDurably } from "../../runtime/files.ts";
+import { makeFolder, replaceDurably } from "../../runtime/files.ts";
 
 const FORMAT = "kilowitness enrolment 1";
 
@@ -17,7 +17,7 @@ export function enrolmentPath(journalPath: string, nodeKey: Uint8Array): string 
 
 /** Durable, in place of an earlier one of that node. Throws what the file system throws. */
 export function writeEnrolment(path: string, record: EnrolmentRecord): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), 0o700);
   const { statement, countersignature } = record;
   replaceDurably(
     path,

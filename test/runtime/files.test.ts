@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createDurably, replaceDurably } from "../../runtime/files.ts";
+import { createDurably, makeFolder, replaceDurably } from "../../runtime/files.ts";
 import { createKey, loadOrCreateKey, readKey } from "../../runtime/key-file.ts";
 
 let folder = "";
@@ -25,6 +25,24 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 function coded(code: string): unknown {
   return expect.objectContaining({ code });
 }
+
+describe("a folder", () => {
+  it("is made with those above it, and stays as it is where it is there", () => {
+    const below = join(folder, "a", "b");
+    makeFolder(below, 0o700);
+    writeFileSync(join(below, "file"), "kept");
+    makeFolder(below, 0o755);
+    expect(readdirSync(below)).toEqual(["file"]);
+    expect(statSync(below).mode & 0o777).toBe(0o700);
+  });
+
+  it("is refused where there is a file, and where the system has none", () => {
+    writeFileSync(path, "");
+    expect(() => makeFolder(path)).toThrow(coded("EEXIST"));
+    expect(() => makeFolder(join(path, "below"))).toThrow(coded("ENOTDIR"));
+    expect(() => makeFolder("/proc/kilowitness/below")).toThrow(coded("ENOENT"));
+  });
+});
 
 describe("files that are whole or not there", () => {
   it("are written anew in place of the old ones", () => {

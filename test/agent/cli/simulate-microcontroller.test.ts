@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -114,6 +114,14 @@ function uploadLine({ out }: Started): readonly string[] {
 }
 
 describe("kilowitness simulate microcontroller", () => {
+  it("ends with one line where it cannot keep what happens to it", async () => {
+    const one = await ready("stuck");
+    mkdirSync(join(root, "stuck", "state.json.new"));
+    one.child.kill("SIGUSR2");
+    expect(await one.ended).toBe(1);
+    expect(one.err).toMatch(/^kilowitness simulate microcontroller: .*state\.json.*\(simulate-folder\)\n$/);
+  });
+
   it("is updated by the line that it prints, of the pure variant, and keeps that when it is killed", async () => {
     const one = await ready("pure", "--variant", "pure");
     const done = await firmware(...uploadLine(one), "--settle", "0");
@@ -300,6 +308,10 @@ describe("the folder of a simulated microcontroller", () => {
     writeFileSync(join(folder("refused"), "running.pid"), String(process.ppid));
     expect(code({})).toBe("simulate-folder");
     rmSync(join(folder("refused"), "running.pid"));
+    writeFileSync(join(folder("refused"), "image-signer.pem"), "");
+    expect(() => MicrocontrollerFolder.open(folder("refused"), {})).toThrow(
+      /image-signer\.pem.*the private key of the signer/,
+    );
     writeFileSync(join(folder("refused"), "state.json"), "{}");
     expect(code({})).toBe("simulate-folder");
   });
