@@ -140,8 +140,8 @@ export class Intake implements SampleSink {
       if (channel === undefined) continue;
       channel.broken ??= DISCONTINUITY.counterDowntime;
       const fields = { channel: channel.name, reason: message };
-      const isFirst = this.#host.sealer().rules.channels.get(channel.number)?.last === undefined;
-      if (isFirst) this.#host.logger.info("counter-begins", fields);
+      const { lastReadingMs } = this.#host.sealer().rules.channels.get(channel.number) ?? {};
+      if (lastReadingMs === undefined) this.#host.logger.info("counter-begins", fields);
       else this.#host.logger.warn("counter-downtime", fields);
     }
   }
