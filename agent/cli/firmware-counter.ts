@@ -1,8 +1,12 @@
-import { readFileSync } from "node:fs";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { replaceDurably } from "../../runtime/files.ts";
+import { readFileOf } from "./firmware-file.ts";
 
+const CODE = "firmware-counter-file";
+const HINT = "check that this user may read and write the file and its folder";
 const MAX_COUNTER = 0xffff_ffff;
+/** What is longer is another file. */
+const MAX_FILE_BYTES = 4_096;
 
 /**
  * The greatest security counter of an image that was confirmed on this device; undefined before the first.
@@ -14,7 +18,7 @@ export function readCounter(path: string): number | undefined {
   if (text === undefined) return undefined;
   const counter = /^\d{1,10}\n?$/.test(text) ? Number(text) : Number.NaN;
   if (counter <= MAX_COUNTER) return counter;
-  throw new Problem("firmware-counter-file", "not a file with a security counter", {
+  throw new Problem(CODE, "not a file with a security counter", {
     where: path,
     expected: `one whole number up to ${MAX_COUNTER}`,
     got: JSON.stringify(text.slice(0, 40)),
@@ -33,24 +37,21 @@ export function raiseCounter(path: string, counter: number): void {
   try {
     replaceDurably(path, `${counter}\n`);
   } catch (cause) {
-    throw fileProblem(path, "the security counter cannot be written", cause);
+    throw new Problem(CODE, "the security counter cannot be written", {
+      where: path,
+      got: describeProblem(cause).message,
+      hint: HINT,
+      cause,
+    });
   }
 }
 
 function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    if (describeProblem(cause).code === "ENOENT") return undefined;
-    throw fileProblem(path, "the security counter cannot be read", cause);
+    const words = { code: CODE, what: "the file of the security counter", hint: HINT };
+    return Buffer.from(readFileOf(path, MAX_FILE_BYTES, words)).toString("utf8");
+  } catch (error) {
+    if (error instanceof Problem && describeProblem(error.cause).code === "ENOENT") return undefined;
+    throw error;
   }
-}
-
-function fileProblem(path: string, what: string, cause: unknown): Problem {
-  return new Problem("firmware-counter-file", what, {
-    where: path,
-    got: describeProblem(cause).message,
-    hint: "check that this user may read and write the file and its folder",
-    cause,
-  });
 }

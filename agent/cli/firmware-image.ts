@@ -1,6 +1,5 @@
-import { readFileSync, statSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { describeProblem, Problem } from "../../attest/problem.ts";
+import { Problem } from "../../attest/problem.ts";
 import type { SignatureVariant } from "../../firmware-bridge/image/places.ts";
 import {
   DEFAULT_MAX_BYTES,
@@ -9,6 +8,7 @@ import {
 } from "../../firmware-bridge/image/verify-image.ts";
 import { parsePinnedKey } from "../../firmware-bridge/update/pinned-key.ts";
 import { readCounter } from "./firmware-counter.ts";
+import { readFileOf } from "./firmware-file.ts";
 
 /** What the owner trusts, as the command line says it. */
 export interface FirmwareTrust {
@@ -72,26 +72,7 @@ function leastOf({ minCounter, counterFile }: FirmwareTrust): number | undefined
 }
 
 function readFile(path: string, mostBytes: number, what: string): Uint8Array {
-  try {
-    const { size } = statSync(path);
-    // Nothing of a larger file is read.
-    if (size > mostBytes)
-      throw new Problem("firmware-file", `${what} is too large`, {
-        where: path,
-        expected: `at most ${mostBytes} bytes`,
-        got: String(size),
-        hint: "check the path",
-      });
-    return new Uint8Array(readFileSync(path));
-  } catch (cause) {
-    if (cause instanceof Problem) throw cause;
-    throw new Problem("firmware-file", `${what} cannot be read`, {
-      where: path,
-      got: describeProblem(cause).message,
-      hint: "check the path",
-      cause,
-    });
-  }
+  return readFileOf(path, mostBytes, { code: "firmware-file", what, hint: "check the path" });
 }
 
 /** What to do about a refusal that does not say it itself; about any other one, {@link OTHERWISE}. */
