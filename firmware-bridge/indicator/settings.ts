@@ -16,5 +16,8 @@ export const indicatorSchema: z.ZodType<IndicatorConfig> = z.strictObject({
     .union([z.tuple([lamp]), z.tuple([lamp, lamp, lamp])], {
       error: "expected one name of /sys/class/leds, or three: reading, sealed, acknowledged",
     })
+    .refine((lamps) => new Set(lamps).size === lamps.length, {
+      error: "expected three different lamps; one alone shows everything, too",
+    })
     .describe("names of /sys/class/leds: one, or three for reading, sealed, acknowledged"),
 });

@@ -81,7 +81,8 @@ function lost(how: string): Problem {
 
 function notCounting(last: Problem | undefined): Problem {
   return new Problem("pulse-not-counting", "nobody counts at present", {
-    ...(last === undefined ? {} : { got: last.message, cause: last }),
+    // What it says to do is said here.
+    ...(last === undefined ? {} : { got: last.detail.got ?? last.message, cause: last }),
     hint: "counting is taken up again by itself",
   });
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { describeProblem, Problem } from "../../attest/problem.ts";
 import { writeDurably } from "../durable-file.ts";
@@ -21,6 +22,8 @@ interface Entry extends KeptCount {
 /** A flash page each: a write that a power cut tears reaches only one of them. */
 const COPY_BYTES = 4096;
 const COPIES = 2;
+/** A pipe in its place is opened at once, too; otherwise whoever looks would wait for ever. */
+const LOOK = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
  * The count on disk: two copies with check sums in one file of 8 KiB that never grows. A new count goes over the copy that
@@ -73,7 +76,7 @@ export class RegisterFile {
   /** What the file says, which may be in use; undefined where there is none, or none that is whole. */
   static async peek(path: string): Promise<KeptCount | undefined> {
     try {
-      const file = await open(path, "r");
+      const file = await open(path, LOOK);
       return (await newestOf(file, path).finally(() => file.close())).entry;
     } catch {
       // Whoever opens it to count says why it cannot be read.
@@ -181,7 +184,7 @@ async function makeUnlessThere(path: string, entry: Entry): Promise<boolean> {
 
 async function isThere(path: string): Promise<boolean> {
   try {
-    await (await open(path, "r")).close();
+    await (await open(path, LOOK)).close();
     return true;
   } catch (cause) {
     if (describeProblem(cause).code === "ENOENT") return false;

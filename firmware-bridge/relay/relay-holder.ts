@@ -78,7 +78,8 @@ function lost(how: string): Problem {
 
 function notHeld(last: Problem | undefined): Problem {
   return new Problem("relay-not-held", "nobody holds the lines at present", {
-    ...(last === undefined ? {} : { got: last.message, cause: last }),
+    // What it says to do is said here.
+    ...(last === undefined ? {} : { got: last.detail.got ?? last.message, cause: last }),
     hint: "the process that does is started again by itself",
   });
 }

@@ -56,6 +56,19 @@ export const relaySchema: z.ZodType<RelayOptions> = z
   .refine(({ lines }) => new Set(lines.map(({ chip, line }) => `${chip} ${line}`)).size === lines.length, {
     path: ["lines"],
     message: "expected two different lines",
+  })
+  // What would be ignored is said, because somebody relies on it.
+  .refine(({ use, onExit }) => use !== "sg-ready" || onExit === "open", {
+    path: ["onExit"],
+    message: "expected open, which both contacts of sg-ready are when the agent ends",
+  })
+  .refine(({ use, onLoss }) => use !== "sg-ready" || onLoss === "open", {
+    path: ["onLoss"],
+    message: "expected open, which both contacts of sg-ready are when the agent is lost",
+  })
+  .refine(({ use, orderedStart }) => use === "sg-ready" || !orderedStart, {
+    path: ["orderedStart"],
+    message: "expected sg-ready, which alone has it, in use",
   });
 
 /** What the section says, checked. */

@@ -14,6 +14,10 @@ export const enclosureSchema: z.ZodType<EnclosureSettings> = z
       .refine((name) => Buffer.byteLength(name) <= MAX_NAME_BYTES, {
         error: `too long; expected at most ${MAX_NAME_BYTES} bytes`,
       })
+      // It is shown on terminals, in a line of its own.
+      .refine((name) => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(name), {
+        error: "expected one line of text, without control characters",
+      })
       .describe('what is watched, such as "lid"; it stands in the log'),
     chip: chipOption,
     line: offsetOption,
