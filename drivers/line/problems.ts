@@ -111,7 +111,7 @@ function causeOf(error: unknown): Cause {
 
 const PULLED = [
   "the port is gone",
-  "was the adapter or its cable pulled? Plugged in again it is opened by itself",
+  "was the adapter or its cable pulled? When it is plugged in again, an agent opens it by itself",
 ] as const;
 
 /** `line-closed`: the other side hung up, or the adapter was pulled. */

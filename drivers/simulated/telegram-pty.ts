@@ -13,7 +13,7 @@ export interface Pty {
   close(): Promise<void>;
 }
 
-const READY_WITHIN_MS = 5_000;
+const READY_WITHIN_MS = 20_000;
 const LOOK_MS = 10;
 
 /**
