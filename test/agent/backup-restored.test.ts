@@ -35,7 +35,9 @@ function findings(file: string): readonly unknown[] {
   return runFsck(site.path(file), { deviceKeys: [], nodeKeys: [], network: "path-test", most: 5 }).findings;
 }
 
-it("a restored agent goes on in an epoch that its node has not seen, and neither accuses it", async () => {
+it("a restored agent goes on in an epoch that its node has not seen, and neither accuses it", {
+  timeout: 120_000,
+}, async () => {
   await site.startNode();
   const config = site.writeAgentConfig();
   const first = site.startAgent();
@@ -50,7 +52,7 @@ it("a restored agent goes on in an epoch that its node has not seen, and neither
   expect({ code, err }).toEqual({ code: 0, err: "" });
 
   const restored = site.startAgent();
-  await eventually(`a later epoch at the node; it printed:\n${restored.stderr}`, 15_000, async () => {
+  await eventually(`a later epoch at the node; it printed:\n${restored.stderr}`, 25_000, async () => {
     const logs = (await atNode())?.logs ?? [];
     return logs.some(({ epoch, size }) => epoch > 1 && size > 5) ? true : undefined;
   });

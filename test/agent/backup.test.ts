@@ -40,7 +40,7 @@ function folder(): string {
 let running: RunningAgent;
 beforeAll(async () => {
   running = await runAgent();
-  await eventually("readings", 10_000, () => (running.agent.status().log.signed > 12 ? true : undefined));
+  await eventually("readings", 25_000, () => (running.agent.status().log.signed > 12 ? true : undefined));
 });
 afterAll(() => running.close());
 
@@ -77,7 +77,7 @@ describe("kilowitness backup", () => {
     expect(made.manifest.size).toBeGreaterThanOrEqual(before.durable);
     expect(made).toMatchObject({ checked: true, withKey: false, manifest: { network: "test", epoch: 1 } });
     const after = running.agent.status().log;
-    await eventually("more", 5000, () =>
+    await eventually("more", 25_000, () =>
       running.agent.status().log.signed > after.signed + 5 ? true : undefined,
     );
     expect(running.lines.filter(({ event }) => /failed|lost|damaged|discontinuity/.test(event))).toEqual([]);
@@ -118,7 +118,7 @@ describe("kilowitness backup", () => {
     expect(err).toMatch(/^kilowitness backup: .*the backup cannot be written.*\(backup-write\)\n$/);
     expect(readdirSync(into)).toEqual(mounted ? [] : ["file"]);
     const { signed } = running.agent.status().log;
-    await eventually("more", 5000, () => (running.agent.status().log.signed > signed ? true : undefined));
+    await eventually("more", 25_000, () => (running.agent.status().log.signed > signed ? true : undefined));
   });
 
   it("never writes over a file", async () => {

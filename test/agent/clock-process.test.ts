@@ -172,11 +172,12 @@ describe("a running agent on a machine whose clock is set", () => {
     expect(known.timeQuality).toBeGreaterThanOrEqual(TIME_QUALITY.batteryClock);
     expect(known.beforeQuality).toBe(TIME_QUALITY.sinceBoot);
     await sealedWith(TIME_QUALITY.ntp);
-    expect(Math.abs(known.timeMs - Date.now())).toBeLessThan(WAIT_MS);
+    // Days would show a wrong clock.
+    expect(Math.abs(known.timeMs - Date.now())).toBeLessThan(DAY_MS);
     await stop(second);
     requireLawful();
     for (const leaf of leaves())
       if (leaf.kind === "intervalClose")
         expect(leaf.timeQuality).toBeGreaterThanOrEqual(TIME_QUALITY.batteryClock);
-  }, 60_000);
+  }, 120_000);
 });

@@ -219,7 +219,7 @@ describe("enrolment of a device", () => {
         { firstWaitMs: 20, mostWaitMs: 60_000 },
         { enrol: async () => ({ type: "enrolment", statement: new Uint8Array(1) }) },
       );
-      await until("five attempts", () => node.peers.length === 5);
+      await until("five attempts", () => node.peers.length >= 5);
       const [first, , , , fifth] = node.peers;
       // 20, 40, 80 and 160 ms at the least.
       expect((fifth?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(295);

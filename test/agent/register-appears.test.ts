@@ -55,11 +55,11 @@ describe("a meter that has not exported yet", () => {
     agent.start();
     const readings = (): Extract<Leaf, { kind: "reading" }>[] =>
       leaves(agent.deviceKey).flatMap((leaf) => (leaf.kind === "reading" ? [leaf] : []));
-    await eventually("a sealed import register", 10_000, () =>
+    await eventually("a sealed import register", 25_000, () =>
       readings().find(({ importMwh, exportMwh }) => importMwh === 5_000_000 && exportMwh === undefined),
     );
     state.exportMwh = 7000;
-    await eventually("a sealed export register", 10_000, () =>
+    await eventually("a sealed export register", 25_000, () =>
       readings().find(({ importMwh, exportMwh }) => importMwh === 5_000_000 && exportMwh === 7000),
     );
     await agent.stop();

@@ -10,6 +10,9 @@ import { eventually, jsonLines, type Program } from "../kit/programs.ts";
 import { eachOnFreshSite, type Site } from "../path/site.ts";
 import { recordingLogger } from "./kit.ts";
 
+/** For several waits one behind the other. */
+const LONG = { timeout: 120_000 };
+
 let site: Site;
 eachOnFreshSite((fresh) => {
   site = fresh;
@@ -26,11 +29,11 @@ function events(agent: Program, name: string): Readonly<Record<string, unknown>>
 async function hangUp(agent: Program, answer: string): Promise<Readonly<Record<string, unknown>>> {
   const before = events(agent, answer).length;
   agent.child.kill("SIGHUP");
-  return eventually(`${answer}; it printed:\n${agent.stderr}`, 10_000, () => events(agent, answer)[before]);
+  return eventually(`${answer}; it printed:\n${agent.stderr}`, 25_000, () => events(agent, answer)[before]);
 }
 
 async function readings(channel: string, atLeast: number): Promise<void> {
-  await eventually(`${atLeast} readings of ${channel}`, 15_000, () => {
+  await eventually(`${atLeast} readings of ${channel}`, 25_000, () => {
     const all = leaves();
     const number = all.find((leaf) => leaf.kind === "channelManifest" && leaf.name === channel);
     if (number?.kind !== "channelManifest") return undefined;
@@ -47,59 +50,63 @@ function registers(all: readonly Leaf[], channel: number): number[] {
 }
 
 describe("kilowitness agent after SIGHUP", () => {
-  it("goes on in the same log with what was changed, seals nothing twice and leaves no gap", async () => {
-    await site.startNode();
-    const config = site.writeAgentConfig();
-    const agent = site.startAgent();
-    await agent.event("agent-ready");
-    await readings("roof/inverter", 5);
-    writeFileSync(
-      config,
-      readFileSync(config, "utf8").replace(
-        /^( {2}- \{ id: roof.*), intervalMs: 200 \}$/m,
-        "$1, intervalMs: 100 }",
-      ),
-    );
-    const said = await hangUp(agent, "config-reloaded");
-    expect(said).toMatchObject({ devices: 2, nodes: 1 });
-    const pid = agent.child.pid;
-    const atReload = leaves().length;
-    await eventually("more", 10_000, () => (leaves().length > atReload + 15 ? true : undefined));
-    await hangUp(agent, "config-reloaded");
-    await eventually("more", 10_000, () => (leaves().length > atReload + 30 ? true : undefined));
-    expect(await agent.kill("SIGTERM")).toBe(0);
-    expect(agent.child.pid).toBe(pid);
+  it(
+    "goes on in the same log with what was changed, seals nothing twice and leaves no gap",
+    LONG,
+    async () => {
+      await site.startNode();
+      const config = site.writeAgentConfig();
+      const agent = site.startAgent();
+      await agent.event("agent-ready");
+      await readings("roof/inverter", 5);
+      writeFileSync(
+        config,
+        readFileSync(config, "utf8").replace(
+          /^( {2}- \{ id: roof.*), intervalMs: 200 \}$/m,
+          "$1, intervalMs: 100 }",
+        ),
+      );
+      const said = await hangUp(agent, "config-reloaded");
+      expect(said).toMatchObject({ devices: 2, nodes: 1 });
+      const pid = agent.child.pid;
+      const atReload = leaves().length;
+      await eventually("more", 25_000, () => (leaves().length > atReload + 15 ? true : undefined));
+      await hangUp(agent, "config-reloaded");
+      await eventually("more", 25_000, () => (leaves().length > atReload + 30 ? true : undefined));
+      expect(await agent.kill("SIGTERM")).toBe(0);
+      expect(agent.child.pid).toBe(pid);
 
-    const all = leaves();
-    const kinds = new Set(all.map(({ kind }) => kind));
-    expect(
-      [...kinds].filter((kind) => kind === "discontinuity" || kind === "clockStep" || kind === "epochOpen"),
-    ).toEqual([]);
-    for (const channel of [1, 2]) {
-      const steps = registers(all, channel);
-      expect(steps.length).toBeGreaterThan(5);
-      expect(steps).toEqual([...steps].sort((a, b) => a - b));
-    }
-    const intervals = all.flatMap((leaf) =>
-      leaf.kind === "channelManifest" && leaf.name === "roof/inverter" ? [leaf.samplingMs] : [],
-    );
-    expect(intervals).toEqual([200, 100]);
-    const closed = registersOfCloses(all);
-    for (const chain of closed.values())
-      for (const [at, { opening }] of chain.entries())
-        if (at > 0) expect(opening).toBe(chain[at - 1]?.closing);
-    expect(
-      runFsck(site.path("journal.sqlite"), {
-        deviceKeys: [site.deviceKey],
-        nodeKeys: [],
-        most: 5,
-        looked: () => undefined,
-      }).findings,
-    ).toEqual([]);
-    expect(await site.nodeSize()).toBe(events(agent, "agent-stopped").at(-1)?.["signed"]);
-  });
+      const all = leaves();
+      const kinds = new Set(all.map(({ kind }) => kind));
+      expect(
+        [...kinds].filter((kind) => kind === "discontinuity" || kind === "clockStep" || kind === "epochOpen"),
+      ).toEqual([]);
+      for (const channel of [1, 2]) {
+        const steps = registers(all, channel);
+        expect(steps.length).toBeGreaterThan(5);
+        expect(steps).toEqual([...steps].sort((a, b) => a - b));
+      }
+      const intervals = all.flatMap((leaf) =>
+        leaf.kind === "channelManifest" && leaf.name === "roof/inverter" ? [leaf.samplingMs] : [],
+      );
+      expect(intervals).toEqual([200, 100]);
+      const closed = registersOfCloses(all);
+      for (const chain of closed.values())
+        for (const [at, { opening }] of chain.entries())
+          if (at > 0) expect(opening).toBe(chain[at - 1]?.closing);
+      expect(
+        runFsck(site.path("journal.sqlite"), {
+          deviceKeys: [site.deviceKey],
+          nodeKeys: [],
+          most: 5,
+          looked: () => undefined,
+        }).findings,
+      ).toEqual([]);
+      expect(await site.nodeSize()).toBe(events(agent, "agent-stopped").at(-1)?.["signed"]);
+    },
+  );
 
-  it("goes on as it was when the configuration is wrong, or another log's", async () => {
+  it("goes on as it was when the configuration is wrong, or another log's", LONG, async () => {
     site.nodePort = 9;
     site.nodeKey = "ab".repeat(32);
     const config = site.writeAgentConfig();
@@ -118,7 +125,7 @@ describe("kilowitness agent after SIGHUP", () => {
       ...Array.from({ length: 3 }, () => ["config-restart", "warn"]),
     ]);
     const before = leaves().length;
-    await eventually("more", 10_000, () => (leaves().length > before + 3 ? true : undefined));
+    await eventually("more", 25_000, () => (leaves().length > before + 3 ? true : undefined));
     expect(events(agent, "agent-stopped")).toEqual([]);
     writeFileSync(config, text);
     await hangUp(agent, "config-reloaded");

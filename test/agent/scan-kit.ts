@@ -46,7 +46,7 @@ export async function scanHere(
 ): Promise<{ readonly text: string; readonly json: ScanReport }> {
   const terms = quickTerms(undefined, { profiles: knownProfiles(PROFILES), ...changes });
   const plan = planDiscovery(targets, terms);
-  const result = await runScan(plan, { terms, patienceMs: 5000, restMs: 0, onProgress: () => undefined });
+  const result = await runScan(plan, { terms, patienceMs: 25_000, restMs: 0, onProgress: () => undefined });
   const configured = config === undefined ? [] : loadAgentConfig(config).devices;
   const findings = findingsOf(result, configured);
   const json = JSON.parse(JSON.stringify(scanJson(result, findings))) as ScanReport;

@@ -97,7 +97,7 @@ describe("a scan of a serial line", () => {
     const { near, far, close } = await cable();
     closeLater({ close });
     await device("carlo-gavazzi-em340", { kind: "serial", path: far }, 3);
-    const serial = { probeMs: 60, replyMs: 150 };
+    const serial = { probeMs: 200, replyMs: 2000 };
     const { text } = await scanHere({ lines: [near], groups: [] }, { terms: { serial } });
     expect(text).toMatch(/ {2}at .*\/near 9600 8N1, unit 3\n {2}recognised: likely, by a number.*code is/);
     expect(pasted(text).devices).toMatchObject([
@@ -181,6 +181,6 @@ describe("kilowitness scan", () => {
 async function quiet(asked: SimulatedProfile): Promise<void> {
   for (let before = -1; before < 20 || before !== asked.requests(); ) {
     before = asked.requests();
-    await new Promise((later) => setTimeout(later, 500));
+    await new Promise((later) => setTimeout(later, 1500));
   }
 }

@@ -58,7 +58,7 @@ async function probed(out: string): ReturnType<typeof probeDevice> {
   writeFileSync(path, `network: test\nkey: k\njournal: j\n${out.slice(out.indexOf("devices:"))}`);
   const [device] = loadAgentConfig(path).devices;
   if (device === undefined) throw new Error("no device");
-  return await probeDevice(device, 5000);
+  return await probeDevice(device, 25_000);
 }
 
 async function expectCleanEnd(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -16,7 +16,7 @@ afterEach(async () => {
 async function start(options: AgentOptions = {}): Promise<RunningAgent> {
   const running = await runAgent(options);
   closers.push(() => running.close());
-  await eventually("readings", 10_000, () => {
+  await eventually("readings", 25_000, () => {
     const { channels, log } = running.agent.status();
     return log.signed > 0 && channels.some(({ accepted }) => accepted > 1) ? true : undefined;
   });
@@ -44,7 +44,7 @@ describe("kilowitness status", () => {
   it("puts a device that does not answer into the first line", async () => {
     const running = await start();
     await running.unplug();
-    await eventually("offline", 10_000, () =>
+    await eventually("offline", 25_000, () =>
       running.lines.some(({ event }) => event === "device-offline") ? true : undefined,
     );
     const { code, out } = await status(running);
@@ -88,7 +88,7 @@ describe("kilowitness status", () => {
       keys: `http: {port: ${port}, tokenFile: token}`,
     });
     closers.push(() => running.close());
-    await eventually("HTTP", 10_000, () =>
+    await eventually("HTTP", 25_000, () =>
       running.lines.some(({ event }) => event === "http-listening") ? true : undefined,
     );
     const { code, out, err } = await status(running);

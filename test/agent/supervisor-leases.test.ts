@@ -113,7 +113,7 @@ describe.concurrent("supervisor of an agent that commands devices", () => {
     const { order, lines } = await supervised({
       agent: "if (run === 2) process.exit(0); put(leased); process.exit(1);",
       revert: "process.exit(run === 1 ? 1 : 0);",
-      mostMs: 2500,
+      mostMs: 6000,
     });
     // The last one is that behind the second agent, which finds the lease as it was.
     expect(order.slice(0, 2)).toEqual(["agent", "revert --reason agent-ended"]);

@@ -61,10 +61,10 @@ async function careless(): Promise<RunningAgent> {
       # opensesame, the password of everything`,
   });
   closers.push(() => running.close());
-  await eventually("readings", 10_000, () =>
+  await eventually("readings", 25_000, () =>
     running.agent.status().channels.some(({ accepted }) => accepted > 1) ? true : undefined,
   );
-  await eventually("a node problem", 10_000, () =>
+  await eventually("a node problem", 25_000, () =>
     running.lines.some(({ event }) => event === "node-problem") ? true : undefined,
   );
   return running;

@@ -23,7 +23,7 @@ import {
 } from "./kit.ts";
 
 const QUICK: Partial<UplinkTiming> = { firstWaitMs: 1, mostWaitMs: 20 };
-const LONG_MS = 10_000;
+const LONG_MS = 25_000;
 
 /** What an uplink has beside its node. */
 export type More = Pick<UplinkOptions, "ca" | "live" | "frames" | "orders"> &

@@ -97,7 +97,7 @@ async function proofOf(httpUrl: string, deviceKey: string): Promise<Uint8Array> 
     readonly t1Ms: number;
     readonly shape: readonly string[];
   }
-  const close = await eventually("a plain interval at the node", 15_000, async () => {
+  const close = await eventually("a plain interval at the node", 25_000, async () => {
     const answer = await fetch(`${base}/intervals?${channel}`);
     if (!answer.ok) return undefined;
     const { intervals } = (await answer.json()) as { intervals: Interval[] };

@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { BatchMessage } from "../../attest/messages.ts";
 import type { FakeNode } from "./fake-node.ts";
 import { sealReadings } from "./kit.ts";
@@ -60,6 +60,8 @@ describe("uplink", () => {
   });
 
   describe("window and resumption", () => {
+    afterEach(() => void vi.useRealTimers());
+
     /** A backlog of more batches than two windows hold. */
     async function backlog(): Promise<number> {
       for (let i = 0; i < 9; i++) await on().sign(850);
@@ -83,6 +85,8 @@ describe("uplink", () => {
     });
 
     it("stays within the window without receipts, with the same receipt many times, and after a resumption", async () => {
+      // A receipt that takes long closes the window; here none does, though the machine may stand still.
+      vi.useFakeTimers({ toFake: ["performance"] });
       const size = await backlog();
       let first: Uint8Array | undefined;
       const node: FakeNode = await on().startNode({
@@ -149,7 +153,7 @@ describe("uplink", () => {
       },
     });
     on().connect(node, { firstWaitMs: 20, mostWaitMs: 60_000 });
-    await until("five attempts", () => node.peers.length === 5);
+    await until("five attempts", () => node.peers.length >= 5);
     const [first, , , , fifth] = node.peers;
     // 20, 40, 80 and 160 ms at the least; a wait that began anew each time would be through in 80.
     expect((fifth?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(295);
@@ -158,7 +162,7 @@ describe("uplink", () => {
   it("pings and is pinged: either is a sign of life", async () => {
     const node = await on().startNode();
     let pings = 0;
-    const { uplink, problems } = on().connect(node, { pingMs: 50, silenceMs: 1000 });
+    const { uplink, problems } = on().connect(node, { pingMs: 100, silenceMs: 2000 });
     const [peer] = await until("a connection", () => uplink.status.connected && node.peers);
     peer?.socket.on("ping", () => {
       pings += 1;
@@ -166,11 +170,11 @@ describe("uplink", () => {
     await until("more pings than the silence lasts", () => pings > 25);
     expect([node.peers.length, problems()]).toEqual([1, []]);
     const quiet = await on().startNode();
-    const other = on().connect(quiet, { pingMs: 100_000, silenceMs: 1000 });
+    const other = on().connect(quiet, { pingMs: 100_000, silenceMs: 2000 });
     const [heard] = await until("a connection", () => other.uplink.status.connected && quiet.peers);
     for (let i = 0; i < 25; i++) {
       heard?.socket.ping();
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
     expect([quiet.peers.length, other.problems()]).toEqual([1, []]);
   });

@@ -37,7 +37,7 @@ export class Program {
   }
 
   /** The first JSON line on standard output or error whose `event` is this, within the deadline. */
-  async event(name: string, withinMs = 20_000): Promise<Readonly<Record<string, unknown>>> {
+  async event(name: string, withinMs = 60_000): Promise<Readonly<Record<string, unknown>>> {
     return eventually(`event ${name}; it printed:\n${this.stderr}`, withinMs, () =>
       jsonLines(`${this.stdout}\n${this.stderr}`).find((line) => line["event"] === name),
     );

@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import fc from "fast-check";
@@ -298,8 +297,8 @@ describe("fsck", () => {
 describe("kilowitness admit enclosures", () => {
   it("lists them in words, and nothing that steers the terminal", async () => {
     const folder = temporaryFolder();
-    const port = await freePort();
-    const node = await runNode(folder, { http: { host: "127.0.0.1", port } });
+    const node = await runNode(folder);
+    const { port } = new URL(node.httpUrl);
     const config = join(folder, "node.yaml");
     const files = `key: ${join(folder, "node.key")}\nstore: ${join(folder, "node.sqlite")}`;
     writeFileSync(
@@ -331,12 +330,3 @@ describe("kilowitness admit enclosures", () => {
     });
   });
 });
-
-/** A port that the command can find in a configuration. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" ? (address?.port ?? 0) : 0;
-}

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
@@ -19,18 +18,10 @@ const ENTRY = join(import.meta.dirname, "run-node.ts");
 const one = nativeSigner(seedOf(1));
 const other = nativeSigner(seedOf(2));
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" ? (address?.port ?? 0) : 0;
-}
-
-/** A node's configuration, with an HTTP port that the command can find. */
-async function configured(folder: string, http: object): Promise<string> {
+/** A node's configuration. Nobody answers at its HTTP port before {@link start}, which puts in the one that the node got. */
+function configured(folder: string, http: object): string {
   const path = join(folder, "node.yaml");
-  const rest = { port: await freePort(), ...http };
+  const rest = { port: 9, ...http };
   writeFileSync(
     path,
     `network: ${NETWORK}
@@ -46,6 +37,9 @@ http: ${JSON.stringify(rest)}
 }
 
 async function start(config: string): Promise<{ readonly child: ChildProcess; readonly node: RunningNode }> {
+  const withPort = (port: string): void =>
+    writeFileSync(config, readFileSync(config, "utf8").replace(/"port":\d+/, `"port":${port}`));
+  withPort("0");
   const child = spawn(process.execPath, [ENTRY, "--config", config, "--json"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -54,6 +48,7 @@ async function start(config: string): Promise<{ readonly child: ChildProcess; re
   });
   const [line] = await once(createInterface({ input: child.stdout }), "line");
   const { ws, http } = JSON.parse(String(line));
+  withPort(new URL(http).port);
   const gone = (): never => {
     throw new Error("a process of its own");
   };
@@ -78,10 +73,10 @@ function codeIn({ out }: Outcome): string {
   return code;
 }
 
-describe("kilowitness admit", () => {
+describe("kilowitness admit", { timeout: 120_000 }, () => {
   it("makes a code, and what was done with it outlives kill -9", async () => {
     const folder = temporaryFolder();
-    const config = await configured(folder, { tokens: tokenFile(folder) });
+    const config = configured(folder, { tokens: tokenFile(folder) });
     const first = await start(config);
     const made = await admit(config, "code", "--label", "number 7", "--hours", "1");
     expect(made).toMatchObject({ code: 0, err: "" });
@@ -98,7 +93,7 @@ describe("kilowitness admit", () => {
   it("lists, approves, rejects and forgets keys, also as a QR code has them, over TLS", async () => {
     const folder = temporaryFolder();
     const tls = new Authority(folder).issue("node.example");
-    const config = await configured(folder, { host: "0.0.0.0", tokens: tokenFile(folder), tls });
+    const config = configured(folder, { host: "0.0.0.0", tokens: tokenFile(folder), tls });
     const { node } = await start(config);
     const [key, otherKey] = [toHex(one.publicKey), toHex(other.publicKey)];
     await refusalWith(node, one);
@@ -129,7 +124,7 @@ describe("kilowitness admit", () => {
   it("does not speak to a node that shows another certificate, and never shows it the token", async () => {
     const folder = temporaryFolder();
     const authority = new Authority(folder);
-    const config = await configured(folder, {
+    const config = configured(folder, {
       host: "0.0.0.0",
       tokens: tokenFile(folder),
       tls: authority.issue("one"),
@@ -137,7 +132,6 @@ describe("kilowitness admit", () => {
     await start(config);
     const two = authority.issue("two");
     const text = JSON.stringify({ certificate: two.certificate, key: two.key });
-    const { readFileSync } = await import("node:fs");
     writeFileSync(config, readFileSync(config, "utf8").replace(/"tls":\{[^}]*\}/, `"tls":${text}`));
     const { code, err } = await admit(config, "list");
     expect([code, err]).toEqual([1, expect.stringContaining("(node-unreachable)")]);
@@ -154,7 +148,7 @@ describe("kilowitness admit", () => {
     ],
   ])("fails in one line at %s", async (_name, line, said) => {
     const folder = temporaryFolder();
-    const config = await configured(folder, { tokens: tokenFile(folder) });
+    const config = configured(folder, { tokens: tokenFile(folder) });
     const { code, err } = await admit(config, ...line.split(" "));
     expect([code, err]).toEqual([1, expect.stringContaining(said)]);
     expect(err.trimEnd().split("\n")).toHaveLength(1);
@@ -163,10 +157,10 @@ describe("kilowitness admit", () => {
 
   it("says what is missing where there is no token that may operate, and takes another file", async () => {
     const folder = temporaryFolder();
-    const without = await configured(folder, {});
+    const without = configured(folder, {});
     expect((await admit(without, "codes")).err).toContain("name it as http.tokens");
     expect((await admit(without, "list")).err).toContain("no node answers there");
-    const reading = await configured(folder, { tokens: tokenFile(folder, `read ${READ_TOKEN}\n`) });
+    const reading = configured(folder, { tokens: tokenFile(folder, `read ${READ_TOKEN}\n`) });
     expect((await admit(reading, "codes")).err).toContain("no token that may operate");
     expect((await admit(reading, "list")).err).toContain("no node answers there");
     const file = join(folder, "mine");

@@ -19,7 +19,7 @@ interface Peer {
 
 const PEER = signerOf(0x55);
 /** For those that say nothing, and those that say something. */
-const [QUICK, PATIENT] = [{ timeoutMs: 400 }, { timeoutMs: 20_000 }];
+const [QUICK, PATIENT] = [{ timeoutMs: 2_000 }, { timeoutMs: 20_000 }];
 
 type Answer = (path: string, response: ServerResponse) => void | Promise<void>;
 
@@ -151,7 +151,7 @@ describe("a peer that shows what the device has not signed", () => {
 });
 
 describe("a peer that answers as no node does", () => {
-  it.each<[string, string, Answer]>([
+  it.each<[string, string, Answer, object?]>([
     [
       "with a redirect to itself",
       "exchange-answer",
@@ -166,13 +166,13 @@ describe("a peer that answers as no node does", () => {
       (_path, response) => json(response, { cursor: "x".repeat(65), isLast: true, heads: [] }),
     ],
     ["without an end", "exchange-answer", (_path, response) => flood(response)],
-    ["drop by drop", "exchange-offline", (_path, response) => drip(response)],
-    ["not at all", "exchange-offline", () => undefined],
+    ["drop by drop", "exchange-offline", (_path, response) => drip(response), QUICK],
+    ["not at all", "exchange-offline", () => undefined, QUICK],
     ["by hanging up", "exchange-offline", (_path, response) => void response.destroy()],
-  ])("%s", async (_name, code, answer) => {
+  ])("%s", async (_name, code, answer, limits = PATIENT) => {
     const node = await holder();
     const peer = await peerThat(answer);
-    expect(await codeOf(node.ask(peer, code === "exchange-offline" ? QUICK : PATIENT))).toBe(code);
+    expect(await codeOf(node.ask(peer, limits))).toBe(code);
     expect(peer.asked).toHaveLength(1);
     await expectNothingKept(node, peer);
   });

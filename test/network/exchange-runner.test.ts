@@ -46,7 +46,7 @@ function runner(node: TestNode, peer: PeerConfig, changes: Partial<ExchangeParts
   let [release, begun] = [(): void => {}, (): void => {}];
   const exchange = startExchange({
     ...{ network: NETWORK, suite, store: node.store, archive: node.archive, logger, peers: [peer] },
-    ...{ nowMs: () => node.clock.nowMs, random: () => 0.5, limits: { timeoutMs: 5000, questions: 64 } },
+    ...{ nowMs: () => node.clock.nowMs, random: () => 0.5, limits: { timeoutMs: 25_000, questions: 64 } },
     wait: (ms, signal) => {
       waits.push(ms);
       begun();
@@ -250,7 +250,7 @@ describe("what is kept open between questions", () => {
     const a = await exchangeNode({ seed: 200 });
     const transport = httpTransport();
     const question = {
-      ...{ url: new URL(`${a.url}/exchange/heads`), headers: {}, maxBytes: 1000, timeoutMs: 5000 },
+      ...{ url: new URL(`${a.url}/exchange/heads`), headers: {}, maxBytes: 1000, timeoutMs: 25_000 },
       signal: new AbortController().signal,
     };
     expect(await codeOf(transport.ask(question))).toBe("accepted");

@@ -84,12 +84,13 @@ describe("a device above its pace", () => {
   }
 
   it("is answered later and not refused", async () => {
-    const node = await runNode(temporaryFolder(), { maxCheckpointsPerMinute: 240 });
+    // 60 at once, and one more in 5 s: the last one waits, unless the 60 take all of that.
+    const node = await runNode(temporaryFolder(), { maxCheckpointsPerMinute: 12 });
     const device = liveDevice();
     const { client } = await Client.greeted(node.wsUrl, device.signer);
     const batch = await device.batch();
-    for (let i = 0; i < 1212; i++) client.send(batch);
-    for (let i = 0; i < 1212; i++) expect((await client.next()).type).toBe("receipt");
+    for (let i = 0; i < 61; i++) client.send(batch);
+    for (let i = 0; i < 61; i++) expect((await client.next()).type).toBe("receipt");
     expect(await limited(node, "checkpoints")).toBeGreaterThan(0);
   });
 
@@ -101,11 +102,9 @@ describe("a device above its pace", () => {
     for (let i = 0; i < 6; i++) client.send(batch);
     for (let i = 0; i < 5; i++) expect((await client.next()).type).toBe("receipt");
     await expect.poll(() => limited(node, "checkpoints")).toBe(1);
-    const startedMs = performance.now();
     await node.close();
-    // Without a hurry it would be a minute, and the connection would be cut after five seconds.
+    // Without a hurry it would be a minute, and the connection would be cut after five seconds, with 1006.
     expect((await client.closed).code).toBe(1001);
-    expect(performance.now() - startedMs).toBeLessThan(4000);
   });
 
   it("still has its live values shown", async () => {

@@ -13,7 +13,7 @@ const FLAGS = [
   ...["--disable-dev-shm-usage", "--remote-debugging-pipe"],
 ];
 const COMMAND_MS = 20_000;
-const UNTIL_MS = 10_000;
+const UNTIL_MS = 25_000;
 
 /** The browser's program, or undefined where none is installed. */
 export const CHROMIUM: string | undefined = PLACES.find((place) => existsSync(place));

@@ -294,7 +294,7 @@ describe.skipIf(CHROMIUM === undefined)("the page in Chromium (skipped where non
       const ended = [];
       const violated = (act) => new Promise((resolve) => {
         addEventListener("securitypolicyviolation", () => resolve("refused"), { once: true });
-        setTimeout(() => resolve("not refused"), 5000);
+        setTimeout(() => resolve("not refused"), 20_000);
         act();
       });
       ended.push("fetch " + await violated(() => fetch("${url}/fetch").catch(() => {})));

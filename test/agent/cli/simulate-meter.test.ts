@@ -131,7 +131,7 @@ async function probed(out: string): ReturnType<typeof probeDevice> {
   const path = join(folder, "agent.yaml");
   writeFileSync(path, `network: test\nkey: k\njournal: j\n${out.slice(out.indexOf("devices:"))}`);
   const [device] = loadAgentConfig(path).devices;
-  return await probeDevice(device ?? expect.fail(), 5000);
+  return await probeDevice(device ?? expect.fail(), 25_000);
 }
 
 describe("kilowitness simulate meter", () => {

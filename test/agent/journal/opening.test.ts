@@ -65,7 +65,7 @@ describe("a journal's schema", () => {
     const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { cwd: ROOT });
     try {
       const other = new Database(path, { timeout: 0 });
-      await eventually("the migration to begin", 10_000, () => isWritten(other) || undefined);
+      await eventually("the migration to begin", 25_000, () => isWritten(other) || undefined);
       other.close();
     } finally {
       child.kill("SIGKILL");

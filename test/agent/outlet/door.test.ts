@@ -153,9 +153,9 @@ describe("the door", () => {
     };
     const door = await open({ place: { host: "127.0.0.1", port }, rules });
     expect(door.report).toMatchObject({ working: false, problem: expect.stringContaining("in use") });
-    await eventually("three attempts", 5000, () => (attempts >= 3 ? true : undefined));
+    await eventually("three attempts", 25_000, () => (attempts >= 3 ? true : undefined));
     other.close();
-    await eventually("listening", 5000, () => (door.report.working ? true : undefined));
+    await eventually("listening", 25_000, () => (door.report.working ? true : undefined));
     expect(lines.map(({ event }) => event)).toEqual(["http-failed", "http-listening"]);
     expect((await ask(door, "/healthz")).status).toBe(200);
   });
@@ -169,7 +169,7 @@ describe("the door", () => {
     const door = await open({ rules });
     expect(door.report).toMatchObject({ working: false });
     token = TOKEN;
-    await eventually("listening", 5000, () => (door.report.working ? true : undefined));
+    await eventually("listening", 25_000, () => (door.report.working ? true : undefined));
     expect((await ask(door, "/healthz")).status).toBe(401);
   });
 

@@ -9,7 +9,7 @@ import { eventually } from "../../kit/programs.ts";
 
 /** Debian keeps servers where only root looks for programs. */
 const ENV: NodeJS.ProcessEnv = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` };
-const WAIT_MS = 10_000;
+const WAIT_MS = 25_000;
 
 export const USER = "meter";
 export const PASSWORD = "correct horse";

@@ -13,7 +13,7 @@ afterEach(async () => {
 async function start(keys: string): Promise<{ readonly running: RunningAgent; readonly url: string }> {
   const running = await runAgent({ keys: `http: {port: 0}${keys}` });
   closers.push(() => running.close());
-  const address = await eventually("HTTP", 10_000, () =>
+  const address = await eventually("HTTP", 25_000, () =>
     running.lines.find(({ event }) => event === "http-listening"),
   );
   return { running, url: String(address["address"]) };
@@ -29,7 +29,7 @@ describe("an agent with its outlets", () => {
     const { running, url } = await start("");
     await eventually(
       "a reading",
-      10_000,
+      25_000,
       async () => ((await sample(url, "device_reads_total")) ?? 0) > 1 || undefined,
     );
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
@@ -37,7 +37,7 @@ describe("an agent with its outlets", () => {
     expect(await sample(url, "reading_age_seconds")).toBeLessThan(10);
     expect(await sample(url, "log_durable_leaves")).toBeGreaterThan(1);
     await running.unplug();
-    await eventually("503", 10_000, async () => (await fetch(`${url}/healthz`)).status === 503 || undefined);
+    await eventually("503", 25_000, async () => (await fetch(`${url}/healthz`)).status === 503 || undefined);
     expect(await sample(url, "device_online")).toBe(0);
     expect(await sample(url, "healthy")).toBe(0);
   });
@@ -58,14 +58,14 @@ describe("an agent with its outlets", () => {
     const leaves = (await sample(url, "log_durable_leaves")) ?? 0;
     await eventually(
       "ten more reads",
-      10_000,
+      25_000,
       async () => ((await sample(url, "device_reads_total")) ?? 0) > reads + 10 || undefined,
     );
     expect(await sample(url, "log_durable_leaves")).toBeGreaterThan(leaves + 5);
     await running.stop();
     broker.signal("SIGCONT");
     // The broker was told, or found it out, that the values ended.
-    await eventually("offline", 10_000, async () => {
+    await eventually("offline", 25_000, async () => {
       const topic = `kilowitness/${id}/status`;
       return (await broker.retained(topic, 1)).get(topic) === "offline" || undefined;
     });

@@ -47,7 +47,7 @@ function tamperLeaves(): { readonly state: string; readonly seq: number; readonl
 async function leaf(
   at: number,
 ): Promise<{ readonly state: string; readonly seq: number; readonly hex: string }> {
-  return eventually(`tamper leaf ${at}`, 10_000, () => tamperLeaves()[at]);
+  return eventually(`tamper leaf ${at}`, 25_000, () => tamperLeaves()[at]);
 }
 
 function events(agent: Program, prefix: string): unknown[] {
@@ -64,12 +64,12 @@ describe("a gateway whose enclosure is watched", () => {
     const agent = site.startAgent();
     await agent.event("enclosure-closed");
     await agent.event("node-connected");
-    await eventually("watched", 5000, () => (contact?.watchers().length === 1 ? true : undefined));
+    await eventually("watched", 25_000, () => (contact?.watchers().length === 1 ? true : undefined));
     contact.edge(true);
     await agent.event("enclosure-opened");
     const opened = await leaf(1);
     expect(tamperLeaves().map(({ state }) => state)).toEqual(["lid 2", "lid 1"]);
-    await site.nodeReaches(opened.seq + 1, 10_000);
+    await site.nodeReaches(opened.seq + 1, 25_000);
 
     writeFileSync(site.path("leaf.hex"), opened.hex);
     const shown = await runHere(inspectCommand(), "--hex", site.path("leaf.hex"));
@@ -99,5 +99,5 @@ describe("a gateway whose enclosure is watched", () => {
     expect(events(again, "enclosure")).toEqual(["enclosure-opened"]);
     const keys = { deviceKeys: [site.deviceKey], nodeKeys: [], most: 5 };
     expect(runFsck(site.path("journal.sqlite"), keys).findings).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

@@ -6,8 +6,13 @@ import type { Listening, MeterTelegram, TelegramProtocol } from "../../../driver
 import { type Examination, type FrameFormat, StreamFramer } from "../../../drivers/telegram/stream-framer.ts";
 import { received } from "./uart.ts";
 
-/** Times for lines whose meters speak some times a second. */
-export const QUICK_TIMES: MeterTerms["times"] = { gapMs: 60, marginMs: 100, telegramMs: 150, sendersMs: 250 };
+/** Times for lines whose meters speak some times a second, on a machine that may stand still for a while. */
+export const QUICK_TIMES: MeterTerms["times"] = {
+  gapMs: 60,
+  marginMs: 300,
+  telegramMs: 400,
+  sendersMs: 1000,
+};
 
 /** What is at the far end of a line. */
 export interface FarEnd {

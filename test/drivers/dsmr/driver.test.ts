@@ -37,7 +37,7 @@ const NOW_MS = STATE.timeMs + 4_000;
 function driverTo(port: number, options: Partial<ListeningOptions> = {}): ListeningMeter {
   const meter = new ListeningMeter(
     new P1Protocol({ winterOffsetMinutes: 60 }),
-    { silenceMs: 2_000, identifyTimeoutMs: 3_000, ...options },
+    { silenceMs: 60_000, identifyTimeoutMs: 25_000, ...options },
     {
       createLine: () => new TcpLine({ kind: "tcp", host: "127.0.0.1", port }),
       nowMs: () => NOW_MS,
@@ -135,7 +135,7 @@ describe("DSMR P1 driver", () => {
     const server = await listen(() => undefined);
     closeLater(server);
     const log = new PushLog();
-    const driver = driverTo(server.port, { silenceMs: 100, identifyTimeoutMs: 3_000 });
+    const driver = driverTo(server.port, { silenceMs: 100 });
     driver.start(log);
     await until("two reports", () => log.problems.length >= 2);
     expect(new Set(log.problems)).toEqual(new Set(["line-silent"]));

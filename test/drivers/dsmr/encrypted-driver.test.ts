@@ -95,7 +95,7 @@ describe("the P1 driver on an encrypted port", () => {
   it("says in the end that the key is another one, and never shows it", async () => {
     const line = await simulate(encryptedTelegrams());
     const other = keyFile("other", new Uint8Array(16).fill(0x5a));
-    const meter = driver({ line, keyFile: other, identifyTimeoutMs: 1_000 });
+    const meter = driver({ line, keyFile: other, identifyTimeoutMs: 2_000 });
     const failed = await meter.identify().catch((error: unknown) => error);
     expect(failed).toMatchObject({ code: "driver-no-answer", cause: { code: "dsmr-key" } });
     expect(String(failed)).not.toContain("5a5a");

@@ -2,13 +2,13 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Problem } from "../../../attest/problem.ts";
 import type { LineListener } from "../../../drivers/line/line.ts";
 
-/** Waits until `ready` holds; fails after 10 s with what was waited for. */
+/** Waits until `ready` holds; fails after 25 s with what was waited for. */
 export async function until(what: string, ready: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 1_000; attempt += 1) {
-    if (ready()) return;
+  const endMs = performance.now() + 25_000;
+  while (!ready()) {
+    if (performance.now() > endMs) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`waited in vain for ${what}`);
 }
 
 /** A listener that writes down what it is told. */

@@ -136,7 +136,7 @@ describe.skipIf(!HAS_SOCAT)(
       const problems: string[] = [];
       const driver = new ListeningMeter(
         new P1Protocol({ winterOffsetMinutes: 60 }),
-        { silenceMs: 5_000, identifyTimeoutMs: 5_000 },
+        { silenceMs: 60_000, identifyTimeoutMs: 25_000 },
         {
           createLine: () => new SerialLine({ path: first.near, ...SETTINGS }),
           nowMs: () => STATE.timeMs,

@@ -13,7 +13,7 @@ async function serve(...arguments_: Parameters<typeof listen>): Promise<TestServ
   return server;
 }
 
-function lineTo(port: number, host = "127.0.0.1", timeoutMs = 5_000): TcpLine {
+function lineTo(port: number, host = "127.0.0.1", timeoutMs = 20_000): TcpLine {
   const line = new TcpLine({ kind: "tcp", host, port }, timeoutMs);
   open.push(line);
   return line;
@@ -69,9 +69,11 @@ describe("TCP line", () => {
   });
 
   it("reports a reset as a closed line", async () => {
-    const server = await serve((socket) => setTimeout(() => socket.resetAndDestroy(), 50));
+    const server = await serve(() => undefined);
     const recorder = new Recorder();
     await lineTo(server.port).open(recorder);
+    await until("the connection", () => server.sockets.size === 1);
+    for (const socket of server.sockets) socket.resetAndDestroy();
     await until("the report", () => recorder.problems.length > 0);
     expect(recorder.problems.map((problem) => problem.code)).toEqual(["line-closed"]);
   });

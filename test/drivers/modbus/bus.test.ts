@@ -88,7 +88,7 @@ describe("a Modbus TCP bus", () => {
 describe("one misbehaviour is one Problem, and service goes on", () => {
   const cases: readonly [Misbehaviour, string][] = [
     [{ kind: "silence" }, "modbus-timeout"],
-    [{ kind: "delay", ms: 700 }, "modbus-timeout"],
+    [{ kind: "delay", ms: 5000 }, "modbus-timeout"],
     [{ kind: "truncate" }, "modbus-timeout"],
     [{ kind: "garbage-length" }, "modbus-malformed"],
     [{ kind: "wrong-byte-count" }, "modbus-malformed"],

@@ -88,14 +88,16 @@ describe("the bus against pymodbus", () => {
   const here = transports.filter(([name]) => serial || !name.includes("terminal"));
   it.each(here)("reads, writes and asks who it is, over %s", async (_, start) => {
     const line = await start();
-    const bus = ModbusBus.open(line, { timeoutMs: 500, longestBackOffMs: 200 });
+    const bus = ModbusBus.open(line, { timeoutMs: 1500, longestBackOffMs: 200 });
     later(() => bus.close());
     const up = (): Promise<boolean> =>
       bus.readHoldingRegisters({ unit: 1, start: 0, count: 1 }, { insist: true }).then(
         () => true,
         () => false,
       );
-    await expect.poll(up, { timeout: 20_000, interval: 100 }).toBe(true);
+    await expect.poll(up, { timeout: 25_000, interval: 100 }).toBe(true);
+    // On a serial line requests were lost before anybody was there.
+    const { recoveries } = bus.statistics();
     const row = (first: number, count: number): number[] =>
       Array.from({ length: count }, (_, i) => first + i);
     for (const [start, count] of [
@@ -126,7 +128,7 @@ describe("the bus against pymodbus", () => {
     if (line.transport === "rtu-over-tcp") await expectEcho(line);
     const identity = await bus.readIdentification(1, "basic");
     expect([...identity.values()]).toEqual(["Peer", "PY", "3"]);
-    expect(bus.statistics().recoveries).toBe(0);
+    expect(bus.statistics().recoveries).toBe(recoveries);
   });
 });
 

@@ -152,7 +152,7 @@ describe("listening for Speedwire meters", () => {
     const port = await freePort();
     await meterAt(port, "1900000001");
     await meterAt(port, "3003000001", { device: "home-manager" });
-    const heard = await listenSpeedwire(new AbortController().signal, 200, { ...LOOPBACK, port });
+    const heard = await listenSpeedwire(new AbortController().signal, 1_000, { ...LOOPBACK, port });
     expect(heard.toSorted((one, other) => one.identity.serial.localeCompare(other.identity.serial))).toEqual([
       {
         address: "127.0.0.1",

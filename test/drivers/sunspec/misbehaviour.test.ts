@@ -8,7 +8,7 @@ const later = cleanupAfterEach();
 describe("a misbehaving inverter costs one snapshot", () => {
   const cases: readonly [Misbehaviour, string][] = [
     [{ kind: "silence" }, "modbus-timeout"],
-    [{ kind: "delay", ms: 400 }, "modbus-timeout"],
+    [{ kind: "delay", ms: 5000 }, "modbus-timeout"],
     [{ kind: "garbage-length" }, "modbus-malformed"],
     [{ kind: "wrong-transaction" }, "modbus-malformed"],
     [{ kind: "wrong-unit" }, "modbus-malformed"],
@@ -30,7 +30,7 @@ describe("a misbehaving inverter costs one snapshot", () => {
       },
     });
     later(() => server.close());
-    const meter = openSunSpec(server, { timeoutMs: 200 });
+    const meter = openSunSpec(server, { timeoutMs: 500 });
     later(() => meter.close());
     await meter.identify();
     served.length = 0;

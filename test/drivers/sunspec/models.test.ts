@@ -258,7 +258,7 @@ describe("a device with model", () => {
   it.each(CASES)("$name, held against the contract", async ({ models, options = {} }) => {
     const { server } = await openSuite(later, { models: fixed(...models) });
     const { host, port } = server;
-    const settings = { reads: 2, pauseMs: 0, unreachable: { host, port: 1, timeoutMs: 200 } };
+    const settings = { reads: 2, pauseMs: 0, unreachable: { host, port: 1, timeoutMs: 2000 } };
     const results = await conformance(sunspecDriver, { host, port, ...options }, settings);
     expect(results.filter(({ outcome }) => outcome !== "passed")).toEqual([]);
     expect(results.length).toBeGreaterThan(10);

@@ -29,7 +29,7 @@ async function snapshotOf(models: readonly SimulatedModel[], faults: readonly Su
   const suite = await openSuite(
     later,
     { models: fixed(...models), faults: () => faults },
-    { dcChannels: true, timeoutMs: 150, ...options },
+    { dcChannels: true, timeoutMs: 2000, ...options },
   );
   await suite.meter.identify();
   suite.requests.length = 0;

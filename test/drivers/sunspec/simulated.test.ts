@@ -193,7 +193,7 @@ describe("a device that was swapped", () => {
       },
     });
     later(() => server.close());
-    const meter = openSunSpec(server, { minGapMs: 50 });
+    const meter = openSunSpec(server, { minGapMs: 250 });
     later(() => meter.close());
     await meter.read();
     swap = true;

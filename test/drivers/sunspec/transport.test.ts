@@ -20,7 +20,7 @@ const SUITE: SunSpecSuite = {
 };
 
 function openAt(options: object): PolledMeter {
-  const meter = sunspecDriver.open(sunspecDriver.schema.parse({ timeoutMs: 300, unit: 3, ...options }));
+  const meter = sunspecDriver.open(sunspecDriver.schema.parse({ timeoutMs: 1000, unit: 3, ...options }));
   later(() => meter.close());
   if (meter.mode !== "polled") throw new Error("the SunSpec driver is polled");
   return meter;
@@ -52,7 +52,7 @@ describe("a SunSpec device", () => {
     const suite: SunSpecSuite = { ...SUITE, base: 0, faults: () => [{ kind: "silent-at", start: 40_000 }] };
     const peer = await startTcpPeer({ framing: "rtu", model: sunSpecSlave(suite), order: "turn" });
     later(() => peer.close());
-    await isRead(openAt({ line: `tcp://127.0.0.1:${peer.port}`, timeoutMs: 100 }));
+    await isRead(openAt({ line: `tcp://127.0.0.1:${peer.port}`, timeoutMs: 400 }));
   });
 });
 
@@ -113,6 +113,6 @@ describe("the driver's options", () => {
     );
     later(() => again.close());
     await meter.read().catch(() => undefined);
-    await expect.poll(() => codeOf(meter.read()), { timeout: 5000 }).toBe("driver-identity-changed");
+    await expect.poll(() => codeOf(meter.read()), { timeout: 25_000 }).toBe("driver-identity-changed");
   });
 });
