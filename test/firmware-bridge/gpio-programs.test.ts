@@ -19,7 +19,7 @@ const outputs: readonly OutputLine[] = (["push-pull", "open-drain", "open-source
 
 /** What the program says on its way to a chip that there is not. */
 function complaint([program = "", ...args]: readonly string[]): string {
-  const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8", timeout: 10_000 });
+  const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8", timeout: 20_000 });
   expect(error, program).toBeUndefined();
   expect(status, `${program} ${args.join(" ")}`).not.toBe(0);
   return stderr;

@@ -45,17 +45,22 @@ type LogLine = Readonly<Record<string, unknown>>;
 
 /** The log line with this code, once it is there. */
 export function complaint(program: Program, code: string, fields: LogLine = {}): Promise<LogLine> {
-  return eventually(`a line with code ${code} in:\n${program.stderr}`, 20_000, () =>
-    complaints(program, code, fields).at(0),
+  return eventually(`a line with code ${code}`, 60_000, () => complaints(program, code, fields).at(0)).catch(
+    (error: unknown) => {
+      throw new Error(`${String(error)} in:\n${program.stderr}`);
+    },
   );
 }
 
 /** All log lines with this code and these fields: a complaint stands there once, however often it goes wrong. */
 export function complaints(program: Program, code: string, fields: LogLine = {}): LogLine[] {
   const wanted = Object.entries({ code, ...fields });
-  return jsonLines(completeLines(program.stderr)).filter((line) =>
-    wanted.every(([key, value]) => line[key] === value),
-  );
+  return logLines(program).filter((line) => wanted.every(([key, value]) => line[key] === value));
+}
+
+/** What the program has logged so far. */
+export function logLines(program: Program): LogLine[] {
+  return jsonLines(completeLines(program.stderr));
 }
 
 /** The last line may still be on its way. */
@@ -66,8 +71,11 @@ function completeLines(text: string): string {
 /** Ten more readings are sealed from here on, whatever else does not work. */
 export async function expectSealing(site: Site): Promise<void> {
   const before = site.journalLeaves().length;
-  await eventually("ten more leaves", 20_000, () => site.journalLeaves().length >= before + 10 || undefined);
+  await eventually("ten more leaves", 60_000, () => site.journalLeaves().length >= before + 10 || undefined);
 }
+
+/** Of a device that answers, however busy the machine is: that it is slow is not what goes wrong here. */
+export const PATIENT = "timeoutMs: 20000";
 
 /** A site of the simulated inverter and whatever else is said here; no node unless one was started. */
 export function configure(site: Site, devices: readonly string[] = []): void {
@@ -75,7 +83,7 @@ export function configure(site: Site, devices: readonly string[] = []): void {
     site.nodeKey === ""
       ? ""
       : `nodes: [{ url: "ws://127.0.0.1:${site.nodePort}", key: "${site.nodeKey}" }]\n`;
-  const roof = `{ id: roof, driver: sunspec, host: 127.0.0.1, port: ${site.inverterPort}, intervalMs: 200 }`;
+  const roof = `{ id: roof, driver: sunspec, host: 127.0.0.1, port: ${site.inverterPort}, intervalMs: 200, ${PATIENT} }`;
   writeFileSync(
     site.path("agent.yaml"),
     `network: path-test
@@ -108,7 +116,7 @@ export function runAsNobody(args: readonly string[], terms: Partial<Terms> = {})
   return runWith(process.execPath, [LAUNCHER, ...args], {
     uid: NOBODY,
     gid: NOBODY,
-    forMs: 20_000,
+    forMs: 60_000,
     ...terms,
   });
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { Journal } from "../../agent/journal/journal.ts";
@@ -13,6 +13,8 @@ import { SimulatedCoprocessor } from "../../firmware-bridge/simulated/coprocesso
 import type { SimulatedMicrocontroller } from "../../firmware-bridge/simulated/microcontroller.ts";
 import { microcontroller } from "../firmware-bridge/smp/kit.ts";
 import { eventually, Program, run } from "../kit/programs.ts";
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const EXAMPLE = join(import.meta.dirname, "../../examples/coprocessor.yaml");
 const START_MWH = 5_000_000;
@@ -81,7 +83,7 @@ function leaves<Kind extends Leaf["kind"]>(kind: Kind): LeafOf<Kind>[] {
 }
 
 function soon<T>(what: string, ask: () => T | undefined): Promise<T> {
-  return eventually(what, 20_000, ask).catch((error: unknown) => {
+  return eventually(what, 60_000, ask).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${agent.stderr.slice(-4000)}`);
   });
 }

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { describe, expect, it } from "vitest";
-import { eventually, jsonLines, run } from "../kit/programs.ts";
+import { describe, expect, it, vi } from "vitest";
+import { eventually, run } from "../kit/programs.ts";
 import {
   complaint,
   complaints,
@@ -9,9 +9,13 @@ import {
   expectInOrder,
   expectRefusal,
   expectSealing,
+  logLines,
   stops,
 } from "./complaints.ts";
 import { eachOnFreshSite, type Site } from "./site.ts";
+
+/** Programs are started one after the other here, and each of them has its own deadline. */
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 describe("what a user sees when it goes wrong with a node", () => {
   let site: Site;
@@ -82,8 +86,8 @@ describe("what a user sees when it goes wrong with a node", () => {
     site.nodePort = site.inverterPort;
     configure(site);
     const noNode = site.startAgent();
-    const line = await eventually("a problem", 20_000, () =>
-      jsonLines(noNode.stderr).find(({ event }) => event === "node-problem"),
+    const line = await eventually("a problem", 60_000, () =>
+      logLines(noNode).find(({ event }) => event === "node-problem"),
     );
     expect(String(line["message"])).toContain(`ws://127.0.0.1:${site.inverterPort}: `);
     await expectSealing(site);

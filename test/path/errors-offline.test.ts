@@ -2,10 +2,13 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { eventually, run } from "../kit/programs.ts";
 import { type Ended, expectRefusal, LAUNCHER } from "./complaints.ts";
 import { Site } from "./site.ts";
+
+/** Programs are started one after the other here, and each of them has its own deadline. */
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 describe("what a user sees when a file is wrong", () => {
   let folder = "";
@@ -209,7 +212,7 @@ describe("what a user sees of a proof that is none", () => {
     const config = site.writeAgentConfig();
     writeFileSync(config, readFileSync(config, "utf8").replace(/^nodes:[\s\S]*/m, ""));
     const agent = site.startAgent();
-    const { t0Ms, t1Ms } = await eventually("a closed interval", 20_000, async () => {
+    const { t0Ms, t1Ms } = await eventually("a closed interval", 60_000, async () => {
       const { stdout } = await run(["prove", "--config", site.path("agent.yaml"), "--json"]);
       const rows = stdout.split("\n").filter((line) => line.includes("roof/inverter"));
       return rows.length > 0 ? (JSON.parse(rows[0] ?? "") as { t0Ms: number; t1Ms: number }) : undefined;

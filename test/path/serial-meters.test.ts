@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { openLogForReading } from "../../agent/journal/open-log.ts";
@@ -12,6 +12,8 @@ import { type SimulatedMeter, startSimulatedMeter } from "../../drivers/simulate
 import { METER_KINDS, type MeterKind } from "../../drivers/simulated/telegram-kinds.ts";
 import { readKey } from "../../runtime/key-file.ts";
 import { eventually, Program } from "../kit/programs.ts";
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const EXAMPLE = join(import.meta.dirname, "../../examples/serial-meters.yaml");
 const KEY = Uint8Array.from({ length: 16 }, (_, at) => 0x21 * at);
@@ -134,7 +136,7 @@ const manifestsIn = (all: readonly Leaf[]): ChannelManifest[] =>
 describe("the example of serial meters", () => {
   it("gives a sealed interval for every device in it, of the registers that its meter showed", async () => {
     await agent?.event("agent-started");
-    const found = await eventually("an interval of each device", 25_000, () => {
+    const found = await eventually("an interval of each device", 60_000, () => {
       const all = leaves();
       const closed = manifestsIn(all).filter(({ channel }) => closesOf(all, channel).length > 0);
       return closed.length >= places.length ? all : undefined;

@@ -131,7 +131,7 @@ nodes:
     return Math.max(0, ...sizes);
   }
 
-  async nodeReaches(size: number, withinMs = 20_000): Promise<number> {
+  async nodeReaches(size: number, withinMs = 60_000): Promise<number> {
     return eventually(`${size} leaves at the node`, withinMs, async () => {
       const now = await this.nodeSize().catch(() => 0);
       return now >= size ? now : undefined;

@@ -19,7 +19,8 @@ for word in "$@"; do line=$word; done
 if [ "$line" = ${LINES.pulses} ]; then real=${bins.pulses}/${program}; else real=${bins.contact}/${program}; fi
 [ "$line" != --version ] || exec "$real" --version
 has=${folder}/has-$line
-if [ -e "$has" ] && kill -0 "$(cat "$has")" 2>/dev/null; then
+# It is free when who had it is dead, whether somebody has waited for that one or not.
+if [ -e "$has" ] && grep -qs ') [^ZX] ' "/proc/$(cat "$has")/stat"; then
   echo "error: unable to request lines: Device or resource busy" >&2; exit 1
 fi
 ${program === "gpiomon" ? 'echo $$ >"$has"' : ""}

@@ -34,7 +34,9 @@ describe("a program under a guard", () => {
     await exited;
     endGuarded(child);
     expect((await once(child, "close"))[1]).toBe("SIGKILL");
-    await expect.poll(() => isAlive(Number(first))).toBe(false);
+    const pid = Number.parseInt(String(first), 10);
+    expect(pid).toBeGreaterThan(0);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   });
 
   it("that is not there has the shell's code for that", async () => {

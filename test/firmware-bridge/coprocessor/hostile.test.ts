@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { nativeSuite } from "../../../attest/native.ts";
 import { Problem } from "../../../attest/problem.ts";
 import { coprocessorDriverOver } from "../../../firmware-bridge/coprocessor/driver.ts";
@@ -9,6 +9,9 @@ import { joinLines } from "../../../firmware-bridge/simulated/joined-lines.ts";
 import { type SmpMap, type SmpValue, smpMap } from "../../../firmware-bridge/smp/cbor.ts";
 import { lineTo } from "../smp/kit.ts";
 import { bench, OPTIONS, openSigner, polled, tickingMs } from "./kit.ts";
+
+/** Many runs, each with losses that are waited for. */
+vi.setConfig({ testTimeout: 180_000 });
 
 /** Whatever CBOR can be: what the microcontroller does not mean, and what it does not even know. */
 const { value } = fc.letrec<{ value: SmpValue }>((tie) => ({

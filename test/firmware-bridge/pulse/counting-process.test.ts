@@ -6,6 +6,7 @@ import { CountingProcess } from "../../../firmware-bridge/pulse/counting-process
 import type { CountingGap } from "../../../firmware-bridge/pulse/pulse-source.ts";
 import { RegisterFile } from "../../../firmware-bridge/pulse/register-file.ts";
 import { countingAgent } from "../child/stand-in.ts";
+import { isAlive } from "../relay/fake-gpio.ts";
 import { FakeLine, pulses } from "./fake-line.ts";
 
 const TIMES = { firstRetryMs: 10, longestRetryMs: 100, answerMs: 20_000 };
@@ -36,15 +37,6 @@ async function countOf(source: CountingProcess): Promise<number> {
 /** Nothing of this process runs meanwhile, as with a synchronous disk that stalls. */
 function blockFor(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function registerPath(): string {
@@ -183,7 +175,8 @@ describe("what is lost", () => {
 
   it("is said when a counter hangs, which is ended and started again", async () => {
     line.installGpiomon(2);
-    counting = new CountingProcess(line.settings(), { ...TIMES, answerMs: 300 });
+    // Long enough for the next one, which is asked as soon as it watches.
+    counting = new CountingProcess(line.settings(), { ...TIMES, answerMs: 3000 });
     const source = counting;
     await source.start();
     await line.watched();
@@ -229,6 +222,7 @@ describe("a counting process", () => {
     const first = await started();
     await line.watched();
     line.play({ edges: pulses(6) });
+    await expect.poll(() => line.leftToPlay).toBe(0);
     const second = new CountingProcess(line.settings(), TIMES);
     const begun = second.start();
     await expect.poll(() => hasOpen(pidOf(second), `${registerPath()}.lock`)).toBe(true);

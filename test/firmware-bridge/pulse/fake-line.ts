@@ -53,7 +53,8 @@ if (odd !== undefined || words.length !== ${version === 1 ? 2 : 1}) { console.er
 const format = options.find((one) => one.startsWith("--format=")).slice(9);
 const line = connect(${JSON.stringify(socket)});
 line.write(JSON.stringify(process.argv.slice(2)) + "\\n");
-if (options.includes("--banner")) console.log("Monitoring line '" + words[0] + "'...");
+// Whoever plays knows of this one before anybody believes that it watches.
+if (options.includes("--banner")) line.once("data", () => console.log("Monitoring line '" + words[0] + "'..."));
 const print = ([active, ns]) => {
   const [s, n] = [ns.slice(0, -9) || "0", ns.slice(-9).padStart(9, "0")];
   const values = ${
@@ -85,7 +86,7 @@ function play(line, edge, text) {
   line.setEncoding("utf8").on("data", (data) => {
     const scripts = (rest + data).split("\\n");
     rest = scripts.pop();
-    for (const script of scripts) turn = turn.then(() => run(JSON.parse(script)));
+    for (const script of scripts) if (script !== "") turn = turn.then(() => run(JSON.parse(script)));
   });
   async function run({ edges, everyMs, exit, text: words }) {
     if (words !== undefined) text(words);
@@ -93,6 +94,7 @@ function play(line, edge, text) {
       if (everyMs > 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
       edge(one);
     }
+    line.write("played\\n");
     if (exit === undefined) return;
     if (exit.words !== "") process.stderr.write(exit.words + "\\n");
     setTimeout(() => process.exit(exit.code), 10);
@@ -119,7 +121,10 @@ export class Gpio {
 export class FakeLine {
   readonly folder: string = mkdtempSync(join(tmpdir(), "pulse-"));
   readonly #server: Server = createServer((socket) => this.#connected(socket));
+  readonly #sockets = new Set<Socket>();
+  /** Of what watched the line last. */
   #socket: Socket | undefined;
+  #leftToPlay = 0;
   readonly #waiting: ((words: unknown) => void)[] = [];
   readonly #seen: unknown[] = [];
 
@@ -179,8 +184,14 @@ export class FakeLine {
   }
 
   play({ edges, everyMs = 0, ...rest }: LineScript): void {
+    this.#leftToPlay += 1;
     const script = { edges: edges.map(([active, ns]) => [active, String(ns)]), everyMs, ...rest };
     this.#socket?.write(`${JSON.stringify(script)}\n`);
+  }
+
+  /** Scripts of which a part has not left the program or the module yet. */
+  get leftToPlay(): number {
+    return this.#leftToPlay;
   }
 
   settings(more: Partial<CounterSettings> = {}): CounterSettings {
@@ -199,9 +210,10 @@ export class FakeLine {
 
   async close(): Promise<void> {
     vi.unstubAllEnvs();
-    this.#socket?.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
-    rmSync(this.folder, { recursive: true, force: true });
+    // Who was killed with its guard may be about to write something.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
   get #path(): string {
@@ -217,13 +229,25 @@ export class FakeLine {
   }
 
   #connected(socket: Socket): void {
-    this.#socket = socket;
+    this.#sockets.add(socket);
     socket.on("error", () => undefined);
-    socket.setEncoding("utf8").once("data", (line: string) => {
-      const words: unknown = JSON.parse(line);
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#seen.push(words);
-      else next(words);
+    socket.once("close", () => this.#sockets.delete(socket));
+    let rest = "";
+    socket.setEncoding("utf8").on("data", (data: string) => {
+      const lines = (rest + data).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines)
+        if (line === "played") this.#leftToPlay -= 1;
+        else this.#watches(socket, JSON.parse(line));
     });
+  }
+
+  #watches(socket: Socket, words: unknown): void {
+    this.#socket = socket;
+    // An empty line: it is known here.
+    socket.write("\n");
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#seen.push(words);
+    else next(words);
   }
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   type GpiomonMajor,
   gpiomonArguments,
@@ -108,7 +108,7 @@ describe("the source", () => {
     const source = await started(major);
     const given = pulses(3);
     line.play({ edges: given });
-    await vi.waitFor(() => expect(edges).toHaveLength(6), 10_000);
+    await expect.poll(() => edges).toHaveLength(6);
     expect(edges).toEqual(given.map(([active, timeNs]) => ({ active, timeNs })));
     await source.stop();
     expect(ended).toEqual([]);
@@ -117,7 +117,7 @@ describe("the source", () => {
   it("says when the program ends, and with what words, behind its last edge", async () => {
     await started(2);
     line.play({ edges: pulses(2), exit: { code: 1, words: "gpiomon: error reading line events" } });
-    await vi.waitFor(() => expect(ended).toHaveLength(1), 10_000);
+    await expect.poll(() => ended).toHaveLength(1);
     expect(ended).toEqual(["pulse-gpiomon-ended: ended with code 1: gpiomon: error reading line events"]);
     expect(edges).toHaveLength(4);
   });
@@ -154,7 +154,7 @@ describe("the source", () => {
   it("takes no times of the wall clock", async () => {
     await started(1);
     line.play({ edges: pulses(1, BigInt(Date.now()) * 1_000_000n) });
-    await vi.waitFor(() => expect(ended).toHaveLength(1), 10_000);
+    await expect.poll(() => ended).toHaveLength(1);
     expect(ended[0]).toMatch(/^pulse-kernel-clock/);
     expect(edges).toEqual([]);
   });
@@ -162,7 +162,7 @@ describe("the source", () => {
   it("takes nothing that it does not know", async () => {
     await started(2);
     line.play({ text: "warning: something\n", edges: pulses(1) });
-    await vi.waitFor(() => expect(ended).toHaveLength(1), 10_000);
+    await expect.poll(() => ended).toHaveLength(1);
     expect(ended[0]).toBe('pulse-gpiomon-output: "warning: something"');
     expect(edges).toEqual([]);
   });

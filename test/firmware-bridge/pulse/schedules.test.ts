@@ -121,5 +121,5 @@ describe("whatever happens to the counter", () => {
       }),
       { numRuns: 5, endOnFailure: true },
     );
-  }, 60_000);
+  }, 180_000);
 });

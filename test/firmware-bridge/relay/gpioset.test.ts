@@ -19,6 +19,14 @@ function heldLine(major: 1 | 2, line = 17): HeldLine {
   return new HeldLine(major, gpio.output(line), { atExit: true, atLoss: false, onLost });
 }
 
+/** Who has line 17. Version 1 does not say when it has it, and may need more time than it is given. */
+async function holderOf(version: 1 | 2): Promise<number> {
+  if (version === 1) await expect.poll(() => gpio.holder(17)).toBeDefined();
+  const pid = gpio.holder(17);
+  if (pid === undefined) throw new Error("nobody has the line");
+  return pid;
+}
+
 function parentOf(pid: number): number {
   return Number(/\) . (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]);
 }
@@ -62,11 +70,11 @@ describe.each([1, 2] as const)("a held line, version %i", (version) => {
   it("is set, changed and let go at the level of an end", async () => {
     const line = heldLine(version);
     await line.set(false);
-    const first = gpio.holder(17);
-    expect(first).toBeDefined();
+    const first = await holderOf(version);
     await line.set(false);
     expect(gpio.holder(17)).toBe(first);
     await line.set(true);
+    await holderOf(version);
     expect(line.active).toBe(true);
     await line.exit();
     await line.exit();
@@ -87,8 +95,8 @@ describe.each([1, 2] as const)("a held line, version %i", (version) => {
   it("that is lost is said, and goes to its level of a loss", async () => {
     const line = heldLine(version);
     await line.set(true);
-    process.kill(gpio.holder(17) ?? Number.NaN, "SIGKILL");
-    await vi.waitFor(() => expect(lost).toHaveLength(1), 10_000);
+    process.kill(await holderOf(version), "SIGKILL");
+    await expect.poll(() => lost).toHaveLength(1);
     expect(line.active).toBeUndefined();
     await line.lose();
     expect(gpio.history(17).at(-1)).toBe("touch 0 high");
@@ -97,18 +105,19 @@ describe.each([1, 2] as const)("a held line, version %i", (version) => {
   it("whose guard is killed is lost as well, and goes to its level of a loss", async () => {
     const line = heldLine(version);
     await line.set(true);
-    const holder = gpio.holder(17) ?? Number.NaN;
+    const holder = await holderOf(version);
     process.kill(parentOf(holder), "SIGKILL");
-    await vi.waitFor(() => expect(lost).toHaveLength(1), 10_000);
-    expect(isAlive(holder)).toBe(false);
+    await expect.poll(() => lost).toHaveLength(1);
+    // It says nothing any more a little before it is dead.
+    await expect.poll(() => isAlive(holder)).toBe(false);
     await line.lose();
     expect(gpio.history(17)).toEqual(["hold 1 high", "touch 0 high"]);
   });
 
-  it("whose guard does nothing any more is let go all the same", { timeout: 20_000 }, async () => {
+  it("whose guard does nothing any more is let go all the same", async () => {
     const line = heldLine(version);
     await line.set(true);
-    process.kill(parentOf(gpio.holder(17) ?? Number.NaN), "SIGSTOP");
+    process.kill(parentOf(await holderOf(version)), "SIGSTOP");
     await line.exit();
     expect(gpio.history(17)).toEqual(["hold 1 high", "touch 1 high"]);
     expect(gpio.holder(17)).toBeUndefined();
@@ -118,7 +127,7 @@ describe.each([1, 2] as const)("a held line, version %i", (version) => {
     const line = heldLine(version);
     await line.set(true);
     // proc(5): the signals that a process ignores, as bits; SIGHUP, SIGINT and SIGTERM are 1, 2 and 15.
-    const status = readFileSync(`/proc/${gpio.holder(17)}/status`, "utf8");
+    const status = readFileSync(`/proc/${await holderOf(version)}/status`, "utf8");
     const ignored = Number.parseInt(/^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "", 16);
     expect([1, 2, 15].map((signal) => Math.floor(ignored / 2 ** (signal - 1)) % 2)).toEqual([1, 1, 1]);
     await line.exit();

@@ -262,26 +262,36 @@ describe("the meter of a load with a relay", () => {
   });
 
   it("says how long it stays as it is, before and after a command", async () => {
+    const left = async (): Promise<number> =>
+      Math.max(...(await control.readBack()).map(({ mayChangeInMs = 0 }) => mayChangeInMs));
+    let control = await controlOf({ ...HEATER, leastOpenSeconds: 3000 });
+    expect(await left()).toBeGreaterThan(0);
+    expect(await left()).toBeLessThanOrEqual(3_000_000);
+    await meter?.close();
+
+    control = await controlOf({ ...HEATER, leastOpenSeconds: 0, leastClosedSeconds: 1000 });
+    expect(await left()).toBe(0);
+    const start = { kind: "powerSetpoint", powerMw: 3_000_000, leaseMs: 1_000_000 } as const;
+    const { state } = await control.apply(start);
+    expect(state?.mayChangeInMs).toBeGreaterThan(0);
+    expect(state?.mayChangeInMs).toBeLessThanOrEqual(1_000_000);
+    const ended = await control.revert("powerSetpoint");
+    expect(ended).toMatchObject({ readBack: "differs", state: { active: undefined } });
+    expect(ended.state?.mayChangeInMs).toBeGreaterThan(0);
+  });
+
+  it("may be changed when its least time is over", async () => {
     const control = await controlOf({ ...HEAT_PUMP, leastOpenSeconds: 1 });
     const least = control.capabilities().map(({ kind, leastMs, mostMs }) => ({ kind, leastMs, mostMs }));
     expect(least).toEqual([
       { kind: "importLimit", leastMs: 1000, mostMs: 7_200_000 },
       { kind: "mode", leastMs: 1000, mostMs: undefined },
     ]);
-    const left = async (): Promise<number> =>
-      Math.max(...(await control.readBack()).map(({ mayChangeInMs = 0 }) => mayChangeInMs));
-    expect(await left()).toBeGreaterThan(0);
-    await expect.poll(left, { timeout: 5000 }).toBe(0);
     const block = { kind: "importLimit", limitMw: 0, leaseMs: 60_000 } as const;
-    const { state } = await control.apply(block);
-    expect(state?.mayChangeInMs).toBeGreaterThan(0);
-    expect(state?.mayChangeInMs).toBeLessThanOrEqual(1000);
-    const ended = await control.revert("importLimit");
-    expect(ended).toMatchObject({ readBack: "differs", state: { active: undefined } });
-    expect(ended.state?.mayChangeInMs).toBeGreaterThan(0);
-    await expect
-      .poll(async () => (await control.revert("importLimit")).readBack, { timeout: 5000 })
-      .toBe("agrees");
+    await expect.poll(() => control.apply(block).then(() => "applied", String)).toBe("applied");
+    expect(gpio.history(17).at(-1)).toBe("hold 1 high");
+    await expect.poll(async () => (await control.revert("importLimit")).readBack).toBe("agrees");
+    expect(gpio.history(17).at(-1)).toBe("hold 0 high");
   });
 
   it("leaves the driver's own options as they are", () => {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Problem } from "../../../attest/problem.ts";
 import { readImage } from "../../../firmware-bridge/simulated/mcuboot-image.ts";
 import type {
@@ -11,6 +11,9 @@ import { confirmImage, hasHash, listImages, testImage } from "../../../firmware-
 import { reset } from "../../../firmware-bridge/smp/os-group.ts";
 import { uploadImage } from "../../../firmware-bridge/smp/upload.ts";
 import { lineTo, microcontroller, NEW, OLD } from "./kit.ts";
+
+/** Many runs, each with losses that are waited for. */
+vi.setConfig({ testTimeout: 180_000 });
 
 const HASH = readImage(NEW)?.hash ?? new Uint8Array(0);
 const TIMES = { timeoutMs: 6, attempts: 2 };

@@ -93,6 +93,7 @@ exec sleep 1000
 
   close(): void {
     vi.unstubAllEnvs();
-    rmSync(this.folder, { recursive: true, force: true });
+    // One that was killed may be about to write something.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }

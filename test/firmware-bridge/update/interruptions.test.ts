@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Problem } from "../../../attest/problem.ts";
 import type { ByteLine } from "../../../drivers/line/line.ts";
 import type {
@@ -10,6 +10,9 @@ import { SmpConnection } from "../../../firmware-bridge/smp/connection.ts";
 import type { UpdateSettings } from "../../../firmware-bridge/update/settings.ts";
 import { lineTo } from "../smp/kit.ts";
 import { microcontroller, QUICK_CONNECTION, seen, update } from "./kit.ts";
+
+/** Many runs, each with losses that are waited for. */
+vi.setConfig({ testTimeout: 180_000 });
 
 type Kind =
   /** The microcontroller loses its power: before a message is heard, or when it has done what it says. */
