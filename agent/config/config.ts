@@ -65,7 +65,7 @@ export function loadAgentConfig(path: string, drivers: DriverCatalogue = gateway
     ...repeated(data.nodes, { list: "nodes", key: "key" }),
     ...opened.flatMap((device) => device.issues),
     ...controlIssues(data),
-    ...gatewayIssues(data, devices),
+    ...gatewayIssues({ ...data, key: from(data.key), journal: from(data.journal) }, devices),
     ...portIssues(data, devices),
   ];
   if (issues.length > 0) throw configProblem(path, issues);

@@ -11,7 +11,11 @@ export interface OpenedDevice {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** What does not fit together in what the gateway's own pins do: lines, register files, relays, enclosures. */
+/**
+ * What does not fit together in what the gateway's own pins do: lines, register files, relays, enclosures.
+ *
+ * @param config its files as absolute paths
+ */
 export function gatewayIssues(
   config: RawConfig,
   opened: readonly (OpenedDevice | undefined)[],
@@ -21,8 +25,8 @@ export function gatewayIssues(
       what: "a GPIO line can be used once",
       hint: "gpioinfo lists the lines of each chip; correct one of the two",
     }),
-    ...repeated(filesOf(opened), {
-      what: "two devices cannot keep what they know in one file",
+    ...repeated(filesOf(config, opened), {
+      what: "a file can keep one thing",
       hint: "give each its own",
     }),
     ...relayIssues(config),
@@ -52,16 +56,18 @@ function linesOf({ devices, tamper }: RawConfig, opened: readonly (OpenedDevice 
   return [...pulses, ...relays, ...enclosures];
 }
 
-/** Files that are written, each by one device. */
+/** Files that are written, each by one device; the agent's own are others. */
 const OWN_FILES = ["registerFile", "stateFile"] as const;
 
-function filesOf(opened: readonly (OpenedDevice | undefined)[]): Use[] {
-  return opened.flatMap((device, index) =>
+function filesOf({ key, journal }: RawConfig, opened: readonly (OpenedDevice | undefined)[]): Use[] {
+  const own = Object.entries({ key, journal }).map(([name, file]) => ({ path: [name], key: realPath(file) }));
+  const kept = opened.flatMap((device, index) =>
     OWN_FILES.flatMap((key) => {
       const file = device?.options[key];
       return typeof file === "string" ? [{ path: ["devices", index, key], key: realPath(file) }] : [];
     }),
   );
+  return [...own, ...kept];
 }
 
 function pulseMeters(

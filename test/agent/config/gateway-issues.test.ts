@@ -117,14 +117,23 @@ describe("a configuration with pins", () => {
   it.each(["pump.pulses", "./x/../pump.pulses"])("counts in no file twice: %s", (registerFile) => {
     const said = refusal({ devices: [PULSE, { ...OTHER, registerFile }] });
     expect(said).toMatch(
-      /^agent.yaml: devices.1.registerFile: two devices cannot keep .* got pump.pulses, which devices.0.registerFile has already; give each its own/,
+      /^agent.yaml: devices.1.registerFile: a file can keep one thing; .* got pump.pulses, which devices.0.registerFile has already; give each its own/,
+    );
+  });
+
+  it.each([
+    ["k", "key"],
+    ["./j", "journal"],
+  ])("counts in no file of the agent's own: %s", (registerFile, name) => {
+    expect(refusal({ devices: [{ ...PULSE, registerFile }] })).toMatch(
+      new RegExp(`devices.0.registerFile: a file can keep one thing; .* which ${name} has already`),
     );
   });
 
   it("keeps the states of two coprocessors apart", () => {
     const first = { id: "a", driver: "coprocessor", line: "tcp://a:1", stateFile: "state" };
     const said = refusal({ devices: [first, { ...first, id: "b", line: "tcp://b:1" }] });
-    expect(said).toContain("devices.1.stateFile: two devices cannot keep");
+    expect(said).toContain("devices.1.stateFile: a file can keep one thing");
   });
 
   it("has no relay that nobody could switch", () => {
