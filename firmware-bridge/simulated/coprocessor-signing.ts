@@ -73,7 +73,14 @@ export class SimulatedKey {
     return smpMap({ alg: -19, pub: publicKey, max: this.#options.maxMessageBytes, ...this.#use() });
   }
 
+  /** After an error nothing of the message is there. */
   sign(fields: SmpMap): SmpMap | GroupError | undefined {
+    const said = this.#piece(fields);
+    if (said !== undefined && !(said instanceof Map)) this.#pending = undefined;
+    return said;
+  }
+
+  #piece(fields: SmpMap): SmpMap | GroupError | undefined {
     const [off, data] = [fields.get("off"), fields.get("data")];
     if (this.#signer === undefined) return REFUSAL.noKey;
     if (typeof off !== "number" || !(data instanceof Uint8Array)) return REFUSAL.invalid;

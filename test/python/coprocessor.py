@@ -29,7 +29,7 @@ SERIAL = "PY-0001"
 POWER_MW, VOLTAGE_MV, CURRENT_MA = 1_500_000, 230_000, 6_522
 STEP_MWH = 1000
 TYPES = ("checkpoint", "enrolment", "hello", "rotation", "rotation-acceptance")
-GROUP, NOT_SUPPORTED = 64, 8
+GROUP, UNREADABLE, NOT_SUPPORTED = 64, 3, 8
 # Error of the group: the number that a request of SMP version 1 is answered with.
 VERSION_1 = {1: 3, 5: 11, 6: 3, 7: 1}
 
@@ -76,10 +76,13 @@ class Console:
         except ValueError:
             self.packet = b""
             return None
+        if len(self.packet) > BUFFER:
+            self.packet = b""
         length = int.from_bytes(self.packet[:2], "big")
         if len(self.packet) != length + 2 or crc16(self.packet[2:]) != 0:
             return None
-        return self.packet[2:-2]
+        message = self.packet[2:-2]
+        return message if len(message) == 8 + int.from_bytes(message[2:4], "big") else None
 
 
 def is_signable(message: bytes, key: bytes) -> bool:
@@ -192,7 +195,10 @@ class Coprocessor:
         }
         act = commands.get((group, command, operation), lambda _: {"rc": NOT_SUPPORTED})
         try:
-            said = act(cbor2.loads(message[8:]))
+            request = cbor2.loads(message[8:])
+            said = act(request) if isinstance(request, dict) else {"rc": UNREADABLE}
+        except (cbor2.CBORDecodeError, ValueError):
+            said = {"rc": UNREADABLE}
         except Refused as refused:
             number = refused.args[0]
             said = {"err": {"group": GROUP, "rc": number}} if version == 1 else {"rc": VERSION_1[number]}
