@@ -51,7 +51,8 @@ export class AnswerFields {
   bytes(key: string, { fewest, most }: Length): Uint8Array {
     const value = this.#map.get(key);
     if (value instanceof Uint8Array && value.length >= fewest && value.length <= most) return value;
-    throw this.#wrong(key, fewest === most ? `${most} bytes` : `${fewest} to ${most} bytes`, value);
+    const length = fewest === most ? String(most) : `${fewest} to ${most}`;
+    throw this.#wrong(key, `a byte string of ${length} bytes`, value);
   }
 
   /** A list of maps, at most `most` of them. */
@@ -97,7 +98,11 @@ function integerIn(
 ): number {
   // Beyond 2^53 - 1 the decoder gives a bigint, which no unit of a reading can carry.
   if (typeof value === "number" && value >= least && value <= most) return value;
-  throw answerFault(where, `a whole number from ${least} to ${most}`, shown(value));
+  throw answerFault(
+    where,
+    least === most ? String(least) : `a whole number from ${least} to ${most}`,
+    shown(value),
+  );
 }
 
 function shown(value: SmpValue | undefined): string {

@@ -6,7 +6,9 @@ import type { CoprocessorMoment, TakenSnapshot } from "./snapshot.ts";
 export type SnapshotBefore =
   | { readonly kind: "nothing" }
   | { readonly kind: "snapshot"; readonly taken: TakenSnapshot }
-  /** It may have been read before, and where it stood then cannot be told. */
+  /** Nothing says that it was ever read; where the file was lost, it was. */
+  | { readonly kind: "unmade" }
+  /** It was read before, and where it stood then cannot be told. */
   | { readonly kind: "unknown"; readonly why: string };
 
 /** As {@link breakBetween}; who does not know where the count stood cannot say that it went on. */
@@ -16,6 +18,8 @@ export function breakSince(before: SnapshotBefore, now: CoprocessorMoment): stri
       return undefined;
     case "snapshot":
       return breakBetween(before.taken.snapshot, now);
+    case "unmade":
+      return "the first reading that is known here (there was no state file, it is made now): what flowed before it is unknown";
     case "unknown":
       return `nobody knows whether the coprocessor was restarted since it was read last (${before.why}): what flowed meanwhile is unknown`;
   }

@@ -34,6 +34,9 @@ const REFUSALS: readonly Meaning[] = [
   ["locked", "the coprocessor has locked its key", "look whether somebody opened it"],
 ];
 
+const ANSWER = "coprocessor-answer";
+const FOR_WRITER = "the firmware has another idea of the protocol: whoever writes it needs this line";
+
 /**
  * What a conversation failed with, as what it means here: a refusal of group 64 becomes `coprocessor-…`, everything else
  * stays what it is.
@@ -41,6 +44,7 @@ const REFUSALS: readonly Meaning[] = [
 export function coprocessorProblem(error: unknown): unknown {
   if (!(error instanceof RefusalProblem)) return error;
   const { group, rc } = error.refusal;
+  if (isOfVersion1(error)) return versionFault(error);
   const meaning = group === GROUP.application && rc !== undefined ? REFUSALS[rc] : undefined;
   if (meaning === undefined) return error;
   const [code, what, hint] = meaning;
@@ -48,12 +52,30 @@ export function coprocessorProblem(error: unknown): unknown {
   return new Problem(`coprocessor-${code}`, what, { ...detail, hint, cause: error });
 }
 
+/** What errors of group 64 are called in version 1. */
+const VERSION_1: ReadonlySet<number> = new Set([1, 3, 5, 6, 11]);
+
+/** An error in the form of version 1 upon a request of version 2, which only SMP itself answers so. */
+function isOfVersion1({ code, refusal: { group, rc, asked } }: RefusalProblem): boolean {
+  if (code === ANSWER || asked?.group !== GROUP.application || asked.version !== 2) return false;
+  return group === undefined && rc !== undefined && VERSION_1.has(rc);
+}
+
+function versionFault(error: RefusalProblem): RefusalProblem {
+  const { refusal, detail } = error;
+  return new RefusalProblem(ANSWER, "an error of group 64 in the form of version 1", {
+    ...{ ...detail, refusal, hint: FOR_WRITER, cause: error },
+    expected: '{"err": {"group": 64, "rc": N}} to a request of version 2',
+    got: `{"rc": ${refusal.rc}}`,
+  });
+}
+
 /** `coprocessor-answer`: a field is missing or of another kind than docs/coprocessor-protocol.md has it. */
 export function answerFault(where: string, expected: string, got: string): Problem {
-  return new Problem("coprocessor-answer", "the answer is not as the protocol has it", {
+  return new Problem(ANSWER, "the answer is not as the protocol has it", {
     where,
     expected,
     got,
-    hint: "its firmware has another idea of the protocol: tell its maker, with this line",
+    hint: FOR_WRITER,
   });
 }

@@ -19,7 +19,7 @@ const SEALED_AFTER_MS = 600_000;
 const SEALED_AFTER_READS = 4;
 
 /** A log of which this is the first reading has nothing to break; one that is older, as after a restore, has. */
-const UNMADE: SnapshotBefore = { kind: "unknown", why: "its state file is made now" };
+const UNMADE: SnapshotBefore = { kind: "unmade" };
 
 interface Remembered {
   readonly taken: TakenSnapshot;

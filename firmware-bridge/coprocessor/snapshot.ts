@@ -99,8 +99,9 @@ function mapOf(bytes: Uint8Array, where: string): ReturnType<typeof decodeSmpMap
   try {
     return decodeSmpMap(bytes);
   } catch (error) {
-    const got = error instanceof Problem ? error.message : String(error);
-    throw answerFault(`${where}: s`, "one CBOR map", got);
+    if (!(error instanceof Problem)) throw error;
+    const { where: at = "", expected = "", got = "" } = error.detail;
+    throw answerFault(`${where}: s: ${at}`, expected, got);
   }
 }
 

@@ -20,8 +20,13 @@ export type SmpMap = ReadonlyMap<string, SmpValue>;
 const MAX_DEPTH = 6;
 
 const MAJOR = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, simple: 7 } as const;
+/** Of half, single and double precision. RFC 8949, 3.3. */
+const FLOATS: ReadonlySet<number> = new Set([25, 26, 27]);
 const INDEFINITE = 31;
 const BREAK = 0xff;
+
+/** Of a key, in words. */
+const MAX_SHOWN = 40;
 
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -48,8 +53,9 @@ export function encodeSmpMap(map: SmpMap, length: "definite" | "indefinite" = "d
 export function decodeSmpMap(bytes: Uint8Array): SmpMap {
   const reader = new Reader(bytes);
   const value = reader.value(MAX_DEPTH);
-  if (!(value instanceof Map)) throw refuse(0, "expected a map");
-  if (reader.at !== bytes.length) throw refuse(reader.at, `${bytes.length - reader.at} bytes after the map`);
+  if (!(value instanceof Map)) throw reader.refusal(0, "something else than a map");
+  if (reader.at !== bytes.length)
+    throw reader.refusal(reader.at, `${bytes.length - reader.at} bytes after the map`);
   return value;
 }
 
@@ -95,6 +101,8 @@ function writeHead(out: number[], major: number, argument: bigint): void {
 
 class Reader {
   readonly #bytes: Uint8Array;
+  /** The keys and places under way, for words. */
+  readonly #path: (string | number)[] = [];
   at = 0;
 
   constructor(bytes: Uint8Array) {
@@ -107,9 +115,9 @@ class Reader {
     const first = this.#byte();
     const major = first >> 5;
     const info = first & 31;
-    if (major === MAJOR.simple) return simpleValue(info, start);
+    if (major === MAJOR.simple) return this.#simple(info, start);
     if (major === MAJOR.array || major === MAJOR.map) {
-      if (depth === 0) throw refuse(start, `nested deeper than ${MAX_DEPTH}`);
+      if (depth === 0) throw this.refusal(start, `nested deeper than ${MAX_DEPTH}`);
       const count = info === INDEFINITE ? undefined : this.#count(info, start);
       return major === MAJOR.array ? this.#array(count, depth - 1) : this.#map(count, depth - 1);
     }
@@ -117,12 +125,40 @@ class Reader {
     if (major === MAJOR.text) return this.#text(info, start);
     if (major === MAJOR.uint) return integer(this.#argument(info, start));
     if (major === MAJOR.negative) return integer(-1n - this.#argument(info, start));
-    throw refuse(start, "tags are not read");
+    throw this.refusal(start, "a tag, which is not read");
+  }
+
+  /** Says where in the value it was, by the names in it. */
+  refusal(offset: number, reason: string, cause?: unknown): Problem {
+    const path = this.#path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
+    return new Problem("smp-cbor", "the body of an SMP message cannot be read", {
+      where: `byte ${offset}${path === "" ? "" : ` (${path.replace(/^\./, "")})`}`,
+      expected: "a CBOR map of integers, true, false, null, text, bytes, lists and maps",
+      got: reason,
+      hint: "the firmware has another idea of the protocol: whoever writes it needs this line",
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+
+  #simple(info: number, start: number): SmpValue {
+    if (info === 20) return false;
+    if (info === 21) return true;
+    if (info === 22) return null;
+    if (info === INDEFINITE) throw this.refusal(start, "a break where nothing is open");
+    throw this.refusal(start, FLOATS.has(info) ? "a float" : "a simple value that is not read");
+  }
+
+  /** What stands under a key, or at a place. */
+  #within(step: string | number, depth: number): SmpValue {
+    this.#path.push(typeof step === "string" ? step.slice(0, MAX_SHOWN) : step);
+    const value = this.value(depth);
+    this.#path.pop();
+    return value;
   }
 
   #byte(): number {
     const byte = this.#bytes[this.at];
-    if (byte === undefined) throw refuse(this.at, "the value ends early");
+    if (byte === undefined) throw this.refusal(this.at, "the value ends early");
     this.at += 1;
     return byte;
   }
@@ -130,7 +166,7 @@ class Reader {
   #argument(info: number, start: number): bigint {
     if (info < 24) return BigInt(info);
     if (info > 27)
-      throw refuse(start, info === INDEFINITE ? "a string of indefinite length" : "a reserved form");
+      throw this.refusal(start, info === INDEFINITE ? "a string of indefinite length" : "a reserved form");
     let argument = 0n;
     for (let left = 1 << (info - 24); left > 0; left -= 1) argument = (argument << 8n) | BigInt(this.#byte());
     return argument;
@@ -140,12 +176,12 @@ class Reader {
   #count(info: number, start: number): number {
     const count = this.#argument(info, start);
     const left = this.#bytes.length - this.at;
-    if (count > BigInt(left)) throw refuse(start, `${count} announced, ${left} bytes left`);
+    if (count > BigInt(left)) throw this.refusal(start, `${count} announced, ${left} bytes left`);
     return Number(count);
   }
 
   #take(count: number, start: number): Uint8Array {
-    if (count > this.#bytes.length - this.at) throw refuse(start, "the value ends early");
+    if (count > this.#bytes.length - this.at) throw this.refusal(start, "the value ends early");
     this.at += count;
     return this.#bytes.subarray(this.at - count, this.at);
   }
@@ -155,13 +191,13 @@ class Reader {
     try {
       return textDecoder.decode(bytes);
     } catch (cause) {
-      throw refuse(start, "text is not valid UTF-8", cause);
+      throw this.refusal(start, "text is not valid UTF-8", cause);
     }
   }
 
   #array(count: number | undefined, depth: number): SmpValue[] {
     const items: SmpValue[] = [];
-    while (!this.#ended(count, items.length)) items.push(this.value(depth));
+    while (!this.#ended(count, items.length)) items.push(this.#within(items.length, depth));
     return items;
   }
 
@@ -170,9 +206,9 @@ class Reader {
     while (!this.#ended(count, map.size)) {
       const start = this.at;
       const key = this.value(0);
-      if (typeof key !== "string") throw refuse(start, "a key that is no text");
-      if (map.has(key)) throw refuse(start, `the key ${JSON.stringify(key)} a second time`);
-      map.set(key, this.value(depth));
+      if (typeof key !== "string") throw this.refusal(start, "a key that is no text");
+      if (map.has(key)) throw this.refusal(start, `the key ${JSON.stringify(key)} a second time`);
+      map.set(key, this.#within(key, depth));
     }
     return map;
   }
@@ -185,26 +221,7 @@ class Reader {
   }
 }
 
-function simpleValue(info: number, start: number): SmpValue {
-  if (info === 20) return false;
-  if (info === 21) return true;
-  if (info === 22) return null;
-  throw refuse(
-    start,
-    info === INDEFINITE ? "a break where nothing is open" : "floats and other simple values are not read",
-  );
-}
-
 function integer(value: bigint): number | bigint {
   const small = Number(value);
   return Number.isSafeInteger(small) ? small : value;
-}
-
-function refuse(offset: number, reason: string, cause?: unknown): Problem {
-  return new Problem("smp-cbor", "the body of an SMP message cannot be read", {
-    where: `byte ${offset} of the body`,
-    got: reason,
-    hint: "its firmware has another idea of the protocol: tell its maker, with this line",
-    ...(cause === undefined ? {} : { cause }),
-  });
 }

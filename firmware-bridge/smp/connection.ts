@@ -5,7 +5,8 @@ import type { Framed } from "../../drivers/telegram/telegram.ts";
 import { decodeSmpMap, encodeSmpMap, type SmpMap } from "./cbor.ts";
 import { ConsoleFramer, encodeConsoleFrame, MAX_MESSAGE_BYTES } from "./console-frame.ts";
 import { ANSWER_OF, decodeMessage, encodeMessage, type SmpMessage } from "./message.ts";
-import { abortedProblem, answerProblem, timeoutProblem } from "./problems.ts";
+import { abortedProblem, answerProblem } from "./problems.ts";
+import { isEcho, type LongRequest, type OtherMessage, timeoutProblem } from "./unanswered.ts";
 
 /** What is asked of a microcontroller. */
 export interface SmpRequest {
@@ -62,6 +63,8 @@ export class SmpConnection {
   readonly attempts: number;
   /** The longest message that the microcontroller takes, header and body. */
   maxMessageBytes: number = CAUTIOUS_MESSAGE_BYTES;
+  /** The buffer that it says it has; undefined where it was not asked or does not say. */
+  bufferBytes: number | undefined;
   readonly #talk: Talk;
   /** Of the protocol that it is asked in. */
   readonly version: 1 | 2;
@@ -70,6 +73,8 @@ export class SmpConnection {
   #sequence = 0;
   /** Nothing was heard on the request before: it may have been cut short. */
   #unanswered = false;
+  /** Of the messages that were answered. */
+  #longestAnswered = 0;
 
   private constructor(talk: Talk, settings: ConnectionSettings) {
     this.name = talk.name;
@@ -115,6 +120,7 @@ export class SmpConnection {
   async #attempt(request: SmpRequest, asking: Asking): Promise<SmpMap> {
     const { timeoutMs = this.timeoutMs, attempts = this.attempts, signal } = asking;
     const heard: Heard = {};
+    let messageBytes = 0;
     this.#framer.takeOther();
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       if (signal?.aborted === true) throw abortedProblem(this.where(request));
@@ -122,15 +128,28 @@ export class SmpConnection {
       // A line that was cut short waits in the microcontroller for its end, and would swallow the next one.
       if (this.#unanswered) await this.#talk.send(NEWLINE);
       this.#unanswered = true;
-      await this.#talk.send(encodeConsoleFrame(encodeMessage(sent)));
+      const message = encodeMessage(sent);
+      messageBytes = message.length;
+      await this.#talk.send(encodeConsoleFrame(message));
       const answer = await this.#answer(sent, { timeoutMs, signal, heard });
       if (answer === undefined) continue;
       this.#unanswered = false;
+      this.#longestAnswered = Math.max(this.#longestAnswered, messageBytes);
       return this.#accepted(request, answer);
     }
     if (signal?.aborted === true) throw abortedProblem(this.where(request));
     const waited = `${attempts} × ${timeoutMs} ms`;
-    throw timeoutProblem(this.where(request), waited, { ...heard, other: this.#framer.takeOther() });
+    throw timeoutProblem(this.where(request), waited, {
+      ...{ ...heard, cut: this.#framer.isWithin, long: this.#long(messageBytes) },
+      other: this.#framer.takeOther(),
+    });
+  }
+
+  /** Longer than all that was answered: then its length may be why it was not. */
+  #long(bytes: number): LongRequest | undefined {
+    const longestAnswered = this.#longestAnswered;
+    if (longestAnswered === 0 || bytes <= longestAnswered) return undefined;
+    return { bytes, longestAnswered, bufferBytes: this.bufferBytes };
   }
 
   #message({ operation, group, command, fields }: SmpRequest): SmpMessage {
@@ -148,7 +167,7 @@ export class SmpConnection {
       const framed = await this.#talk.receive(this.#framer, Math.min(leftMs, SLICE_MS));
       const message = framed === undefined ? undefined : readable(framed, heard);
       if (message !== undefined && answers(message, sent)) return message;
-      if (message !== undefined && isSame(message, sent)) heard.isEchoed = true;
+      if (message !== undefined) noteOther({ sent, got: message }, heard);
       if (signal?.aborted === true || (leftMs === 0 && framed === undefined)) return undefined;
       if (leftMs === 0) late += 1;
     }
@@ -158,7 +177,8 @@ export class SmpConnection {
   #accepted(request: SmpRequest, answer: SmpMessage): SmpMap {
     // Data are optional: no body is an empty map.
     const fields: SmpMap = answer.body.length === 0 ? new Map() : this.#decoded(request, answer.body);
-    const problem = answerProblem(fields, this.where(request));
+    const { group } = request;
+    const problem = answerProblem(fields, this.where(request), { version: this.version, group });
     if (problem !== undefined) throw problem;
     return fields;
   }
@@ -178,7 +198,10 @@ export class SmpConnection {
 }
 
 interface Heard {
+  /** The first one: what follows may be its rest. */
   refused?: Problem;
+  /** The last message that is no answer to what was asked. */
+  foreign?: OtherMessage;
   /** What was sent came back. */
   isEchoed?: boolean;
 }
@@ -196,14 +219,15 @@ function readable(framed: Framed, heard: Heard): SmpMessage | undefined {
       return decodeMessage(framed.bytes);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      heard.refused = error;
+      heard.refused ??= error;
     }
-  } else heard.refused = framed.problem;
+  } else heard.refused ??= framed.problem;
   return undefined;
 }
 
-function isSame(message: SmpMessage, sent: SmpMessage): boolean {
-  return message.operation === sent.operation && message.sequence === sent.sequence;
+function noteOther(other: OtherMessage, heard: Heard): void {
+  if (isEcho(other)) heard.isEchoed = true;
+  else heard.foreign = other;
 }
 
 function answers(message: SmpMessage, sent: SmpMessage): boolean {

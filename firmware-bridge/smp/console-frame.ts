@@ -1,18 +1,28 @@
 import { concatBytes } from "../../attest/bytes.ts";
-import { Problem } from "../../attest/problem.ts";
 import type { Framed, Framer } from "../../drivers/telegram/telegram.ts";
 import { crc16Xmodem } from "./crc16.ts";
+import {
+  begunWithin,
+  CRC_BYTES,
+  ENDED,
+  ENDLESS,
+  FRAGMENT,
+  frameProblem,
+  impossibleLength,
+  LENGTH_BYTES,
+  noBase64,
+  PACKET,
+  strangeByte,
+  tooMuch,
+  u16Of,
+  wrongCrc,
+} from "./frame-faults.ts";
 
 /** The longest message that is taken. */
 export const MAX_MESSAGE_BYTES = 4096;
 
 /** Lines are of at most 127 bytes: two of marker, 124 of base64, a newline. */
 const LINE_DATA_BYTES = 93;
-const LENGTH_BYTES = 2;
-const CRC_BYTES = 2;
-
-const PACKET = [0x06, 0x09] as const;
-const FRAGMENT = [0x04, 0x14] as const;
 const NEWLINE = 0x0a;
 
 /**
@@ -90,9 +100,14 @@ export class ConsoleFramer implements Framer {
   }
 
   end(): readonly Framed[] {
-    if (this.#packet !== undefined) this.#refuse("smp-frame-cut", "the line ended within a message");
+    if (this.#packet !== undefined) this.#refuse("smp-frame-cut", ENDED);
     this.#state = "outside";
     return this.#handOver();
+  }
+
+  /** A message has begun, and its end has not come. */
+  get isWithin(): boolean {
+    return this.#packet !== undefined;
   }
 
   /** What came outside of messages since this was asked last: how many bytes, and how they begin. */
@@ -116,11 +131,11 @@ export class ConsoleFramer implements Framer {
         break;
       case "packet-marker":
         if (byte === PACKET[1]) this.#beginPacket();
-        else this.#outside(byte);
+        else this.#noMarker(PACKET[0], byte);
         break;
       case "fragment-marker":
         if (byte === FRAGMENT[1]) this.#beginFragment();
-        else this.#outside(byte);
+        else this.#noMarker(FRAGMENT[0], byte);
         break;
       case "line":
         this.#inLine(byte);
@@ -129,15 +144,27 @@ export class ConsoleFramer implements Framer {
   }
 
   #outside(byte: number): void {
-    this.#otherBytes += 1;
-    if (this.#otherBeginning.length < SHOWN_OTHER_BYTES) this.#otherBeginning.push(byte);
     if (byte === PACKET[0]) this.#state = "packet-marker";
     else if (byte === FRAGMENT[0]) this.#state = "fragment-marker";
-    else this.#state = "outside";
+    else {
+      this.#state = "outside";
+      this.#other(byte);
+    }
+  }
+
+  /** What began like a marker was text. */
+  #noMarker(first: number, byte: number): void {
+    this.#other(first);
+    this.#outside(byte);
+  }
+
+  #other(byte: number): void {
+    this.#otherBytes += 1;
+    if (this.#otherBeginning.length < SHOWN_OTHER_BYTES) this.#otherBeginning.push(byte);
   }
 
   #beginPacket(): void {
-    if (this.#packet !== undefined) this.#refuse("smp-frame-cut", "a message began within another one");
+    if (this.#packet !== undefined) this.#refuse("smp-frame-cut", begunWithin(Uint8Array.from(this.#packet)));
     this.#packet = [];
     this.#start = this.#offset - 1;
     this.#beginLine();
@@ -157,12 +184,12 @@ export class ConsoleFramer implements Framer {
   #inLine(byte: number): void {
     if (byte === NEWLINE) this.#endLine();
     else if (!isBase64(byte)) {
-      this.#refuse("smp-frame-text", "a line of a message has a byte that is no base64", hex(byte));
+      this.#refuse("smp-frame-text", strangeByte(byte));
       this.#outside(byte);
     } else {
       this.#line.push(byte);
       if (this.#line.length > 4 * Math.ceil((this.#maxBytes + LENGTH_BYTES + CRC_BYTES) / 3))
-        this.#refuse("smp-frame-length", "a line without an end");
+        this.#refuse("smp-frame-length", ENDLESS);
     }
   }
 
@@ -172,7 +199,7 @@ export class ConsoleFramer implements Framer {
     const bytes = Buffer.from(text, "base64");
     // Node reads base64 leniently; only what it writes itself is exact.
     if (bytes.length === 0 || bytes.toString("base64") !== text)
-      this.#refuse("smp-frame-text", "a line of a message is no base64", JSON.stringify(text));
+      this.#refuse("smp-frame-text", noBase64(text));
     else {
       this.#packet?.push(...bytes);
       this.#endPacket(Uint8Array.from(this.#packet ?? []));
@@ -182,33 +209,26 @@ export class ConsoleFramer implements Framer {
   /** Where its last line has come. */
   #endPacket(packet: Uint8Array): void {
     if (packet.length < LENGTH_BYTES) return;
-    const length = new DataView(packet.buffer).getUint16(0);
+    const length = u16Of(packet);
     const have = packet.length - LENGTH_BYTES;
     if (length <= CRC_BYTES || length - CRC_BYTES > this.#maxBytes)
-      this.#refuse("smp-frame-length", "a message of a length that cannot be", `${length} bytes`);
-    else if (have > length)
-      this.#refuse("smp-frame-length", "a message longer than it says", `${have} of ${length} bytes`);
-    else if (have === length) this.#checkSum(packet.slice(LENGTH_BYTES));
+      this.#refuse("smp-frame-length", impossibleLength(packet, this.#maxBytes));
+    else if (have > length) this.#refuse("smp-frame-length", tooMuch(packet));
+    else if (have === length) this.#checkSum(packet);
   }
 
-  #checkSum(content: Uint8Array): void {
-    const message = content.slice(0, content.length - CRC_BYTES);
-    const expected = crc16Xmodem(message);
-    const got = ((content.at(-2) ?? 0) << 8) | (content.at(-1) ?? 0);
-    if (got === expected) {
+  #checkSum(packet: Uint8Array): void {
+    const message = packet.slice(LENGTH_BYTES, -CRC_BYTES);
+    if (crc16Xmodem(message) === u16Of(packet.subarray(-CRC_BYTES))) {
       this.#packet = undefined;
       this.#found.push({ kind: "telegram", offset: this.#start, bytes: message });
-    } else this.#refuse("smp-frame-crc", "a message was corrupted on the line", hex(got));
+    } else this.#refuse("smp-frame-crc", wrongCrc(packet));
   }
 
-  #refuse(code: string, what: string, got?: string): void {
+  #refuse(code: string, words: Parameters<typeof frameProblem>[2]): void {
     this.#packet = undefined;
     this.#state = "outside";
-    const where = `byte ${this.#start} of the line`;
-    const problem = new Problem(code, what, {
-      ...{ where, hint: "check the cable and the baud rate" },
-      ...(got === undefined ? {} : { got }),
-    });
+    const problem = frameProblem(code, this.#start, words);
     this.#found.push({ kind: "refused", offset: this.#start, problem });
   }
 }
@@ -217,8 +237,4 @@ function isBase64(byte: number): boolean {
   const letter = byte | 0x20;
   if (letter >= 0x61 && letter <= 0x7a) return true;
   return (byte >= 0x30 && byte <= 0x39) || byte === 0x2b || byte === 0x2f || byte === 0x3d;
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16).padStart(2, "0")}`;
 }

@@ -7,9 +7,13 @@ const TABLE: Uint16Array = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-16/XMODEM: from 0, nothing inverted or reflected. Check value: `123456789` gives 0x31C3. */
-export function crc16Xmodem(bytes: Uint8Array): number {
-  let crc = 0;
+/**
+ * CRC-16/XMODEM: from 0, nothing inverted or reflected. Check value: `123456789` gives 0x31C3.
+ *
+ * @param from another beginning, as other checksums of this polynomial have it
+ */
+export function crc16Xmodem(bytes: Uint8Array, from = 0): number {
+  let crc = from;
   for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >>> 8) ^ byte] ?? 0);
   return crc;
 }

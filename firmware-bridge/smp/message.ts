@@ -40,13 +40,18 @@ export function encodeMessage(message: SmpMessage): Uint8Array {
   const { version, operation, group, sequence, command, body } = message;
   const bytes = new Uint8Array(HEADER_BYTES + body.length);
   const view = new DataView(bytes.buffer);
-  view.setUint8(0, ((version - 1) << 3) | OPERATIONS.indexOf(operation));
+  view.setUint8(0, firstByteOf({ version, operation }));
   view.setUint16(2, body.length);
   view.setUint16(4, group);
   view.setUint8(6, sequence);
   view.setUint8(7, command);
   bytes.set(body, HEADER_BYTES);
   return bytes;
+}
+
+/** Of the header: what a console shows of version and operation. */
+export function firstByteOf({ version, operation }: Pick<SmpMessage, "version" | "operation">): number {
+  return ((version - 1) << 3) | OPERATIONS.indexOf(operation);
 }
 
 /**
@@ -75,6 +80,6 @@ export function decodeMessage(bytes: Uint8Array): SmpMessage {
 function badHeader(field: string, expected: string, got: string): Problem {
   return new Problem("smp-header", "not an SMP message", {
     ...{ where: `header: ${field}`, expected, got },
-    hint: "does something else than SMP speak on this port?",
+    hint: "its CRC is right, so that it came as it was sent: whoever writes the firmware needs this line",
   });
 }

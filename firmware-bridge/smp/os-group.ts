@@ -52,6 +52,7 @@ export async function learnParameters(
   if (answer === undefined) return undefined;
   const fields = new Fields(answer, connection.where(PARAMETERS));
   const bufferBytes = fields.count("buf_size");
+  connection.bufferBytes = bufferBytes;
   connection.maxMessageBytes = Math.min(bufferBytes - FRAMING_BYTES, MAX_MESSAGE_BYTES);
   return { bufferBytes, bufferCount: fields.count("buf_count") };
 }

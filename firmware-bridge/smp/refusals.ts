@@ -8,7 +8,7 @@ const RESET_IT = "reset the microcontroller and try once more; if it stays, look
 const OPTION = "build the firmware with the option of that command";
 const FLASH = "try once more; if it stays, the flash or its driver is faulty";
 const SIGNED_AGAIN = "upload it again; if it stays, have it signed again";
-const OWN_FAULT = "the firmware has another idea of the protocol: tell its maker, with this line";
+const OWN_FAULT = "the firmware has another idea of the protocol: whoever writes it needs this line";
 
 /**
  * The numbers that stand in `rc`, whatever the group. Source: zephyrproject-rtos/zephyr

@@ -205,6 +205,16 @@ describe("an error", () => {
     await expect(ask(connection)).rejects.toMatchObject({ code: "smp-cbor" });
   });
 
+  it("is told with whose answer, byte and name, where one value of it cannot be read", async () => {
+    const { connection } = await scripted(["0900LLLL00 40XX01 a1637369676261ff"]);
+    await expect(ask(connection)).rejects.toMatchObject({
+      code: "smp-cbor",
+      message: expect.stringMatching(
+        /: probe: byte 5 \(sig\): the answer cannot be read; expected a CBOR map .+, got text is not valid UTF-8; [^;]+$/,
+      ),
+    });
+  });
+
   it("comes in the shape of the version that was asked with", async () => {
     const mcu = (): ReturnType<typeof microcontroller> => microcontroller();
     const two = showStatistics(await connect(mcu()), "none");
