@@ -3,8 +3,12 @@ import { describeProblem, Problem } from "../../attest/problem.ts";
 import { requireVerified } from "../../attest/signature.ts";
 import type { Suite } from "../../attest/suite.ts";
 import type { RemoteSigner } from "../signer/remote-signer.ts";
+import type { SmpConnection } from "../smp/connection.ts";
 import { learnParameters } from "../smp/os-group.ts";
 import type { CoprocessorLine } from "./lines.ts";
+import { SeenNonces } from "./nonces.ts";
+import { answerFault } from "./problems.ts";
+import { KEY } from "./protocol.ts";
 import { type CoprocessorKey, type KeyUse, readKey, type SigningOptions, signMessage } from "./signing.ts";
 
 export interface CoprocessorSignerOptions {
@@ -33,6 +37,7 @@ export class CoprocessorSigner implements RemoteSigner {
   readonly publicKey: Uint8Array;
   readonly #options: CoprocessorSignerOptions;
   readonly #maxMessageBytes: number;
+  readonly #nonces: SeenNonces;
   #use: KeyUse;
   /** How many signatures the microcontroller may have made for us since {@link #use}. */
   #asked = 0;
@@ -46,6 +51,7 @@ export class CoprocessorSigner implements RemoteSigner {
     this.#options = options;
     this.publicKey = key.publicKey;
     this.#maxMessageBytes = key.maxMessageBytes;
+    this.#nonces = new SeenNonces(options.suite);
     this.#use = key;
   }
 
@@ -72,8 +78,8 @@ export class CoprocessorSigner implements RemoteSigner {
 
   /**
    * @returns 64 bytes that verify under {@link publicKey}
-   * @throws Problem `signer-fault`, `signer-key-changed`, `signer-message` where it is empty or too long, `signer-refused`,
-   *   `signer-silent`, `signer-unavailable`, `signer-closed`
+   * @throws Problem `signer-fault`, `signer-nonce`, `signer-key-changed`, `signer-message` where it is empty or too long,
+   *   `signer-refused`, `signer-silent`, `signer-unavailable`, `signer-closed`
    */
   async sign(message: Uint8Array): Promise<Uint8Array> {
     if (this.#closed) throw new Problem("signer-closed", "the signer was closed");
@@ -118,8 +124,12 @@ export class CoprocessorSigner implements RemoteSigner {
       const signed = { publicKey: this.publicKey, message, signature: made.signature };
       if (!suite.verifySignature(signed.publicKey, message, made.signature)) await keyChecked();
       const signature = requireVerified(suite, signed);
+      // Firmware that started anew counts anew, which only its key command can confirm.
+      const isNewStart = made.boot !== this.#use.boot;
+      if (isNewStart) requireSameBoot(made, await readKey(connection, { ...signing, signal }), connection);
       // Of this key alone, and within its turn: the next signature is counted after this one.
       this.#notice(made);
+      if (!this.#nonces.isFresh(signature, message)) throw nonceProblem(line.name, signature);
       return signature;
     });
   }
@@ -173,6 +183,26 @@ function requireSameKey(known: Uint8Array, found: Uint8Array, where: string): vo
   });
 }
 
+/** Where the two disagree, nobody can tell who else used the key. */
+function requireSameBoot(signed: KeyUse, key: KeyUse, connection: SmpConnection): void {
+  if (key.boot === signed.boot) return;
+  throw answerFault(
+    `${connection.where(KEY)}: boot`,
+    `${signed.boot}, as with the signature before it`,
+    String(key.boot),
+  );
+}
+
+/** `signer-nonce`: with this signature beside the one before it, anybody computes the key (RFC 8032, 5.1.6). */
+function nonceProblem(where: string, signature: Uint8Array): Problem {
+  return new Problem("signer-nonce", "the coprocessor used one nonce for two messages", {
+    where,
+    expected: "another first half of the signature of each message",
+    got: `${toHex(signature.subarray(0, 32))} again`,
+    hint: "from two such signatures anybody computes the key; this one was thrown away: do not use this coprocessor, have its key revoked, and tell its maker",
+  });
+}
+
 /** Ends in time whatever it waits for; what is under way is told to stop. */
 async function within<T>(
   { deadlineMs = DEFAULT_DEADLINE_MS, line }: CoprocessorSignerOptions,
@@ -203,9 +233,10 @@ function signerProblem(error: unknown, where: string): Problem {
   const { code, message } = describeProblem(error);
   if (error instanceof Problem && code.startsWith("signer-")) return error;
   const refused = code.startsWith("coprocessor-") ? "signer-refused" : "signer-unavailable";
-  return new Problem(CODES.get(code) ?? refused, "the coprocessor did not sign", {
+  // What comes from the line names it already.
+  const reason = message.startsWith(`${where}: `) ? message.slice(where.length + 2) : message;
+  return new Problem(CODES.get(code) ?? refused, `the coprocessor did not sign: ${reason}`, {
     where,
-    got: message,
     cause: error,
   });
 }

@@ -107,6 +107,9 @@ describe("opening the device's key", () => {
     const key = await openDeviceKey(wanted, terms);
     closers.push(() => key.close());
     expect(key).toMatchObject({ problem: { code: "signer-unavailable" } });
+    expect(key.problem?.message).toMatch(
+      /^tcp:\S+: the coprocessor did not sign: connection refused, got [^;]*; is ser2net/,
+    );
   });
 
   it("makes no key for a log that is there already", async () => {
