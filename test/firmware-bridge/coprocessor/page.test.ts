@@ -12,16 +12,16 @@ import { coprocessorProblem } from "../../../firmware-bridge/coprocessor/problem
 import * as protocol from "../../../firmware-bridge/coprocessor/protocol.ts";
 import { decodeKey } from "../../../firmware-bridge/coprocessor/signing.ts";
 import { decodeSnapshot } from "../../../firmware-bridge/coprocessor/snapshot.ts";
-import { type ShownByChannel, SimulatedCoprocessor } from "../../../firmware-bridge/simulated/coprocessor.ts";
 import { signableType } from "../../../firmware-bridge/simulated/coprocessor-context.ts";
-import { decodeSmpMap, encodeSmpMap, type SmpMap, smpMap } from "../../../firmware-bridge/smp/cbor.ts";
+import { REFUSAL } from "../../../firmware-bridge/simulated/coprocessor-signing.ts";
+import { decodeSmpMap, type SmpMap, smpMap } from "../../../firmware-bridge/smp/cbor.ts";
 import type { SmpRequest } from "../../../firmware-bridge/smp/connection.ts";
-import { decodeMessage, encodeMessage } from "../../../firmware-bridge/smp/message.ts";
+import { encodeConsoleFrame } from "../../../firmware-bridge/smp/console-frame.ts";
+import { decodeMessage } from "../../../firmware-bridge/smp/message.ts";
 import { answerProblem } from "../../../firmware-bridge/smp/problems.ts";
 import { deviceMessages, messageOf } from "./objects.ts";
+import { FLAT, PAGE, ROOT, requestBytes, rows } from "./page.ts";
 
-const ROOT = join(import.meta.dirname, "../../..");
-const PAGE = readFileSync(join(ROOT, "docs/coprocessor-protocol.md"), "utf8");
 const EXAMPLES = new Map(
   [...PAGE.matchAll(/```hex ([\w ]+)\n([0-9a-f\n]+)```/g)].map(([, name = "", hex = ""]) => [
     name,
@@ -43,15 +43,13 @@ function answer(name: string, request: SmpRequest): SmpMap {
   return decodeSmpMap(message.body);
 }
 
-function requestBytes({ operation, group, command }: SmpRequest, fields = smpMap({})): Uint8Array {
-  const body = encodeSmpMap(fields);
-  return encodeMessage({ version: 2, operation, group, sequence: 5, command, body });
-}
-
-/** Rows of tables, cell by cell, that begin with what `first` finds. */
-function rows(first: RegExp): string[][] {
-  const cells = PAGE.split("\n").map((line) => line.split("|").slice(1, -1));
-  return cells.map((row) => row.map((cell) => cell.trim())).filter(([cell = ""]) => first.test(cell));
+/** Lines of the console as the page writes them: markers and newline in hexadecimal, base64 between. */
+function encodeLines(message: Uint8Array): string[] {
+  const text = Buffer.from(encodeConsoleFrame(message)).toString("latin1");
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => `${line.charCodeAt(0) === 6 ? "06 09" : "04 14"} "${line.slice(2)}" 0a\n`);
 }
 
 describe("the examples of docs/coprocessor-protocol.md", () => {
@@ -110,6 +108,15 @@ describe("the examples of docs/coprocessor-protocol.md", () => {
     expect(Buffer.from(example("sign2 request"))).toEqual(Buffer.from(requestBytes(protocol.SIGN, second)));
   });
 
+  it("stand in lines of the console as they are sent", () => {
+    const lines = [...encodeLines(example("sign2 request"))];
+    const [, shown] = /```lines sign2 request\n([^`]+)```/.exec(PAGE) ?? [];
+    expect(shown).toBe(lines.join(""));
+    expect(lines).toHaveLength(2);
+    const [one] = encodeLines(example("describe request"));
+    expect(PAGE).toContain(`\`${one?.trimEnd()}\``);
+  });
+
   it("are all of them looked at", () => {
     expect([...EXAMPLES.keys()]).toEqual([
       ...["describe request", "describe answer", "read request", "read answer", "key request", "key answer"],
@@ -142,7 +149,9 @@ describe("docs/coprocessor-protocol.md", () => {
       return problem instanceof Problem ? `\`${problem.code}\`` : "none";
     });
     expect(codes).toEqual(errors.map(([, , , code]) => code));
-    expect(codes).toHaveLength(8);
+    expect(new Set(codes).size).toBe(8);
+    const pairs = errors.map(([n, m]) => [Number(n), Number(m)]);
+    for (const { rc, commonRc } of Object.values(REFUSAL)) expect(pairs).toContainEqual([rc, commonRc]);
     const next = answerProblem(smpMap({ err: smpMap({ group: 64, rc: 9 }) }), "page");
     expect(coprocessorProblem(next)).toMatchObject({ code: "smp-refused" });
   });
@@ -156,7 +165,7 @@ describe("docs/coprocessor-protocol.md", () => {
       if (signableType(await messageOf(type, key), key) !== undefined) signed.push(OBJECT_TYPES[type]);
     expect(said.map(([type]) => type).sort()).toEqual(signed.sort());
     const lengths = [...(await deviceMessages(portableSigner(key))).values()].map(({ length }) => length);
-    expect(PAGE).toContain(`types has ${Math.max(...lengths)} bytes today`);
+    expect(FLAT).toContain(`types has ${Math.max(...lengths)} bytes today`);
   });
 
   it("names every code that the other end can say", () => {
@@ -166,47 +175,5 @@ describe("docs/coprocessor-protocol.md", () => {
     const codes = [...text.matchAll(/new Problem\(\s*"(coprocessor-[a-z-]+)"/g)].map(([, code = ""]) => code);
     expect(codes.length).toBeGreaterThan(5);
     expect([...new Set(codes)].filter((code) => !PAGE.includes(`\`${code}\``))).toEqual([]);
-  });
-
-  it("says the limits that are kept", () => {
-    expect(PAGE).toContain(`above ${protocol.STALE_AFTER_MS} ms the snapshot is refused`);
-    expect(PAGE).toContain(
-      `at least ${protocol.LEAST_MESSAGE_BYTES}, at most ${protocol.MOST_MESSAGE_BYTES}`,
-    );
-    expect(PAGE).toContain(`list of 0 to ${protocol.MAX_CHANNELS} maps`);
-    expect(PAGE).toContain(`\`text\` is 1 to ${protocol.MAX_TEXT_BYTES} bytes`);
-  });
-
-  it("says what fits into Zephyr's buffers", () => {
-    const full: ShownByChannel = {
-      ...{
-        name: "generation",
-        role: "grid",
-        importMwh: 2 ** 50,
-        exportMwh: 2 ** 50,
-        activePowerMw: -(2 ** 33),
-      },
-      ...{ stateOfChargePpm: 1_000_000, frequencyMhz: 50_000, status: 3 },
-    };
-    const phases = (count: number): ShownByChannel => ({
-      ...full,
-      voltageMv: Array.from({ length: count }, () => 400_000),
-      currentMa: Array.from({ length: count }, () => 400_000),
-    });
-    const longest = (shown: readonly ShownByChannel[]): number => {
-      const named = shown.map((one, at) => ({ ...one, name: `generation-${at}` }));
-      const monotonicMs = (): number => 2 ** 40;
-      const coprocessor = new SimulatedCoprocessor({ serial: "0123456789", shown: () => named, monotonicMs });
-      const bodies = [0, 1].map((command) =>
-        coprocessor.handle({ operation: "read", command, fields: smpMap({}) }),
-      );
-      return Math.max(
-        ...bodies.map((body) => 8 + encodeSmpMap(body instanceof Map ? body : smpMap({})).length),
-      );
-    };
-    const room = 384 - 4;
-    expect(longest([phases(1), phases(1), phases(1)])).toBeLessThanOrEqual(room);
-    expect(longest([phases(3)])).toBeLessThanOrEqual(room);
-    expect(longest([phases(3), phases(3), phases(3), phases(3)])).toBeLessThanOrEqual(1024 - 4);
   });
 });
