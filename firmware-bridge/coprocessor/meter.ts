@@ -11,6 +11,7 @@ import type {
 import { closedDriver } from "../../drivers/line/problems.ts";
 import { requireSameMeter } from "../../drivers/telegram/same-meter.ts";
 import type { Asking, SmpConnection } from "../smp/connection.ts";
+import { apparentPower } from "./apparent-power.ts";
 import { breakSince, requireWhole, type SnapshotBefore } from "./continuity.ts";
 import { type CoprocessorDescription, describeCoprocessor } from "./describe.ts";
 import type { CoprocessorLine } from "./lines.ts";
@@ -180,22 +181,13 @@ function requireAlike(known: CoprocessorDescription, found: CoprocessorDescripti
   });
 }
 
-/** 5 parts in 4, and 100 W: voltage, current and power are averaged over different times, and small loads are coarse. */
-const APPARENT_PERCENT = 125;
-const SLACK_MW = 100_000;
-
 /** Power cannot be more than voltage times current; where it is, they are not of one instant. */
-function powerDoubt({ channel, activePowerMw, voltageMv, currentMa }: MeterReading): readonly Doubt[] {
-  if (activePowerMw === undefined || voltageMv === undefined || currentMa?.length !== voltageMv.length)
-    return [];
-  const apparentMw = voltageMv.reduce(
-    (sum, one, at) => sum + Math.round((one * (currentMa[at] ?? 0)) / 1000),
-    0,
-  );
-  const mostMw = Math.floor((apparentMw * APPARENT_PERCENT) / 100) + SLACK_MW;
-  if (Math.abs(activePowerMw) <= mostMw) return [];
-  const message = `power is ${activePowerMw} mW, voltage times current is ${apparentMw} mW, which allows ${mostMw} mW`;
-  return [{ channel, quantities: ["power"], message }];
+function powerDoubt(reading: MeterReading): readonly Doubt[] {
+  const shown = apparentPower(reading);
+  if (shown === undefined || Math.abs(shown.powerMw) <= shown.mostMw) return [];
+  const { powerMw, apparentMw, mostMw } = shown;
+  const message = `power is ${powerMw} mW, voltage times current is ${apparentMw} mW, which allows ${mostMw} mW`;
+  return [{ channel: reading.channel, quantities: ["power"], message }];
 }
 
 function noMeter(where: string): Problem {

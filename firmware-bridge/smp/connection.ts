@@ -107,6 +107,23 @@ export class SmpConnection {
     return turn;
   }
 
+  /**
+   * For checks of firmware: sends bytes as they are, in their turn, and hears what {@link ask} does not wait for.
+   *
+   * @param bytes made with a sequence number that is nobody else's
+   * @param listening how long for the first message, and how long for more behind it, ms
+   * @returns every whole message that came with that number
+   * @throws Problem `line-…`
+   */
+  overhear(
+    bytes: (sequence: number) => Uint8Array,
+    listening: { readonly timeoutMs: number; readonly quietMs: number },
+  ): Promise<readonly SmpMessage[]> {
+    const turn = this.#turn.then(() => this.#overheard(bytes, listening));
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
   /** How problems name a request of this connection. */
   where(request: SmpRequest): string {
     return `${this.name}: ${request.name}`;
@@ -152,9 +169,35 @@ export class SmpConnection {
     return { bytes, longestAnswered, bufferBytes: this.bufferBytes };
   }
 
-  #message({ operation, group, command, fields }: SmpRequest): SmpMessage {
+  async #overheard(
+    bytes: (sequence: number) => Uint8Array,
+    { timeoutMs, quietMs }: { readonly timeoutMs: number; readonly quietMs: number },
+  ): Promise<readonly SmpMessage[]> {
+    const sequence = this.#nextSequence();
+    const messages: SmpMessage[] = [];
+    if (this.#unanswered) await this.#talk.send(NEWLINE);
+    this.#unanswered = true;
+    await this.#talk.send(bytes(sequence));
+    let endMs = performance.now() + timeoutMs;
+    for (let leftMs = timeoutMs; leftMs > 0; leftMs = endMs - performance.now()) {
+      const framed = await this.#talk.receive(this.#framer, leftMs);
+      const message = framed === undefined ? undefined : readable(framed, {});
+      if (message?.sequence !== sequence) continue;
+      if (messages.length === 0) endMs = performance.now() + quietMs;
+      messages.push(message);
+      this.#unanswered = false;
+    }
+    return messages;
+  }
+
+  #nextSequence(): number {
     const sequence = this.#sequence;
     this.#sequence = (sequence + 1) & 0xff;
+    return sequence;
+  }
+
+  #message({ operation, group, command, fields }: SmpRequest): SmpMessage {
+    const sequence = this.#nextSequence();
     const body = encodeSmpMap(fields ?? new Map());
     return { version: this.version, operation, group, sequence, command, body };
   }

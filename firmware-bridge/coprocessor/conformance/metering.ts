@@ -3,29 +3,34 @@ import { type Checklist, Skipped } from "../../../drivers/kit/checklist.ts";
 import type { SmpConnection } from "../../smp/connection.ts";
 import { breakBetween, requireWhole } from "../continuity.ts";
 import { type CoprocessorDescription, describeCoprocessor } from "../describe.ts";
-import { readSnapshot, type SnapshotChannel, type TakenSnapshot } from "../snapshot.ts";
+import type { SnapshotChannel } from "../snapshot.ts";
+import { notTried } from "./checks.ts";
+import { clockFault } from "./clock.ts";
+import { countsPower, energyFault } from "./energy.ts";
+import { apparentPowerFault } from "./power-factor.ts";
+import { registersFault } from "./registers.ts";
+import { firstOf, isSameSnapshot, pairs, type Seen, see } from "./seen.ts";
+import { awaitNext, type SeriesSettings, takeSeries, watch } from "./series.ts";
 
-/** A snapshot with the host's own time of it. */
-interface Seen extends TakenSnapshot {
-  readonly seenMs: number;
+export interface MeteringSettings extends SeriesSettings {
+  /** How long registers are compared with power, ms; 0: they are not. */
+  readonly watchMs: number;
 }
 
-export interface MeteringSettings {
-  readonly snapshots: number;
-  readonly pauseMs: number;
+/** What the metering half says. */
+export interface Metered {
+  readonly described: CoprocessorDescription;
+  readonly seen: readonly Seen[];
+  /** Whether its counter ran like a clock as far as it was watched. */
+  readonly runs: boolean;
 }
-
-const MS_PER_S = 1000;
-/** What a quartz of a microcontroller may be wrong by, many times over, and how late an answer may come. */
-const MOST_DRIFT_PPM = 20_000;
-const MOST_LATE_MS = 500;
 
 /** The checks of the commands `describe` and `read`. */
 export async function checkMetering(
   connection: SmpConnection,
   list: Checklist,
   settings: MeteringSettings,
-): Promise<CoprocessorDescription | undefined> {
+): Promise<Metered | undefined> {
   let described: CoprocessorDescription | undefined;
   await list.run("describe: who it is, and its channels", async () => {
     described = await describeCoprocessor(connection);
@@ -39,24 +44,41 @@ export async function checkMetering(
       : "the second answer is another one",
   );
   const seen: Seen[] = [];
-  const name = `read: ${settings.snapshots} snapshots`;
-  const taken = await list.run(name, async () => {
+  const taken = await list.run(`read: ${settings.snapshots} snapshots`, () => {
     if (known.channels.length === 0) throw new Skipped("it describes no channel");
-    for (let count = 0; count < settings.snapshots; count += 1) {
-      if (count > 0) await pause(settings.pauseMs);
-      seen.push({ ...(await readSnapshot(connection)), seenMs: performance.now() });
-    }
-    return undefined;
+    return takeSeries(connection, seen, settings);
   });
-  if (taken) await checkSnapshots(list, known, seen);
-  return known;
+  if (!taken && known.channels.length > 0)
+    await notTried(list, "everything else of read", "a series of snapshots");
+  if (!taken) return { described: known, seen, runs: false };
+  await list.run("read: a new snapshot comes", () => awaitNext(connection, seen, settings));
+  if (settings.watchMs > 0)
+    await list.run(`read: goes on for ${Math.round(settings.watchMs / 1000)} s`, () =>
+      watch(connection, seen, settings),
+    );
+  const runs = await checkSnapshots(list, known, seen);
+  await checkEnergy(list, known, { seen, watched: settings.watchMs > 0 });
+  return { described: known, seen, runs };
 }
 
+/** Whether its counter ran on while it signed: who signs with interrupts off may lose time. */
+export async function checkClockAfter(
+  connection: SmpConnection,
+  list: Checklist,
+  { seen, runs, time }: Metered & Pick<MeteringSettings, "time">,
+): Promise<void> {
+  if (!runs) return;
+  await list.run("read: its counter ran on meanwhile", async () =>
+    clockFault([...seen, await see(connection, time)]),
+  );
+}
+
+/** Whether its counter runs like a clock. */
 async function checkSnapshots(
   list: Checklist,
   { identity, channels }: CoprocessorDescription,
   seen: readonly Seen[],
-): Promise<void> {
+): Promise<boolean> {
   await list.run("read: the serial number is the described one", () => {
     const other = seen.find(({ snapshot }) => snapshot.serial !== identity.serial);
     return other === undefined ? undefined : `described ${identity.serial}, read ${other.snapshot.serial}`;
@@ -65,14 +87,38 @@ async function checkSnapshots(
     firstOf(seen, ({ snapshot }) => channelsFault(channels, snapshot.channels)),
   );
   await list.run("read: registers are whole steps, and never fall", () => registersFault(channels, seen));
+  await list.run("read: power is not more than voltage times current", () => apparentPowerFault(seen));
   await list.run("read: start, counter and number never go back", () =>
     firstOf(pairs(seen), ([before, now]) => breakBetween(before.snapshot, now.snapshot)),
   );
-  await list.run("read: one number, one content", () => {
-    for (const [before, now] of pairs(seen)) requireWhole(before, now, "read");
-    return undefined;
-  });
-  await list.run("read: its counter runs like a clock", () => clockFault(seen));
+  await list.run("read: one number, one content", () => contentFault(seen));
+  return await list.run("read: its counter runs like a clock", () => clockFault(seen));
+}
+
+/** Registers against power, which needs as long as some steps of a register take. */
+async function checkEnergy(
+  list: Checklist,
+  { channels }: CoprocessorDescription,
+  { seen, watched }: { readonly seen: readonly Seen[]; readonly watched: boolean },
+): Promise<void> {
+  const counting = channels.filter(countsPower);
+  if (counting.length === 0) return;
+  if (!watched)
+    await list.run("read: registers go with power", () => {
+      throw new Skipped("not compared: that takes a minute under load (--watch 60)");
+    });
+  else
+    for (const channel of counting)
+      await list.run(`read: registers of ${channel.name} go with its power`, () =>
+        energyFault(channel, seen),
+      );
+}
+
+function contentFault(seen: readonly Seen[]): undefined {
+  const alike = pairs(seen).filter(([before, now]) => isSameSnapshot(before, now));
+  if (alike.length === 0) throw new Skipped("not seen: each answer had a number of its own");
+  for (const [before, now] of alike) requireWhole(before, now, "read");
+  return undefined;
 }
 
 function channelsFault(
@@ -97,51 +143,4 @@ function channelsFault(
     );
     return surplus === undefined ? undefined : `channel ${known.name} shows ${surplus}, which q does not say`;
   });
-}
-
-function registersFault(described: readonly ChannelDescription[], seen: readonly Seen[]): string | undefined {
-  return firstOf(described, ({ name, resolutionMwh = 1 }) => {
-    const readings = seen.flatMap(({ snapshot }) =>
-      snapshot.channels.flatMap(({ reading }) => (reading.channel === name ? [reading] : [])),
-    );
-    return firstOf(["importMwh", "exportMwh"] as const, (key) => {
-      const values = readings.flatMap((reading) => reading[key] ?? []);
-      const uneven = values.find((value) => value % resolutionMwh !== 0);
-      if (uneven !== undefined)
-        return `channel ${name}: ${key} ${uneven} is no multiple of the step ${resolutionMwh}`;
-      const fall = pairs(values).find(([before, now]) => now < before);
-      return fall === undefined ? undefined : `channel ${name}: ${key} fell from ${fall[0]} to ${fall[1]}`;
-    });
-  });
-}
-
-function clockFault(seen: readonly Seen[]): string | undefined {
-  const [first, last] = [seen[0], seen.at(-1)];
-  if (first === undefined || last === undefined || last.seenMs - first.seenMs < MS_PER_S)
-    throw new Skipped("less than a second was watched");
-  const hostMs = last.seenMs - first.seenMs;
-  const ownMs = last.snapshot.atMs - first.snapshot.atMs;
-  const mostMs = (hostMs * MOST_DRIFT_PPM) / 1_000_000 + MOST_LATE_MS;
-  if (Math.abs(ownMs - hostMs) <= mostMs) return undefined;
-  return `ms went on by ${ownMs} in ${Math.round(hostMs)} ms`;
-}
-
-/** Neighbours. */
-export function pairs<T>(all: readonly T[]): readonly (readonly [T, T])[] {
-  return all.slice(1).flatMap((now, at) => {
-    const before = all[at];
-    return before === undefined ? [] : [[before, now] as const];
-  });
-}
-
-function firstOf<T>(all: readonly T[], fault: (one: T) => string | undefined): string | undefined {
-  for (const one of all) {
-    const words = fault(one);
-    if (words !== undefined) return words;
-  }
-  return undefined;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

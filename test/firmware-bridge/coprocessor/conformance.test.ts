@@ -1,9 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { OBJECT_TYPES } from "../../../attest/cose.ts";
-import { nativeSigner, nativeSuite } from "../../../attest/native.ts";
+import { nativeSigner } from "../../../attest/native.ts";
 import type { CheckResult } from "../../../drivers/kit/checklist.ts";
-import { lineSchema } from "../../../drivers/line/address.ts";
-import { checkCoprocessor } from "../../../firmware-bridge/coprocessor/conformance/conformance.ts";
 import {
   DEVICE_TYPES,
   forbiddenMessages,
@@ -11,24 +9,12 @@ import {
 } from "../../../firmware-bridge/coprocessor/conformance/statement.ts";
 import type { CoprocessorMisbehaviour } from "../../../firmware-bridge/simulated/coprocessor.ts";
 import { signableType } from "../../../firmware-bridge/simulated/coprocessor-context.ts";
-import { type Bench, bench, PLACE, SEED } from "./kit.ts";
+import { type Bench, bench, SEED } from "./kit.ts";
+import { failed, held, TestTime } from "./metering-kit.ts";
 import { messageOf } from "./objects.ts";
 
-async function checked({ lines }: Bench, restart = false): Promise<readonly CheckResult[]> {
-  const line = lines.lease(lineSchema.parse(PLACE));
-  try {
-    return await line.talk((connection) =>
-      checkCoprocessor(connection, {
-        ...{ suite: nativeSuite, snapshots: 5, pauseMs: 0, settleMs: 0, signTimeoutMs: 100, restart },
-      }),
-    );
-  } finally {
-    await line.release();
-  }
-}
-
-function failed(results: readonly CheckResult[]): string[] {
-  return results.flatMap(({ name, outcome }) => (outcome === "failed" ? [name] : []));
+function checked(made: Bench, restart = false): Promise<readonly CheckResult[]> {
+  return held(made, { snapshots: 5, pauseMs: 0, settleMs: 0, restart, time: new TestTime() });
 }
 
 /** Misbehaviours that show at the line, and a check that finds each. */
@@ -36,6 +22,8 @@ const FOUND: readonly (readonly [CoprocessorMisbehaviour, string])[] = [
   ["resets", "read: start, counter and number never go back"],
   ["counter-back", "read: start, counter and number never go back"],
   ["changed-snapshot", "read: one number, one content"],
+  ["changed-snapshot", "read: a new snapshot comes"],
+  ["torn-values", "read: power is not more than voltage times current"],
   ["stands-still", "read: 5 snapshots"],
   ["front-end-fault", "read: 5 snapshots"],
   ["large-numbers", "read: 5 snapshots"],
@@ -79,6 +67,15 @@ describe("firmware held against the protocol", () => {
 
   it.each(FOUND)("finds %s", async (misbehaviour, check) => {
     expect(failed(await checked(bench({ misbehaviours: [misbehaviour] }), true))).toContain(check);
+  });
+
+  it("says that nothing else was tried where it does not know who answers", async () => {
+    const results = await checked(bench({ misbehaviours: ["other-firmware"] }));
+    expect(results.at(-1)).toEqual({
+      name: "everything else of read, key and sign",
+      outcome: "skipped",
+      detail: "not tried: describe comes first",
+    });
   });
 
   it("skips the signing of firmware without a key command, and the metering of one without channels", async () => {
