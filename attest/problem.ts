@@ -25,6 +25,11 @@ export class Problem extends Error {
   }
 }
 
+/** The message of a problem less what to do, for whoever says that itself, or at the end. */
+export function withoutHint({ message, detail: { hint } }: Problem): string {
+  return hint !== undefined && message.endsWith(`; ${hint}`) ? message.slice(0, -hint.length - 2) : message;
+}
+
 function sentence(what: string, detail: ProblemDetail): string {
   const place = detail.where === undefined ? "" : `${detail.where}: `;
   const wanted = detail.expected === undefined ? "" : `; expected ${detail.expected}`;

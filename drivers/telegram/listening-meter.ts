@@ -1,4 +1,4 @@
-import { describeProblem, Problem } from "../../attest/problem.ts";
+import { describeProblem, Problem, withoutHint } from "../../attest/problem.ts";
 import { READING_STATUS } from "../../attest/reading.ts";
 import type { ChannelDescription, MeterIdentity, PushListener, PushMeter, Snapshot } from "../driver.ts";
 import type { LineAddress, SerialFormat } from "../line/address.ts";
@@ -241,11 +241,6 @@ export class ListeningMeter implements PushMeter {
       cause: last,
     });
   }
-}
-
-/** The hint is said once, at the end. */
-function withoutHint({ message, detail: { hint } }: Problem): string {
-  return hint !== undefined && message.endsWith(`; ${hint}`) ? message.slice(0, -hint.length - 2) : message;
 }
 
 /** One device's bytes must not end the program that reads all of them. */

@@ -6,7 +6,7 @@ import type { RemoteSigner } from "../signer/remote-signer.ts";
 import type { SmpConnection } from "../smp/connection.ts";
 import { learnParameters } from "../smp/os-group.ts";
 import type { CoprocessorLine } from "./lines.ts";
-import { SeenNonces } from "./nonces.ts";
+import { commitmentOf, SeenNonces } from "./nonces.ts";
 import { answerFault } from "./problems.ts";
 import { KEY } from "./protocol.ts";
 import { type CoprocessorKey, type KeyUse, readKey, type SigningOptions, signMessage } from "./signing.ts";
@@ -198,7 +198,7 @@ function nonceProblem(where: string, signature: Uint8Array): Problem {
   return new Problem("signer-nonce", "the coprocessor used one nonce for two messages", {
     where,
     expected: "another first half of the signature of each message",
-    got: `${toHex(signature.subarray(0, 32))} again`,
+    got: `${commitmentOf(signature)} again`,
     hint: "from two such signatures anybody computes the key; this one was thrown away: do not use this coprocessor, have its key revoked, and tell its maker",
   });
 }

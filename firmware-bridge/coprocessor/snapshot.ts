@@ -46,6 +46,11 @@ export interface TakenSnapshot {
   readonly snapshot: CoprocessorSnapshot;
 }
 
+/** How long before its answer its values were taken. */
+export interface AgedSnapshot extends TakenSnapshot {
+  readonly ageMs: number;
+}
+
 export const MAX_SNAPSHOT_BYTES = 4096;
 const KEYS = ["kw", "sn", "boot", "ms", "seq", "ch"];
 const CHANNEL_KEYS = ["n", "r", "i", "e", "p", "soc", "u", "a", "f", "st"];
@@ -59,14 +64,19 @@ const PHASES = { fewest: 1, most: MAX_PHASES };
  *   `coprocessor-front-end`, `coprocessor-answer`, `smp-…`, `line-…`
  */
 export async function readSnapshot(connection: SmpConnection, asking?: Asking): Promise<TakenSnapshot> {
+  const { ageMs, ...taken } = await askSnapshot(connection, asking);
+  if (ageMs > STALE_AFTER_MS) throw stale(connection.where(READ), ageMs);
+  return taken;
+}
+
+/** As {@link readSnapshot}, however old its values are; with how old. */
+export async function askSnapshot(connection: SmpConnection, asking?: Asking): Promise<AgedSnapshot> {
   const where = connection.where(READ);
   try {
     const fields = new AnswerFields(await connection.ask(READ, asking), where);
     const bytes = fields.bytes("s", { fewest: 1, most: MAX_SNAPSHOT_BYTES });
     const ageMs = fields.integer("age", 0);
-    const snapshot = decodeSnapshot(bytes, where);
-    if (ageMs > STALE_AFTER_MS) throw stale(where, ageMs);
-    return { bytes, snapshot };
+    return { bytes, ageMs, snapshot: decodeSnapshot(bytes, where) };
   } catch (error) {
     throw coprocessorProblem(error);
   }

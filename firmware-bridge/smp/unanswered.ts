@@ -1,5 +1,5 @@
 import { equalBytes } from "../../attest/bytes.ts";
-import { Problem } from "../../attest/problem.ts";
+import { Problem, withoutHint } from "../../attest/problem.ts";
 import type { OtherBytes } from "./console-frame.ts";
 import { ANSWER_OF, firstByteOf, type SmpMessage } from "./message.ts";
 
@@ -75,11 +75,10 @@ function instead(heard: HeardInstead): Instead {
 }
 
 /** One line has one thing to do: what the message itself calls for. */
-function unreadable({ message, detail: { hint } }: Problem): Instead {
-  const said = hint === undefined ? message : message.slice(0, message.lastIndexOf(`; ${hint}`));
+function unreadable(refused: Problem): Instead {
   return [
-    `none that is whole: ${said}`,
-    hint ?? "check the cable and the baud rate; is another program on the port?",
+    `none that is whole: ${withoutHint(refused)}`,
+    refused.detail.hint ?? "check the cable and the baud rate; is another program on the port?",
   ];
 }
 

@@ -1,12 +1,13 @@
 import { toHex } from "../../../attest/bytes.ts";
 import { Problem } from "../../../attest/problem.ts";
+import { SIGNATURE_BYTES } from "../../../attest/signature.ts";
 import type { Suite } from "../../../attest/suite.ts";
 import type { Fault } from "../../../drivers/kit/checklist.ts";
 import { smpMap } from "../../smp/cbor.ts";
 import type { SmpConnection } from "../../smp/connection.ts";
 import { RefusalProblem } from "../../smp/problems.ts";
 import { AnswerFields } from "../answer-fields.ts";
-import { SeenNonces } from "../nonces.ts";
+import { commitmentOf, SeenNonces } from "../nonces.ts";
 import { coprocessorProblem } from "../problems.ts";
 import { SIGN } from "../protocol.ts";
 import { type CoprocessorKey, type RawSignature, signMessage } from "../signing.ts";
@@ -71,12 +72,18 @@ export class AskedKey {
 
   /** Has a message signed that has to be. */
   signs(message: Uint8Array): Promise<Fault> {
-    return answered("a signature", async () => this.unlikeKey(message, (await this.sign(message)).signature));
+    return answered("a signature", async () =>
+      this.#unlikeKey(message, (await this.sign(message)).signature),
+    );
   }
 
-  /** What is wrong with a signature. */
-  unlikeKey(message: Uint8Array, signature: Uint8Array): Fault {
+  /** What is wrong with a signature that {@link piece} brought. */
+  signedBy(message: Uint8Array, signature: Uint8Array): Fault {
     this.#remember(signature, message);
+    return this.#unlikeKey(message, signature);
+  }
+
+  #unlikeKey(message: Uint8Array, signature: Uint8Array): Fault {
     const { publicKey } = this.key;
     if (this.#settings.suite.verifySignature(publicKey, message, signature)) return undefined;
     return `the signature does not verify under ${toHex(publicKey)}`;
@@ -100,7 +107,9 @@ export class AskedKey {
       const request = { ...SIGN, fields: smpMap(fields) };
       const map = await this.connection.ask(request, { attempts: 1, timeoutMs });
       const answer = new AnswerFields(map, this.connection.where(SIGN));
-      const signature = answer.has("sig") ? answer.bytes("sig", { fewest: 64, most: 64 }) : undefined;
+      const signature = answer.has("sig")
+        ? answer.bytes("sig", { fewest: SIGNATURE_BYTES, most: SIGNATURE_BYTES })
+        : undefined;
       if (signature !== undefined) this.signatures += 1;
       return { off: answer.integer("off", 0), signature };
     } catch (error) {
@@ -109,7 +118,7 @@ export class AskedKey {
   }
 
   #remember(signature: Uint8Array, message: Uint8Array): void {
-    if (!this.#nonces.isFresh(signature, message)) this.sharedNonce ??= toHex(signature.subarray(0, 32));
+    if (!this.#nonces.isFresh(signature, message)) this.sharedNonce ??= commitmentOf(signature);
   }
 
   #noteForm(error: unknown): never {

@@ -111,7 +111,7 @@ class PieceChecks {
     let off = at;
     for (let count = 0; count < MOST_PIECES; count += 1) {
       const answer = await this.#asked.piece(pieceOf(message, off));
-      if (answer.signature !== undefined) return this.#asked.unlikeKey(message, answer.signature);
+      if (answer.signature !== undefined) return this.#asked.signedBy(message, answer.signature);
       off = answer.off;
     }
     return `not all there after ${MOST_PIECES} pieces; ${off} of ${message.length} bytes are`;

@@ -1,8 +1,7 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { SmpConnection } from "../../smp/connection.ts";
-import { AnswerFields } from "../answer-fields.ts";
-import { coprocessorProblem } from "../problems.ts";
-import { READ, STALE_AFTER_MS } from "../protocol.ts";
-import { decodeSnapshot, MAX_SNAPSHOT_BYTES, type TakenSnapshot } from "../snapshot.ts";
+import { STALE_AFTER_MS } from "../protocol.ts";
+import { type AgedSnapshot, askSnapshot, type TakenSnapshot } from "../snapshot.ts";
 
 /** The host's time. */
 export interface HostTime {
@@ -13,12 +12,11 @@ export interface HostTime {
 
 export const HOST_TIME: HostTime = {
   nowMs: () => performance.now(),
-  pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  pause: (ms) => pause(ms),
 };
 
 /** A snapshot, and when it was asked for: the answer was made at some time between. */
-export interface Seen extends TakenSnapshot {
-  readonly ageMs: number;
+export interface Seen extends AgedSnapshot {
   readonly sentMs: number;
   readonly seenMs: number;
 }
@@ -29,17 +27,9 @@ export interface Seen extends TakenSnapshot {
  * @throws Problem `coprocessor-not-ready`, `coprocessor-front-end`, `coprocessor-answer`, `smp-…`, `line-…`
  */
 export async function see(connection: SmpConnection, time: HostTime): Promise<Seen> {
-  const where = connection.where(READ);
   const sentMs = time.nowMs();
-  try {
-    const fields = new AnswerFields(await connection.ask(READ), where);
-    const seenMs = time.nowMs();
-    const bytes = fields.bytes("s", { fewest: 1, most: MAX_SNAPSHOT_BYTES });
-    const ageMs = fields.integer("age", 0);
-    return { bytes, ageMs, sentMs, seenMs, snapshot: decodeSnapshot(bytes, where) };
-  } catch (error) {
-    throw coprocessorProblem(error);
-  }
+  const aged = await askSnapshot(connection);
+  return { ...aged, sentMs, seenMs: time.nowMs() };
 }
 
 /** The device's own time when it answered, ms since its start. */
