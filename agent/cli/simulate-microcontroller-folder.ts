@@ -257,9 +257,19 @@ function lock(path: string): void {
 
 function isAlive(pid: number): boolean {
   try {
-    return Number.isSafeInteger(pid) && pid > 0 && process.kill(pid, 0);
+    return Number.isSafeInteger(pid) && pid > 0 && process.kill(pid, 0) && !isZombie(pid);
   } catch (error) {
     return describeProblem(error).code === "EPERM";
+  }
+}
+
+/** Dead, and nobody has waited for it: in a container without an init that stays so. */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    // Where there is no /proc, or it has ended just now, the signal has told.
+    return false;
   }
 }
 

@@ -17,15 +17,32 @@ export class Skipped extends Error {}
 export class Checklist {
   readonly results: CheckResult[] = [];
   readonly #told: (result: CheckResult) => void;
+  readonly #over: () => string | undefined;
+  #isOver = false;
 
-  /** @param told each result as soon as it is there */
-  constructor(told: (result: CheckResult) => void = () => undefined) {
+  /**
+   * @param told each result as soon as it is there
+   * @param over why no further check can be made, in words: once one has failed of it, that is said in the place of all others
+   */
+  constructor(
+    told: (result: CheckResult) => void = () => undefined,
+    over: () => string | undefined = () => undefined,
+  ) {
     this.#told = told;
+    this.#over = over;
   }
 
   /** Whether it passed. */
   async run(name: string, check: () => Promise<Fault> | Fault): Promise<boolean> {
-    const result = await outcomeOf(name, check);
+    if (this.#isOver) return false;
+    const detail = this.#over();
+    // What ended it has to fail somewhere.
+    this.#isOver = detail !== undefined && this.results.at(-1)?.outcome === "failed";
+    if (detail === undefined || !this.#isOver) return this.#add(await outcomeOf(name, check));
+    return this.#add({ name: "everything else", outcome: "skipped", detail });
+  }
+
+  #add(result: CheckResult): boolean {
     this.results.push(result);
     this.#told(result);
     return result.outcome === "passed";

@@ -51,7 +51,9 @@ export async function checkCoprocessor(
 ): Promise<readonly CheckResult[]> {
   const { suite, settleMs = SETTLE_MS, signTimeoutMs = SIGN_MS } = options;
   const { patienceMs = STALE_AFTER_MS, time = HOST_TIME } = options;
-  const list = new Checklist(options.told);
+  const list = new Checklist(options.told, () =>
+    connection.lost ? "not tried: the line is gone" : undefined,
+  );
   if (!(await checkServer(connection, list))) {
     await notTried(list, "everything else", "an answer that can be read");
     return list.results;

@@ -29,7 +29,7 @@ export function wentOn({ rolloverMwh }: ChannelDescription, before: number, now:
   return wrapped >= 0 && wrapped < rolloverMwh / 2 ? wrapped : now - before;
 }
 
-export function registerValues(
+function registerValues(
   { name }: ChannelDescription,
   key: Register,
   seen: readonly Seen[],

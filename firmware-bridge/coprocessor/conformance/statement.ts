@@ -14,7 +14,7 @@ export const DEVICE_TYPES: readonly ObjectType[] = [
 const OF_THE_KEY: readonly ObjectType[] = DEVICE_TYPES.filter((type) => type !== "checkpoint");
 
 /** What nodes and owners sign, and a device never does. */
-export const FOREIGN_TYPES: readonly ObjectType[] = (Object.keys(OBJECT_TYPES) as ObjectType[]).filter(
+const FOREIGN_TYPES: readonly ObjectType[] = (Object.keys(OBJECT_TYPES) as ObjectType[]).filter(
   (type) => !DEVICE_TYPES.includes(type),
 );
 

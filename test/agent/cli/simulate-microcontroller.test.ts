@@ -299,6 +299,17 @@ describe("the folder of a simulated microcontroller", () => {
     return { flash: one.flash, variant: one.variant, close: () => one.close() };
   }
 
+  it("is free when the process that had it is dead, whether somebody has waited for that or not", async () => {
+    opened("freed").close();
+    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 1000"]);
+    running.push(parent);
+    const [printed] = await once(parent.stdout, "data");
+    const pid = String(printed).trim();
+    await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "latin1")).toContain(") Z ");
+    writeFileSync(join(folder("freed"), "running.pid"), pid);
+    opened("freed").close();
+  });
+
   it("is refused with another wish than it was made with, with a state that is none, and while another process has it", () => {
     opened("refused").close();
     const code = (wish: object): string =>

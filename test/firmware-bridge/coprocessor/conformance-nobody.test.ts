@@ -4,6 +4,7 @@ import { checkCoprocessor } from "../../../firmware-bridge/coprocessor/conforman
 import { SmpConnection } from "../../../firmware-bridge/smp/connection.ts";
 import { closeLater } from "../../kit/close-later.ts";
 import { lineTo } from "../smp/kit.ts";
+import { bench } from "./kit.ts";
 
 const QUICK = { timeoutMs: 15, attempts: 1 };
 
@@ -30,5 +31,23 @@ describe("a port where nobody answers", () => {
     await connection.close();
     const results = await checkCoprocessor(connection, { suite: nativeSuite });
     expect(results.map(({ outcome }) => outcome)).toEqual(["failed", "skipped"]);
+  });
+
+  it("that is lost in the middle fails once, and nothing behind that is tried", async () => {
+    const { mcu } = bench();
+    const connection = await SmpConnection.over(
+      lineTo((bytes) => mcu.receive(bytes)),
+      QUICK,
+    );
+    const last = "sign: refuses an unknown type";
+    const results = await checkCoprocessor(connection, {
+      ...{ suite: nativeSuite, snapshots: 2, pauseMs: 1 },
+      told: ({ name }) => void (name === last && connection.close()),
+    });
+    const behind = results.slice(results.findIndex(({ name }) => name === last) + 1);
+    expect(behind).toMatchObject([
+      { outcome: "failed", detail: expect.stringContaining("line") },
+      { name: "everything else", outcome: "skipped", detail: "not tried: the line is gone" },
+    ]);
   });
 });
