@@ -187,7 +187,9 @@ async function counted({ connection, key, signatures: made }: AskedKey): Promise
   const { boot, signatures } = await readKey(connection);
   if (boot !== key.boot) return `it started anew meanwhile: start ${key.boot}, now ${boot}`;
   const expected = key.signatures + made;
-  return signatures === expected ? undefined : `expected n ${expected}, got ${signatures}`;
+  if (signatures === expected) return undefined;
+  const others = signatures > expected ? "; does another program have something signed meanwhile?" : "";
+  return `expected n ${expected}, got ${signatures}${others}`;
 }
 
 function median(values: readonly number[]): number {
